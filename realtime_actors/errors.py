@@ -1,0 +1,167 @@
+"""Every exception of the library, in one tree.
+
+    RealtimeError
+    ├── ConfigError (ValueError)          a setting, an agent or a tool is wrong
+    ├── AudioFormatError (ValueError)     audio that cannot be what it is said to be
+    ├── MissingExtraError (ImportError)   an optional dependency is not installed
+    ├── StartError                        a session could not be started; `.cause` says why
+    ├── SessionError
+    │   ├── NotConnectedError             the connection is down: nothing was sent
+    │   ├── SessionClosedError            the session has ended
+    │   ├── SessionUpdateError            the server refused a `session.update`
+    │   └── SessionFailedError            the server ended the session for good
+    ├── TransportError                    a connection failed; `.code` and `.reason`
+    ├── ToolError                         what a tool raises to tell the model something
+    │   └── ToolArgumentsError            the model's arguments don't fit the tool
+    └── ProtocolError
+        ├── LocalProtocolError            we were asked to send something illegal
+        └── RemoteProtocolError           the server sent something illegal
+
+A message says what was wrong and what to do. `error` events that the protocol
+foresees are events, not exceptions. What belongs to actors as such (`Exit`,
+`DeadlockError`, `CallTimeout`) lives in `realtime_actors.otp`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import StrEnum
+
+__all__ = [
+    "AudioFormatError",
+    "ConfigError",
+    "LocalProtocolError",
+    "MissingExtraError",
+    "NotConnectedError",
+    "ProtocolError",
+    "RealtimeError",
+    "RemoteProtocolError",
+    "SessionClosedError",
+    "SessionError",
+    "SessionFailedError",
+    "SessionUpdateError",
+    "StartCause",
+    "StartError",
+    "ToolArgumentsError",
+    "ToolError",
+    "TransportError",
+    "did_you_mean",
+]
+
+
+class RealtimeError(Exception):
+    """Anything that this library raises on purpose."""
+
+
+class ConfigError(RealtimeError, ValueError):
+    """A setting, an agent or a tool is wrong. Names the key, the value and what is allowed."""
+
+
+class AudioFormatError(RealtimeError, ValueError):
+    """Audio that is empty, of the wrong type, or not a whole number of samples."""
+
+
+class MissingExtraError(RealtimeError, ImportError):
+    """An optional dependency is not installed. The message says what to install."""
+
+    def __init__(self, feature: str, extra: str, *, missing: str | None = None) -> None:
+        needs = f" (missing: {missing})" if missing else ""
+        super().__init__(
+            f"{feature} needs the extra [{extra}]{needs}: pip install 'realtime-actors[{extra}]'"
+        )
+        self.extra = extra
+
+
+class StartCause(StrEnum):
+    """Why a session could not be started."""
+
+    CONFIG = "config"
+    AUTHENTICATION = "authentication"
+    DNS = "dns"
+    REFUSED = "refused"
+    TLS = "tls"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    SERVER = "server"
+
+
+class StartError(RealtimeError):
+    """A session could not be started. Nothing of it is left behind."""
+
+    def __init__(
+        self, message: str, cause: StartCause = StartCause.SERVER, *, status: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.status = status
+        """The HTTP status of a refused upgrade, else None."""
+
+
+class SessionError(RealtimeError):
+    """Something asked of a session could not be done."""
+
+
+class NotConnectedError(SessionError):
+    """The connection is down (or not up yet). Nothing was sent."""
+
+
+class SessionClosedError(SessionError):
+    """The session has ended; nothing can be asked of it any more."""
+
+
+class SessionUpdateError(SessionError):
+    """The server refused a `session.update`: the settings before it are still in force."""
+
+    def __init__(
+        self, message: str, *, code: str | None = None, param: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.param = param
+
+
+class SessionFailedError(SessionError):
+    """The server ended the session for good: quota, key, account, or its time is over."""
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TransportError(RealtimeError):
+    """A connection failed. `code` is a WebSocket close code (RFC 6455 section 7.4), if any."""
+
+    def __init__(self, reason: str, *, code: int | None = None) -> None:
+        super().__init__(f"{reason} (close code {code})" if code is not None else reason)
+        self.reason = reason
+        self.code = code
+
+
+class ToolError(RealtimeError):
+    """Raise it in a tool: the model gets the message as the tool's output."""
+
+
+class ToolArgumentsError(ToolError):
+    """The model's arguments don't fit the tool's parameters."""
+
+
+class ProtocolError(RealtimeError):
+    """Somebody broke the Realtime protocol."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We were asked to send something that is illegal in the state we are in."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The server sent something illegal. Published as an event, raised only while starting."""
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """A hint for an error message: the nearest spelling, or all that is allowed."""
+    words = sorted(str(each) for each in allowed)
+    near = difflib.get_close_matches(word, words, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "allowed: " + ", ".join(words) if words else "nothing is allowed here"
