@@ -1,0 +1,3 @@
+"""The embedded server's engines: voice detection, speech recognition, brain, voice."""
+
+from __future__ import annotations
