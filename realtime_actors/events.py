@@ -1,0 +1,406 @@
+"""What a subscriber receives.
+
+A subscriber is handed `SessionEvent(session, event)` (see `realtime_actors.messages`),
+where `event` is one of the classes below. Each has `.type`, a name for logs and
+dispatch, and `.info.context`, the context that the session was started with.
+
+Events are values: equal when their fields are equal, and never changed after they
+are made (one object is shared by all subscribers). Audio, transcripts and tool
+arguments stay out of their repr. What the server sent, word for word, is a
+`RawModelEvent`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+from attrs import define, field, frozen
+
+from realtime_actors.items import Item
+
+if TYPE_CHECKING:
+    from realtime_actors.agent import Agent, Handoff
+    from realtime_actors.protocol import RateLimit, ServerEvent, SessionInfo, Usage
+    from realtime_actors.tools import Tool
+
+__all__ = [
+    "AgentEndEvent",
+    "AgentStartEvent",
+    "Audio",
+    "AudioEndEvent",
+    "AudioEvent",
+    "AudioInterruptedEvent",
+    "ConnectionEvent",
+    "ErrorEvent",
+    "ErrorInfo",
+    "Event",
+    "EventInfo",
+    "GuardrailTrippedEvent",
+    "HandoffEvent",
+    "HistoryAddedEvent",
+    "HistoryUpdatedEvent",
+    "InputAudioTimeoutTriggeredEvent",
+    "InputTranscriptEvent",
+    "RateLimitsEvent",
+    "RawModelEvent",
+    "SessionUpdatedEvent",
+    "SpeechStartedEvent",
+    "SpeechStoppedEvent",
+    "TextDeltaEvent",
+    "ToolEndEvent",
+    "ToolStartEvent",
+    "TranscriptDeltaEvent",
+    "UsageEvent",
+]
+
+
+@frozen
+class EventInfo:
+    """What is the same for every event of a session."""
+
+    context: object = field(default=None, repr=False)
+    """The `context` given to `run()`."""
+
+
+NO_INFO = EventInfo()
+
+
+@frozen(kw_only=True)
+class AgentStartEvent:
+    """The agent began a response. Comes once per response."""
+
+    type: ClassVar[str] = "agent_start"
+    agent: Agent
+    response_id: str | None
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class AgentEndEvent:
+    """The agent's response is over, for whatever reason. Comes once per response."""
+
+    type: ClassVar[str] = "agent_end"
+    agent: Agent
+    response_id: str | None
+    status: str
+    """As on the wire: completed, cancelled, failed, incomplete; or "disconnected"."""
+    reason: str | None = None
+    """Why it was cancelled, failed or incomplete: turn_detected, client_cancelled,
+    max_output_tokens, content_filter, or the code of the error."""
+    final: bool = True
+    """Nothing more is owed for this turn: no tool call is open, no response is wanted."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class HandoffEvent:
+    """Another agent has taken over. The server has acknowledged it."""
+
+    type: ClassVar[str] = "handoff"
+    from_agent: Agent
+    to_agent: Agent
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class ToolStartEvent:
+    """The model called a tool. `tool` is None when the agent has none of that name."""
+
+    type: ClassVar[str] = "tool_start"
+    agent: Agent
+    tool: Tool | Handoff | None
+    name: str
+    call_id: str
+    arguments: str = field(repr=False)
+    """JSON text, as the model wrote it: it may be invalid."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class ToolEndEvent:
+    """A tool call has its one outcome. `output` is what the model is told."""
+
+    type: ClassVar[str] = "tool_end"
+    agent: Agent
+    tool: Tool | Handoff | None
+    name: str
+    call_id: str
+    output: str = field(repr=False)
+    error: str | None = field(default=None, repr=False)
+    """What went wrong, or None for a success."""
+    info: EventInfo = NO_INFO
+
+
+# Made for every frame of audio, so in the cheapest way that attrs has: `frozen` costs
+# more than twice as much to construct. Nothing changes them all the same.
+@define(kw_only=True, unsafe_hash=True)
+class Audio:
+    """A piece of the model's speech, in the session's output format."""
+
+    data: bytes = field(repr=False)
+    response_id: str
+    item_id: str
+    content_index: int
+
+
+@define(kw_only=True, unsafe_hash=True)
+class AudioEvent:
+    """The model speaks: play `audio.data`."""
+
+    type: ClassVar[str] = "audio"
+    audio: Audio
+    info: EventInfo = NO_INFO
+
+    @property
+    def response_id(self) -> str:
+        return self.audio.response_id
+
+    @property
+    def item_id(self) -> str:
+        return self.audio.item_id
+
+    @property
+    def content_index(self) -> int:
+        return self.audio.content_index
+
+
+@frozen(kw_only=True)
+class AudioEndEvent:
+    """All audio of this part has been received. It is usually still being played."""
+
+    type: ClassVar[str] = "audio_end"
+    response_id: str
+    item_id: str
+    content_index: int
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class AudioInterruptedEvent:
+    """Stop playing now and throw away what is buffered.
+
+    No audio of `response_id` follows in this subscriber's queue.
+    """
+
+    type: ClassVar[str] = "audio_interrupted"
+    response_id: str | None
+    item_id: str | None
+    """The item that was being heard; None when no audio had come yet."""
+    content_index: int = 0
+    heard_ms: int = 0
+    """How much of the item was heard, in milliseconds."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class ErrorInfo:
+    """What went wrong, in the server's words or ours."""
+
+    type: str
+    message: str = field(repr=False)
+    code: str | None = None
+    param: str | None = None
+    event_id: str | None = None
+    """The client event that caused it, when the server says so."""
+
+
+@frozen(kw_only=True)
+class ErrorEvent:
+    """Something went wrong. The session goes on when `recoverable`."""
+
+    type: ClassVar[str] = "error"
+    error: ErrorInfo
+    recoverable: bool = True
+    response_id: str | None = None
+    source: str = "error"
+    """Where it came from: the wire's event type, or the part of the session."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class HistoryAddedEvent:
+    """The conversation has a new item."""
+
+    type: ClassVar[str] = "history_added"
+    item: Item
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class HistoryUpdatedEvent:
+    """An item of the conversation changed, or is gone."""
+
+    type: ClassVar[str] = "history_updated"
+    history: tuple[Item, ...] = field(repr=False)
+    """The whole conversation, in its order."""
+    item_id: str
+    """The item that changed."""
+    change: Literal["updated", "truncated", "deleted"] = "updated"
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class GuardrailTrippedEvent:
+    """An output guardrail refused what the model was saying. It was interrupted."""
+
+    type: ClassVar[str] = "guardrail_tripped"
+    guardrail: str
+    response_id: str
+    item_id: str
+    reason: str | None = field(default=None, repr=False)
+    text: str = field(default="", repr=False)
+    """The transcript that was judged."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class InputAudioTimeoutTriggeredEvent:
+    """Nobody spoke for `idle_timeout_ms`; the server makes a response by itself."""
+
+    type: ClassVar[str] = "input_audio_timeout_triggered"
+    item_id: str | None
+    audio_start_ms: int
+    audio_end_ms: int
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class TranscriptDeltaEvent:
+    """More of the transcript of what the model says."""
+
+    type: ClassVar[str] = "transcript_delta"
+    response_id: str
+    item_id: str
+    content_index: int
+    delta: str = field(repr=False)
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class TextDeltaEvent:
+    """More of the model's text (in a session that answers in text)."""
+
+    type: ClassVar[str] = "text_delta"
+    response_id: str
+    item_id: str
+    content_index: int
+    delta: str = field(repr=False)
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class InputTranscriptEvent:
+    """What the user said, as far as it is known."""
+
+    type: ClassVar[str] = "input_transcript"
+    item_id: str
+    status: Literal["partial", "completed", "failed"]
+    content_index: int = 0
+    text: str = field(default="", repr=False)
+    """The transcript up to here."""
+    delta: str = field(default="", repr=False)
+    """What is new, when partial."""
+    error: ErrorInfo | None = None
+    """Why there is none, when failed."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class SpeechStartedEvent:
+    """The user began to speak."""
+
+    type: ClassVar[str] = "speech_started"
+    item_id: str | None
+    audio_start_ms: int
+    """From the start of all audio sent, prefix padding included."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class SpeechStoppedEvent:
+    """The user stopped speaking."""
+
+    type: ClassVar[str] = "speech_stopped"
+    item_id: str | None
+    audio_end_ms: int
+    """From the start of all audio sent."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class UsageEvent:
+    """What a response cost, in tokens."""
+
+    type: ClassVar[str] = "usage"
+    response_id: str | None
+    usage: Usage
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class RateLimitsEvent:
+    """What is left of the account's limits."""
+
+    type: ClassVar[str] = "rate_limits"
+    rate_limits: tuple[RateLimit, ...]
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class ConnectionEvent:
+    """The connection came up or went down, or the session has ended."""
+
+    type: ClassVar[str] = "connection"
+    state: Literal["connected", "disconnected", "closed"]
+    code: int | None = None
+    """The WebSocket close code, when there was one."""
+    reason: str = ""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class SessionUpdatedEvent:
+    """The server acknowledged a configuration: `session.settings` are in force."""
+
+    type: ClassVar[str] = "session_updated"
+    session: SessionInfo
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class RawModelEvent:
+    """An event of the server that the library does not act on.
+
+    A subscriber with `raw=True` gets every event of the server this way.
+    """
+
+    type: ClassVar[str] = "raw_model_event"
+    event: ServerEvent
+    info: EventInfo = NO_INFO
+
+
+Event: TypeAlias = (
+    AgentStartEvent
+    | AgentEndEvent
+    | HandoffEvent
+    | ToolStartEvent
+    | ToolEndEvent
+    | AudioEvent
+    | AudioEndEvent
+    | AudioInterruptedEvent
+    | ErrorEvent
+    | HistoryAddedEvent
+    | HistoryUpdatedEvent
+    | GuardrailTrippedEvent
+    | InputAudioTimeoutTriggeredEvent
+    | TranscriptDeltaEvent
+    | TextDeltaEvent
+    | InputTranscriptEvent
+    | SpeechStartedEvent
+    | SpeechStoppedEvent
+    | UsageEvent
+    | RateLimitsEvent
+    | ConnectionEvent
+    | SessionUpdatedEvent
+    | RawModelEvent
+)

@@ -1,0 +1,195 @@
+"""What may be asked of a session, and what a subscriber is told.
+
+    session.ask(messages.SendMessage("Hi"))     # the same as session.send_message("Hi")
+    session.tell(messages.Interrupt())          # the same, without waiting or raising
+
+Each verb of a session is one of these messages; its docstring says what `ask` gives
+back and what it raises. `tell` never raises: what goes wrong is an `ErrorEvent`.
+`SessionEvent` goes the other way: it is what a subscriber receives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import define, field, frozen
+
+from realtime_actors.config import SessionModelSettings
+from realtime_actors.items import Item
+
+if TYPE_CHECKING:
+    from realtime_actors.events import Event
+
+__all__ = [
+    "ClearAudio",
+    "Close",
+    "CommitAudio",
+    "CreateResponse",
+    "CurrentAgent",
+    "History",
+    "Interrupt",
+    "PlaybackPosition",
+    "SendAudio",
+    "SendMessage",
+    "SendRawEvent",
+    "SessionEvent",
+    "Subscribe",
+    "Unsubscribe",
+    "UpdateSession",
+    "Verb",
+]
+
+
+# One per event and subscriber, so made the cheap way; never changed.
+@define
+class SessionEvent:
+    """An event, and the session that it comes from."""
+
+    session: Any = field(repr=False)
+    """The `Session`: a handle that can be used right away."""
+    event: Event
+
+
+@frozen
+class SendMessage:
+    """Add a message of the user to the conversation and ask for a response.
+
+    Raises `ConfigError` for what is no message, `NotConnectedError`.
+    """
+
+    message: str | Mapping[str, object] | Item = field(repr=False)
+
+
+@frozen
+class SendAudio:
+    """Append audio of the user, in the session's input format.
+
+    `session.send_audio` does the same from the caller's own thread, at a tenth of the
+    cost. Raises `AudioFormatError`, `NotConnectedError`.
+    """
+
+    audio: bytes = field(repr=False)
+    commit: bool = field(default=False, kw_only=True)
+    """End the user's turn after this audio. Asks for no response."""
+
+
+@frozen
+class CommitAudio:
+    """End the user's turn (without turn detection). Raises `NotConnectedError`."""
+
+
+@frozen
+class ClearAudio:
+    """Throw away the audio that is not committed yet. Raises `NotConnectedError`."""
+
+
+@frozen(kw_only=True)
+class CreateResponse:
+    """Ask for a response now, or after the one in progress.
+
+    What is None is the session's. With `conversation="none"` the response runs
+    beside the conversation; tell it apart by its `metadata`.
+    Raises `NotConnectedError`.
+    """
+
+    instructions: str | None = field(default=None, repr=False)
+    modalities: tuple[str, ...] | None = None
+    tools: tuple[Mapping[str, object], ...] | None = None
+    tool_choice: str | Mapping[str, object] | None = None
+    metadata: Mapping[str, str] | None = None
+    conversation: str | None = None
+    input: tuple[Item, ...] | None = field(default=None, repr=False)
+    max_output_tokens: int | str | None = None
+    extra: Mapping[str, object] = field(factory=dict, repr=False)
+
+
+@frozen
+class SendRawEvent:
+    """Send a client event as it is. A `response.create` takes its turn like any other.
+
+    Raises `ConfigError` when it has no `type`, `NotConnectedError`.
+    """
+
+    event: Mapping[str, object] = field(repr=False)
+
+
+@frozen
+class Interrupt:
+    """Stop the model's speech now. Does nothing when it isn't speaking."""
+
+
+@frozen
+class UpdateSession:
+    """Change settings, and wait until the server has acknowledged them.
+
+    Raises `ConfigError`, `SessionUpdateError`, `NotConnectedError`.
+    """
+
+    settings: SessionModelSettings | Mapping[str, object]
+
+
+@frozen
+class PlaybackPosition:
+    """How much of an item's audio has been heard. `PlaybackTracker` sends these."""
+
+    item_id: str
+    content_index: int
+    played_ms: float
+    """Milliseconds: added to what was heard so far, or the position itself."""
+    absolute: bool = field(default=False, kw_only=True)
+
+
+@frozen
+class Subscribe:
+    """Hand events to `subscriber`: an actor's ref, or anything with `put`.
+
+    A second subscription of the same subscriber replaces the first.
+    Raises `ConfigError` for what cannot receive.
+    """
+
+    subscriber: Any
+    only: Sequence[type[Any]] | None = field(default=None, kw_only=True)
+    """Only events of these classes; None for all."""
+    raw: bool = field(default=False, kw_only=True)
+    """Every event of the server too, as `RawModelEvent`."""
+
+
+@frozen
+class Unsubscribe:
+    """Hand no more events to `subscriber`. Does nothing for a stranger."""
+
+    subscriber: Any
+
+
+@frozen
+class History:
+    """Gives the conversation so far: a tuple of items, in conversation order."""
+
+
+@frozen
+class CurrentAgent:
+    """Gives the `Agent` that is speaking to the user."""
+
+
+@frozen
+class Close:
+    """End the conversation. Answered as soon as the end has begun."""
+
+
+Verb: TypeAlias = (
+    SendMessage
+    | SendAudio
+    | CommitAudio
+    | ClearAudio
+    | CreateResponse
+    | SendRawEvent
+    | Interrupt
+    | UpdateSession
+    | PlaybackPosition
+    | Subscribe
+    | Unsubscribe
+    | History
+    | CurrentAgent
+    | Close
+)
