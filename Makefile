@@ -1,0 +1,80 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need into .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Extra words for pytest: make test ARGS="-k barge_in"
+ARGS ?=
+
+INSTALLED := $(VENV)/.installed
+INSTALLED_DOCS := $(VENV)/.installed-docs
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test test-fast test-all check lint floors types format docs clean
+
+help: ## Show this
+	@echo "make ...   (PYTHON=$(PYTHON), VENV=$(VENV))"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make the virtual environment with all that demo and test need
+
+demo: $(INSTALLED) ## Hold a spoken conversation and write it to demo-output/
+	$(BIN)/realtime-actors demo --output demo-output
+
+test: $(INSTALLED) ## Run all tests (ARGS="-k ..." goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(INSTALLED) ## Run the tests that need no speech engine and no patience
+	$(BIN)/python -m pytest -m "not slow and not local" $(ARGS)
+
+test-all: SHELL := bash
+test-all: ## Run all tests on every supported Python found here
+	@failed=""; \
+	while read -r version python; do \
+		echo "== Python $$version ($$python)"; \
+		$(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=$$python </dev/null \
+			|| failed="$$failed $$version"; \
+	done <<< "$$(.ci/pythons)"; \
+	if [ -n "$$failed" ]; then echo "failed on Python$$failed"; exit 1; fi
+
+check: lint floors types ## Run every check that is no test
+
+lint: $(INSTALLED) ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+floors: $(INSTALLED) ## Check that every import points downwards (DESIGN: floors)
+	$(BIN)/lint-imports
+
+types: $(INSTALLED) ## Check types
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Bring the source into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(INSTALLED_DOCS) ## Build the documentation into docs/_build/html; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+clean: ## Remove what was built, and the environments made here
+	rm -rf .venv .venv-* build dist demo-output docs/_build *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find realtime_actors tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments (Debian: apt-get install python3-venv)"; exit 1; }
+	@echo "Installing into $(VENV): a minute or two, once"
+	@$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(INSTALLED_DOCS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
