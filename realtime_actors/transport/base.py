@@ -1,0 +1,118 @@
+"""What every transport keeps: options in, events out, one way to connect, send and close.
+
+The transports themselves live next door: `websocket` (the fast one), `plain`
+(websocket-client's own frames, one thread per connection) and `memory` (no socket
+at all). Anything else that keeps this contract will do as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from attrs import field, frozen
+
+from realtime_actors.errors import TransportError
+
+if TYPE_CHECKING:
+    from realtime_actors.protocol import ClientEvent, Dialect, ServerEvent
+
+__all__ = [
+    "ConnectOptions",
+    "Deliver",
+    "Disconnected",
+    "OutboundFullError",
+    "Transport",
+    "TransportFactory",
+]
+
+
+@frozen(kw_only=True)
+class ConnectOptions:
+    """Where to connect, and within which bounds."""
+
+    url: str
+    """`ws://` or `wss://`, with its query."""
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    """Sent with the upgrade request, after the dialect's own. Keys live here: not in the repr."""
+    timeout: float = 10.0
+    """Seconds for all of connecting: DNS, TCP, proxy, TLS and upgrade together."""
+    ca_bundle: str | None = None
+    """A PEM file or a directory of CA certificates; None means the system's."""
+    proxy: str | None = field(default=None, repr=False)
+    """`http://user:password@host:port` (or socks5); None means what the environment says."""
+    max_message_size: int = 16 * 2**20
+    """Bytes of one incoming message. A longer one fails the connection with code 1009."""
+    outbound_limit_bytes: int = 8 * 2**20
+    """How much may wait for a server that does not read: see `Transport.send`."""
+
+
+@frozen(kw_only=True)
+class Disconnected:
+    """The connection is down. The last thing that is delivered."""
+
+    code: int | None
+    """The close code of RFC 6455; None when the connection broke without one."""
+    reason: str
+    error: TransportError | None = None
+    """What went wrong; None for an orderly close that we asked for."""
+
+
+class OutboundFullError(TransportError):
+    """The server does not read as fast as we send. This audio was dropped, all of it."""
+
+
+Deliver: TypeAlias = "Callable[[Sequence[ServerEvent | Disconnected]], None]"
+"""Gets what one read gave, in order. Runs on the reading thread: it must not block."""
+
+
+class Transport(Protocol):
+    """One connection, once: connect, use, close. Another connection is another transport."""
+
+    def connect(self, deliver: Deliver) -> None:
+        """Connect, and hand what arrives to `deliver` from then on.
+
+        Blocks up to `options.timeout` seconds. Raises `StartError` with its cause and
+        leaves nothing behind then. Events may be delivered before this returns.
+        `Disconnected` is delivered once, last, however the connection ends; only our own
+        `close()` is not announced: nothing at all is delivered after it.
+        """
+        ...
+
+    def send(self, event: ClientEvent) -> None:
+        """Send an event, in order, from any thread; never blocks.
+
+        Raises `NotConnectedError` when the connection is down. When the server has left
+        twice `outbound_limit_bytes` unread, the connection fails: a conversation with a
+        hole in it is worth nothing, and audio was refused long before.
+        """
+        ...
+
+    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """Append audio to the server's input buffer, and commit it on request.
+
+        In one piece: what other threads send comes before or after it, never between.
+        More than the protocol allows in one event is split. Raises `NotConnectedError`
+        when the connection is down, and `OutboundFullError` (nothing was sent) when
+        `outbound_limit_bytes` or more are waiting already.
+        """
+        ...
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Say goodbye, wait at most `timeout` seconds for the answer, drop the connection.
+
+        When it returns, `deliver` is not called any more, and no thread or socket of this
+        connection is left. From inside `deliver` it does not wait: the rest happens as
+        soon as `deliver` returns. Ends a `connect()` of another thread. Closing twice
+        does nothing.
+        """
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether `send` has somebody to send to."""
+        ...
+
+
+TransportFactory: TypeAlias = "Callable[[ConnectOptions, Dialect], Transport]"
+"""Makes a transport. `ra.run(transport=...)` takes one; so do reconnects, one per try."""
