@@ -38,57 +38,62 @@ _NAMES: Final[dict[str, AudioFormat]] = {
 }
 
 
-def normalize_format(format: object) -> AudioFormat:
+def normalize_format(audio_format: object) -> AudioFormat:
     """Find the format's name, whichever way it is written.
 
     Takes the flat names (``"pcm16"``), the GA types (``"audio/pcm"``) and the GA
     objects (``{"type": "audio/pcm", "rate": 24000}``). Raises `ConfigError` for
     anything else, and for a rate that the format doesn't have.
     """
-    if isinstance(format, str):
-        name = _NAMES.get(format)
+    if isinstance(audio_format, str):
+        name = _NAMES.get(audio_format)
         if name is None:
-            raise ConfigError(f"unknown audio format {format!r}: {did_you_mean(format, _NAMES)}")
+            raise ConfigError(
+                f"unknown audio format {audio_format!r}: {did_you_mean(audio_format, _NAMES)}"
+            )
         return name
-    if not isinstance(format, Mapping):
+    if not isinstance(audio_format, Mapping):
         raise ConfigError(
-            f"an audio format is a name or an object with a type, not {format!r}: "
+            f"an audio format is a name or an object with a type, not {audio_format!r}: "
             f"{did_you_mean('', _NAMES)}"
         )
-    if not isinstance(format.get("type"), str):
-        raise ConfigError(f"audio format {dict(format)!r} has no type: {did_you_mean('', _NAMES)}")
-    name = normalize_format(format["type"])
-    rate_hz = format.get("rate")
+    if not isinstance(audio_format.get("type"), str):
+        raise ConfigError(
+            f"audio format {dict(audio_format)!r} has no type: {did_you_mean('', _NAMES)}"
+        )
+    name = normalize_format(audio_format["type"])
+    rate_hz = audio_format.get("rate")
     if rate_hz not in (None, _RATES_HZ[name]):
         raise ConfigError(
-            f"audio format {format['type']!r} has a rate of {_RATES_HZ[name]} Hz, not {rate_hz!r}"
+            f"audio format {audio_format['type']!r} has {_RATES_HZ[name]} samples a second, "
+            f"not {rate_hz!r}"
         )
     return name
 
 
-def sample_rate(format: str) -> int:
+def sample_rate(audio_format: str) -> int:
     """Samples per second: 24,000 for pcm16, 8,000 for both G.711 laws."""
-    return _RATES_HZ[normalize_format(format)]
+    return _RATES_HZ[normalize_format(audio_format)]
 
 
-def bytes_per_sample(format: str) -> int:
+def bytes_per_sample(audio_format: str) -> int:
     """Two for pcm16, one for both G.711 laws."""
-    return _SAMPLE_BYTES[normalize_format(format)]
+    return _SAMPLE_BYTES[normalize_format(audio_format)]
 
 
-def calculate_audio_length_ms(audio: BytesLike | int, format: str = "pcm16") -> float:
+def calculate_audio_length_ms(audio: BytesLike | int, audio_format: str = "pcm16") -> float:
     """Milliseconds that `audio`, or that many bytes of it, lasts.
 
     A float, because pieces are added up: a piece's length rounded to whole
     milliseconds would drift from what was heard. An unfinished sample at the end
     doesn't count.
     """
-    name = normalize_format(format)
+    name = normalize_format(audio_format)
     length_bytes = audio if isinstance(audio, int) else memoryview(audio).nbytes
     return (length_bytes // _SAMPLE_BYTES[name]) * 1000 / _RATES_HZ[name]
 
 
-def check_audio(audio: object, format: str = "pcm16") -> bytes:
+def check_audio(audio: object, audio_format: str = "pcm16") -> bytes:
     """Return `audio` as bytes, or raise `AudioFormatError` when it can't be sent.
 
     Refused are: nothing at all, half a sample, and what isn't bytes. Arrays are
@@ -107,9 +112,9 @@ def check_audio(audio: object, format: str = "pcm16") -> bytes:
             )
     if not audio:
         raise AudioFormatError("audio is empty: there is nothing to send")
-    size = bytes_per_sample(format)
+    size = bytes_per_sample(audio_format)
     if len(audio) % size:
         raise AudioFormatError(
-            f"{len(audio)} bytes are no whole number of {format} samples of {size} bytes"
+            f"{len(audio)} bytes are no whole number of {audio_format} samples of {size} bytes"
         )
     return audio

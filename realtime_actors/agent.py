@@ -1,0 +1,320 @@
+"""Who is speaking: instructions, tools, and whom the conversation can be handed over to.
+
+Agents are values. Two that hand over to each other need one reference that is looked
+up later, so a `Handoff` takes a function as well:
+
+```python
+billing = Agent(name="Billing", handoffs=[Handoff(lambda: triage, tool_name="back_to_triage")])
+triage = Agent(name="Triage", handoffs=[billing])
+```
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypedDict, Unpack
+
+import attrs
+from attrs import Converter, field, frozen
+
+from realtime_actors._calling import Function, call, check_takes
+from realtime_actors.errors import ConfigError, ToolError, did_you_mean
+from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.hooks import AgentHooks
+from realtime_actors.tools import (
+    HostedMcpTool,
+    IsEnabled,
+    Tool,
+    check_enabled,
+    check_parameters,
+    check_tool_name,
+    function_to_wire,
+    is_enabled_for,
+    parse_arguments,
+)
+
+if TYPE_CHECKING:
+    from realtime_actors.items import Item
+
+__all__ = ["Agent", "AgentOptions", "Handoff", "agent", "default_model"]
+
+_DEFAULT_MODELS: Final = {"ga": "gpt-realtime-2.1", "beta": "gpt-4o-realtime-preview"}
+
+
+def default_model(dialect: str = "ga") -> str:
+    """The model that speaks when nobody chose one, by dialect of the protocol."""
+    if dialect not in _DEFAULT_MODELS:
+        raise ConfigError(f"unknown dialect {dialect!r}: {did_you_mean(dialect, _DEFAULT_MODELS)}")
+    return _DEFAULT_MODELS[dialect]
+
+
+def _transfer_name(tool_name: str | None, handoff: Any) -> str:
+    if tool_name is not None:
+        return tool_name
+    if not isinstance(handoff.agent, Agent):
+        raise ConfigError("a Handoff whose agent is known only later needs a tool_name")
+    return "transfer_to_" + re.sub(r"[^a-z0-9_-]", "_", handoff.agent.name.lower())
+
+
+def _agent_name(agent: object) -> str:
+    # Its name alone: agents that know each other would print each other at length.
+    return f"<Agent {agent.name!r}>" if isinstance(agent, Agent) else repr(agent)
+
+
+@frozen
+class Handoff:
+    """A tool with which the model hands the conversation over to another agent.
+
+    The target is `agent`: an agent, or a function of no argument that returns it.
+    `on_invoke_handoff`, if there is one, has the last word: a function of the
+    context, or of the context and the model's arguments (a dict that fits
+    `input_schema`), that returns the agent. It runs in a task.
+    """
+
+    agent: Agent | Function | None = field(default=None, repr=_agent_name)
+    tool_name: str = field(
+        default=None,
+        kw_only=True,
+        converter=Converter(_transfer_name, takes_self=True),
+    )
+    """By default `transfer_to_` and the agent's name, in what the API allows."""
+    tool_description: str | None = field(default=None, kw_only=True, repr=False)
+    input_schema: Mapping[str, Any] | None = field(
+        default=None, kw_only=True, repr=False, hash=False
+    )
+    on_invoke_handoff: Function | None = field(default=None, kw_only=True, repr=False)
+    is_enabled: IsEnabled = field(default=True, kw_only=True, repr=False)
+    input_filter: Function | None = field(default=None, kw_only=True, repr=False)
+    """A function of the history (a tuple of items), and if it takes it the context,
+    that returns the items which the new agent is to know."""
+
+    def __attrs_post_init__(self) -> None:
+        check_tool_name(self.tool_name, "handoff")
+        what = f"handoff {self.tool_name!r}"
+        if self.agent is None and self.on_invoke_handoff is None:
+            raise ConfigError(f"{what} leads nowhere: give it an agent or an on_invoke_handoff")
+        if self.agent is not None and not isinstance(self.agent, Agent):
+            check_takes(self.agent, (), what=f"the agent of {what}")
+        if self.input_schema is not None:
+            check_parameters(self.input_schema, what)
+        if self.on_invoke_handoff is not None:
+            check_takes(
+                self.on_invoke_handoff,
+                ("context", "arguments"),
+                what=f"on_invoke_handoff of {what}",
+            )
+        check_enabled(self.is_enabled, what)
+        if self.input_filter is not None:
+            check_takes(
+                self.input_filter,
+                ("history", "context"),
+                what=f"input_filter of {what}",
+                at_least=1,
+            )
+
+    @property
+    def name(self) -> str:
+        """The tool's name, under the name that every tool has it."""
+        return self.tool_name
+
+    def target(self) -> Agent | None:
+        """The agent, looked up if need be; None if only `on_invoke_handoff` knows it."""
+        if self.agent is None or isinstance(self.agent, Agent):
+            return self.agent
+        return self._checked(call(self.agent))
+
+    def invoke(self, arguments: str, context: object) -> Agent:
+        """Find the agent to hand over to. `arguments` is the JSON text the model sent.
+
+        Raises `ToolArgumentsError`, `ToolError` when there is no agent, and whatever
+        the functions raise.
+        """
+        schema = {"type": "object"} if self.input_schema is None else self.input_schema
+        values = parse_arguments(arguments, schema, self.tool_name)
+        if self.on_invoke_handoff is not None:
+            return self._checked(call(self.on_invoke_handoff, context, values))
+        return self._checked(self.target())
+
+    def filter_history(self, history: tuple[Item, ...], context: object) -> tuple[Item, ...]:
+        """The items that the new agent is to know: all of them without `input_filter`."""
+        if self.input_filter is None:
+            return history
+        kept = call(self.input_filter, history, context)
+        if not isinstance(kept, Iterable):
+            raise ConfigError(f"input_filter of {self.tool_name!r} must return items, not {kept!r}")
+        return tuple(kept)
+
+    def enabled_for(self, context: object, agent: Agent) -> bool:
+        """Whether the model is offered this handoff now."""
+        return is_enabled_for(self.is_enabled, context, agent)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The handoff as the API wants to have a tool described."""
+        schema = self.input_schema
+        return function_to_wire(
+            self.tool_name,
+            self._description() if self.tool_description is None else self.tool_description,
+            {"type": "object", "properties": {}, "additionalProperties": False}
+            if schema is None
+            else schema,
+        )
+
+    def _description(self) -> str:
+        target = self.target()
+        if target is None:
+            return "Hand the conversation over to another agent."
+        return " ".join(filter(None, (f"Transfer to {target.name}.", target.handoff_description)))
+
+    def _checked(self, found: object) -> Agent:
+        if not isinstance(found, Agent):
+            raise ToolError(f"handoff {self.tool_name} has no agent to hand over to: {found!r}")
+        return found
+
+
+AnyTool: TypeAlias = Tool | HostedMcpTool | Handoff
+
+
+class AgentOptions(TypedDict, total=False):
+    """What `agent()` and `Agent.clone()` take."""
+
+    name: str
+    instructions: str | Function | None
+    model: str | None
+    tools: Iterable[Tool | HostedMcpTool]
+    handoffs: Iterable[Agent | Handoff]
+    output_guardrails: Iterable[OutputGuardrail]
+    hooks: AgentHooks | None
+    handoff_description: str | None
+
+
+def _handoffs(given: Iterable[Agent | Handoff]) -> tuple[Handoff, ...]:
+    return tuple(Handoff(each) if isinstance(each, Agent) else each for each in _each(given))
+
+
+def _each(given: Iterable[Any]) -> tuple[Any, ...]:
+    # A lone tool, or a string, where a list of them is wanted.
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(f"tools, handoffs and guardrails come in a list, not as {given!r}")
+    return tuple(given)
+
+
+def _names(members: tuple[Any, ...]) -> str:
+    return "[" + ", ".join(getattr(each, "name", repr(each)) for each in members) + "]"
+
+
+@frozen(kw_only=True)
+class Agent:
+    """A voice with a purpose. Raises `ConfigError` when something about it is wrong."""
+
+    name: str = "Agent"
+    instructions: str | Function | None = field(default="You are a helpful assistant.", repr=False)
+    """Text, or a function of nothing, of the context, or of the context and the agent,
+    which runs in a task. None leaves them to the server."""
+    model: str | None = None
+    """None: the runner's, or else the dialect's default."""
+    tools: tuple[Tool | HostedMcpTool, ...] = field(default=(), converter=_each, repr=_names)
+    handoffs: tuple[Handoff, ...] = field(default=(), converter=_handoffs, repr=_names)
+    """Given as agents or handoffs, kept as handoffs."""
+    output_guardrails: tuple[OutputGuardrail, ...] = field(default=(), converter=_each, repr=_names)
+    hooks: AgentHooks | None = field(default=None, repr=False)
+    handoff_description: str | None = field(default=None, repr=False)
+    """For other agents' models: what this one is good for."""
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigError(f"the name of an agent must be text, not {self.name!r}")
+        what = f"agent {self.name!r}"
+        if not isinstance(self.instructions, str | None):
+            check_takes(self.instructions, ("context", "agent"), what=f"instructions of {what}")
+        if not isinstance(self.model, str | None) or self.model == "":
+            raise ConfigError(f"{what}: model must be a model's name or None, not {self.model!r}")
+        if not isinstance(self.handoff_description, str | None):
+            raise ConfigError(f"{what}: handoff_description must be text")
+        for each in self.tools:
+            if not isinstance(each, Tool | HostedMcpTool):
+                hint = ": decorate it with @tool" if callable(each) else ""
+                raise ConfigError(f"{what}: {each!r} is no tool{hint}")
+        for handoff in self.handoffs:
+            if not isinstance(handoff, Handoff):
+                raise ConfigError(f"{what}: {handoff!r} is neither an agent nor a Handoff")
+        for guardrail in self.output_guardrails:
+            if not isinstance(guardrail, OutputGuardrail):
+                raise ConfigError(f"{what}: {guardrail!r} is no OutputGuardrail")
+        if not isinstance(self.hooks, AgentHooks | None):
+            raise ConfigError(f"{what}: hooks must be an instance of AgentHooks")
+        self._check_names(what)
+
+    def _check_names(self, what: str) -> None:
+        functions = [each.name for each in self.get_tools() if not isinstance(each, HostedMcpTool)]
+        servers = [each.server_label for each in self.tools if isinstance(each, HostedMcpTool)]
+        for names in (functions, servers):
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise ConfigError(
+                    f"{what} has two tools or handoffs called {', '.join(map(repr, twice))}: "
+                    "give one of them another name (a handoff's is its tool_name)"
+                )
+
+    def clone(self, **changes: Unpack[AgentOptions]) -> Self:
+        """A copy with some options changed. Raises `ConfigError` for an unknown one."""
+        _check_options(changes)
+        return attrs.evolve(self, **changes)
+
+    def default_model(self, dialect: str = "ga") -> str:
+        """The agent's own model, or else the one that the dialect speaks by default."""
+        return default_model(dialect) if self.model is None else self.model
+
+    def resolve_instructions(self, context: object) -> str | None:
+        """The instructions as text, for this context. Calls the function if it is one.
+
+        Blocks as long as that takes, and raises what it raises, or `ConfigError` when
+        it doesn't return text. None means: leave them to the server.
+        """
+        if isinstance(self.instructions, str | None):
+            return self.instructions
+        text = call(self.instructions, context, self)
+        if not isinstance(text, str | None):
+            raise ConfigError(f"instructions of agent {self.name!r} must be text, not {text!r}")
+        return text
+
+    def get_tools(self) -> tuple[AnyTool, ...]:
+        """All that the model could call: the tools, then the handoffs."""
+        return (*self.tools, *self.handoffs)
+
+    def enabled_tools(self, context: object) -> tuple[AnyTool, ...]:
+        """Those of `get_tools()` that are enabled now. Calls functions, so it may block."""
+        return tuple(each for each in self.get_tools() if each.enabled_for(context, self))
+
+    def tool_definitions(self, context: object) -> tuple[dict[str, Any], ...]:
+        """The enabled tools and handoffs, as `SessionModelSettings.tools` wants them."""
+        return tuple(each.to_wire() for each in self.enabled_tools(context))
+
+    def find_tool(self, name: str) -> Tool | Handoff | None:
+        """The tool or handoff of that name, enabled or not; None if there is none."""
+        for each in self.get_tools():
+            if not isinstance(each, HostedMcpTool) and each.name == name:
+                return each
+        return None
+
+    def find_handoff_target(self, name: str) -> Agent | None:
+        """The agent behind a transfer tool's name.
+
+        None if no handoff has that name, or only its `on_invoke_handoff` knows.
+        """
+        found = self.find_tool(name)
+        return found.target() if isinstance(found, Handoff) else None
+
+
+def agent(**options: Unpack[AgentOptions]) -> Agent:
+    """Make an `Agent`. Raises `ConfigError` for an unknown option, or a wrong value."""
+    _check_options(options)
+    return Agent(**options)
+
+
+def _check_options(options: Mapping[str, object]) -> None:
+    known = AgentOptions.__annotations__
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"an agent has no option {name!r}: {did_you_mean(name, known)}")

@@ -1,0 +1,57 @@
+"""What a program is told about an agent's life, if it wants to know.
+
+Subclass `AgentHooks` and override what interests you. Hooks run one after the other,
+in the order in which things happened, in one task per session: they may block without
+holding up the conversation, but a slow hook delays the ones behind it. They are for
+watching (logs, metrics, a screen): what they return is ignored, and one that raises is
+reported as an `ErrorEvent`. A hook may be a coroutine function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from realtime_actors.agent import Agent, Handoff
+    from realtime_actors.events import ErrorInfo
+    from realtime_actors.items import Item
+    from realtime_actors.tools import Tool
+
+__all__ = ["AgentHooks"]
+
+
+class AgentHooks:
+    """Callbacks that do nothing. Override some, and give an instance to the agent.
+
+    `context` is always what was given to `run(context=...)`, and `agent` the agent
+    whose hooks these are.
+    """
+
+    def on_start(self, context: Any, agent: Agent) -> object:
+        """A response of this agent begins."""
+
+    def on_end(self, context: Any, agent: Agent, output: str) -> object:
+        """A response of this agent is over. `output` is what it said or wrote, as text."""
+
+    def on_handoff(self, context: Any, agent: Agent, source: Agent) -> object:
+        """This agent has taken over from `source`."""
+
+    def on_tool_start(
+        self, context: Any, agent: Agent, tool: Tool | Handoff | None, arguments: str
+    ) -> object:
+        """The model called `tool`, or one that isn't there (None), or asked for a handoff.
+
+        `arguments` is the JSON text that it sent.
+        """
+
+    def on_tool_end(
+        self, context: Any, agent: Agent, tool: Tool | Handoff | None, output: str
+    ) -> object:
+        """A call has its outcome. `output` is what the model is given, errors included."""
+
+    def on_error(self, context: Any, agent: Agent, error: ErrorInfo) -> object:
+        """Something went wrong while this agent was the current one."""
+
+    def on_history(self, context: Any, agent: Agent, history: Sequence[Item]) -> object:
+        """The conversation has changed. `history` is all of it, oldest first."""

@@ -1,0 +1,352 @@
+"""What an agent can do: functions of yours, described to the model by JSON Schema.
+
+```python
+@tool
+def weather(city: str, unit: Literal["C", "F"] = "C") -> str:
+    \"\"\"Current weather. Args: city: name of the city.\"\"\"
+```
+
+A tool is a value. Running one is the session's business, which does it in a task: a
+tool may block as long as it likes, and may be a coroutine function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence, Set
+from datetime import date, datetime, time
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
+
+import attrs
+from attrs import field, frozen
+
+from realtime_actors._calling import Function, call, check_takes, finish
+from realtime_actors._schema.check import check_schema, problems
+from realtime_actors._schema.signature import Signature
+from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
+
+if TYPE_CHECKING:
+    from realtime_actors.agent import Agent, Handoff
+
+__all__ = [
+    "HostedMcpTool",
+    "IsEnabled",
+    "Tool",
+    "ToolContext",
+    "check_tool_name",
+    "error_text",
+    "output_text",
+    "parse_arguments",
+    "tool",
+]
+
+IsEnabled: TypeAlias = bool | Function
+"""Whether the model is offered something: a bool, or a function of context and agent."""
+
+_LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+@frozen(kw_only=True)
+class ToolContext:
+    """Given to a tool that has a parameter annotated with it."""
+
+    # A `Session`. It lives four floors up, and naming it here would tie a tool's
+    # author to the whole of it.
+    session: Any = field(repr=False)
+    """The session that runs the tool: send, interrupt, read the history."""
+    agent: Agent
+    call_id: str
+    context: Any = field(default=None, repr=False)
+    """What was given to `run(context=...)`."""
+    tool: Tool | Handoff | None = None
+
+
+@frozen(kw_only=True)
+class Tool:
+    """A function that the model may call. Usually made by `@tool`.
+
+    Made by hand, `parameters` is the JSON Schema of an object, and `invoke` a function
+    of the arguments (a dict), or of the arguments and the `ToolContext`. Calling a
+    `Tool` calls the function, so a decorated one can be used as before.
+    """
+
+    name: str = field()
+    description: str = ""
+    parameters: Mapping[str, Any] = field(
+        factory=lambda: {"type": "object", "properties": {}}, hash=False, repr=False
+    )
+    function: Function = field(alias="invoke", repr=False)
+    timeout: float | None = field(default=None)
+    """Seconds after which the model is told that it took too long. None: no limit."""
+    is_enabled: IsEnabled = field(default=True, repr=False)
+    _signature: Signature | None = field(default=None, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        check_tool_name(self.name, "tool")
+        what = f"tool {self.name!r}"
+        if self._signature is None:
+            check_takes(self.function, ("arguments", "tool context"), what=what, at_least=1)
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigError(f"{what}: timeout is a number of seconds, not {self.timeout!r}")
+        if not isinstance(self.description, str):
+            raise ConfigError(f"{what}: description must be text, not {self.description!r}")
+        check_enabled(self.is_enabled, what)
+        check_parameters(self.parameters, what)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def bind(self, arguments: str) -> dict[str, object]:
+        """Turn the JSON text that the model sent into the function's arguments.
+
+        Raises `ToolArgumentsError`, which names everything that is wrong.
+        """
+        values = parse_arguments(arguments, self.parameters, self.name)
+        if self._signature is None:
+            return values
+        try:
+            return self._signature.convert(values)
+        except ValueError as error:
+            raise ToolArgumentsError(f"Wrong arguments for {self.name}: {error}") from error
+
+    def invoke(self, arguments: str, context: ToolContext) -> str:
+        """Run the tool to its end, and return its output as the model is given it.
+
+        Blocks. Raises `ToolArgumentsError`, `ToolError` for a result that can't be
+        sent, and whatever the function raises: `error_text` has the words for it.
+        """
+        values = self.bind(arguments)
+        if self._signature is None:
+            return output_text(call(self.function, values, context))
+        if self._signature.context_name is not None:
+            values[self._signature.context_name] = context
+        return output_text(finish(self.function(**values)))
+
+    def enabled_for(self, context: object, agent: Agent) -> bool:
+        """Whether the model is offered this tool now."""
+        return is_enabled_for(self.is_enabled, context, agent)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The tool as the API wants to have it described."""
+        return function_to_wire(self.name, self.description, self.parameters)
+
+
+@frozen(kw_only=True)
+class HostedMcpTool:
+    """An MCP server whose tools the Realtime API calls itself: we only name it.
+
+    Exactly one of `server_url`, `connector_id` and `tunnel_id` is needed. What has no
+    name here goes in `extra`, as on the wire.
+    """
+
+    server_label: str = field()
+    server_url: str | None = None
+    connector_id: str | None = None
+    tunnel_id: str | None = None
+    authorization: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False, hash=False)
+    server_description: str | None = None
+    allowed_tools: Sequence[str] | Mapping[str, object] | None = field(default=None, hash=False)
+    require_approval: str | Mapping[str, object] | None = field(default=None, hash=False)
+    """ "always" (the server's default), "never", or which tools need it."""
+    extra: Mapping[str, object] = field(factory=dict, repr=False, hash=False)
+    is_enabled: IsEnabled = field(default=True, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.server_label, str) or not self.server_label:
+            raise ConfigError(f"an MCP tool needs a server_label, not {self.server_label!r}")
+        what = f"MCP tool {self.server_label!r}"
+        places = [self.server_url, self.connector_id, self.tunnel_id]
+        if sum(each is not None for each in places) != 1:
+            raise ConfigError(f"{what} needs one of server_url, connector_id and tunnel_id")
+        if isinstance(self.require_approval, str) and self.require_approval not in (
+            "always",
+            "never",
+        ):
+            raise ConfigError(
+                f"{what}: require_approval is 'always', 'never' or a filter, "
+                f"not {self.require_approval!r}"
+            )
+        check_enabled(self.is_enabled, what)
+
+    def enabled_for(self, context: object, agent: Agent) -> bool:
+        """Whether the model is offered this server now."""
+        return is_enabled_for(self.is_enabled, context, agent)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The tool as the API wants to have it described."""
+        members = {
+            "server_label": self.server_label,
+            "server_url": self.server_url,
+            "connector_id": self.connector_id,
+            "tunnel_id": self.tunnel_id,
+            "authorization": self.authorization,
+            "headers": dict(self.headers) if self.headers is not None else None,
+            "server_description": self.server_description,
+            "allowed_tools": _plain(self.allowed_tools),
+            "require_approval": _plain(self.require_approval),
+        }
+        given = {name: value for name, value in members.items() if value is not None}
+        return {"type": "mcp", **given, **self.extra}
+
+
+@overload
+def tool(function: Function, /) -> Tool: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout: float | None = None,
+    is_enabled: IsEnabled = True,
+) -> Callable[[Function], Tool]: ...
+def tool(
+    function: Function | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout: float | None = None,
+    is_enabled: IsEnabled = True,
+) -> Tool | Callable[[Function], Tool]:
+    """Make a `Tool` of a function, from its signature, type hints and docstring.
+
+    With or without options: `@tool`, `@tool(timeout=5)`. `name` and `description`
+    replace the function's own. Arguments are checked and converted to the hinted types
+    before the function sees them; a parameter annotated `ToolContext` is given one.
+    An Enum is written by its values if these are text, else by its names.
+
+    Raises `ConfigError` for a parameter that can't be described to a model.
+    """
+
+    def decorate(function: Function) -> Tool:
+        if not hasattr(function, "__qualname__") or isinstance(function, type):
+            raise ConfigError(f"a tool is made of a function, not of {function!r}")
+        signature = Signature.of(function, ToolContext)
+        return Tool(
+            name=function.__name__ if name is None else name,
+            description=signature.description if description is None else description,
+            parameters=signature.schema,
+            invoke=function,
+            timeout=timeout,
+            is_enabled=is_enabled,
+            signature=signature,
+        )
+
+    return decorate if function is None else decorate(function)
+
+
+def output_text(value: object) -> str:
+    """What a tool returned, as the text that the model is given.
+
+    Text stays as it is, None is empty, everything else is JSON: attrs classes and
+    dataclasses are objects, an Enum is its value, dates are ISO 8601, sets are arrays.
+    Raises `ToolError` for what can't be written that way.
+    """
+    if value is None:
+        return ""
+    try:
+        text = (
+            value
+            if isinstance(value, str) and not isinstance(value, Enum)
+            else json.dumps(value, default=_json_default, ensure_ascii=False, allow_nan=False)
+        )
+        text.encode()  # a lone surrogate (from a file name, say) would fail on the wire
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ToolError(
+            f"the tool returned a {type(value).__name__} that can't be sent: {error}"
+        ) from error
+    return text
+
+
+def error_text(error: BaseException) -> str:
+    """What the model is told instead of an output, when a tool raised `error`."""
+    return f"Error: {str(error) or type(error).__name__}"
+
+
+def parse_arguments(arguments: str, schema: Mapping[str, Any], name: str) -> dict[str, object]:
+    """Read the JSON text that the model sent for the tool `name`.
+
+    Empty text is no arguments. Raises `ToolArgumentsError` for what isn't JSON, isn't
+    an object, or doesn't fit `schema`.
+    """
+    try:
+        values = json.loads(arguments, parse_constant=_refuse_constant) if arguments else {}
+    except (ValueError, RecursionError) as error:
+        raise ToolArgumentsError(f"Invalid JSON arguments for {name}: {error}") from None
+    if not isinstance(values, dict):
+        raise ToolArgumentsError(f"Invalid JSON arguments for {name}: expected an object")
+    wrong = "; ".join(problems(values, schema))
+    if wrong:
+        raise ToolArgumentsError(f"Wrong arguments for {name}: {wrong}")
+    return values
+
+
+def check_tool_name(name: object, what: str) -> None:
+    """Raise `ConfigError` for a name that the API refuses."""
+    if not isinstance(name, str) or not _LEGAL_NAME.fullmatch(name):
+        raise ConfigError(
+            f"{what} name {name!r} is refused by the API: "
+            "1 to 64 letters, digits, underscores and hyphens are allowed"
+        )
+
+
+def check_enabled(is_enabled: object, what: str) -> None:
+    """Raise `ConfigError` for what can't say whether something is enabled."""
+    if not isinstance(is_enabled, bool):
+        check_takes(is_enabled, ("context", "agent"), what=f"is_enabled of {what}")
+
+
+def is_enabled_for(is_enabled: IsEnabled, context: object, agent: Agent) -> bool:
+    """Ask a function whether something is enabled, or take the bool for an answer."""
+    return is_enabled if isinstance(is_enabled, bool) else bool(call(is_enabled, context, agent))
+
+
+def check_parameters(schema: object, what: str) -> None:
+    """Raise `ConfigError` for what can't be the schema of a tool's arguments."""
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise ConfigError(f"{what}: parameters must be a JSON Schema of type object: {schema!r}")
+    check_schema(schema, f"{what}: parameters")
+    try:
+        json.dumps(schema, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{what}: parameters can't be written as JSON: {error}") from None
+
+
+def function_to_wire(name: str, description: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A function tool as the API wants to have it described."""
+    return {
+        "type": "function",
+        "name": name,
+        "description": description,
+        "parameters": dict(parameters),
+    }
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _json_default(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Set):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if attrs.has(type(value)):
+        return attrs.asdict(value, recurse=False)  # type: ignore[arg-type]  # has() saw to it
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
