@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypedDict, Unpack
 
 import attrs
-from attrs import Converter, field, frozen
+from attrs import field, frozen
 
 from realtime_actors._calling import Function, call, check_takes
 from realtime_actors.errors import ConfigError, ToolError, did_you_mean
@@ -50,14 +50,6 @@ def default_model(dialect: str = "ga") -> str:
     return _DEFAULT_MODELS[dialect]
 
 
-def _transfer_name(tool_name: str | None, handoff: Any) -> str:
-    if tool_name is not None:
-        return tool_name
-    if not isinstance(handoff.agent, Agent):
-        raise ConfigError("a Handoff whose agent is known only later needs a tool_name")
-    return "transfer_to_" + re.sub(r"[^a-z0-9_-]", "_", handoff.agent.name.lower())
-
-
 def _agent_name(agent: object) -> str:
     # Its name alone: agents that know each other would print each other at length.
     return f"<Agent {agent.name!r}>" if isinstance(agent, Agent) else repr(agent)
@@ -74,12 +66,7 @@ class Handoff:
     """
 
     agent: Agent | Function | None = field(default=None, repr=_agent_name)
-    tool_name: str = field(
-        default=None,
-        kw_only=True,
-        converter=Converter(_transfer_name, takes_self=True),
-    )
-    """By default `transfer_to_` and the agent's name, in what the API allows."""
+    _tool_name: str | None = field(default=None, kw_only=True)
     tool_description: str | None = field(default=None, kw_only=True, repr=False)
     input_schema: Mapping[str, Any] | None = field(
         default=None, kw_only=True, repr=False, hash=False
@@ -91,6 +78,8 @@ class Handoff:
     that returns the items which the new agent is to know."""
 
     def __attrs_post_init__(self) -> None:
+        if self._tool_name is None and not isinstance(self.agent, Agent):
+            raise ConfigError("a Handoff whose agent is known only later needs a tool_name")
         check_tool_name(self.tool_name, "handoff")
         what = f"handoff {self.tool_name!r}"
         if self.agent is None and self.on_invoke_handoff is None:
@@ -115,8 +104,16 @@ class Handoff:
             )
 
     @property
+    def tool_name(self) -> str:
+        """The name given, or `transfer_to_` and the agent's in what the API allows."""
+        if self._tool_name is None:
+            assert isinstance(self.agent, Agent)  # else a name was asked for
+            return "transfer_to_" + re.sub(r"[^a-z0-9_-]", "_", self.agent.name.lower())
+        return self._tool_name
+
+    @property
     def name(self) -> str:
-        """The tool's name, under the name that every tool has it."""
+        """The tool's name, as every tool has one."""
         return self.tool_name
 
     def target(self) -> Agent | None:
