@@ -11,7 +11,7 @@ back and what it raises. `tell` never raises: what goes wrong is an `ErrorEvent`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -100,7 +100,7 @@ class CreateResponse:
     metadata: Mapping[str, str] | None = None
     conversation: str | None = None
     input: tuple[Item, ...] | None = field(default=None, repr=False)
-    max_output_tokens: int | str | None = None
+    max_output_tokens: int | Literal["inf"] | None = None
     extra: Mapping[str, object] = field(factory=dict, repr=False)
 
 

@@ -1,0 +1,164 @@
+"""What the session is configured to be, and which changes the server still owes an answer.
+
+Updates are acknowledged in the order in which they were sent: `session.updated` is for
+the oldest. A refusal names its event, or at least a member of `session`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import attrs
+from attrs import define, evolve, field, frozen
+
+from realtime_actors.config import OFF, SessionModelSettings, merge_settings
+from realtime_actors.core.effects import Send
+from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
+from realtime_actors.protocol import ErrorDetail, RawClientEvent, SessionUpdate
+
+__all__ = [
+    "Configuration",
+    "ForCaller",
+    "ForHandoff",
+    "ForNobody",
+    "ForStart",
+    "Pending",
+    "Purpose",
+    "agent_settings",
+    "difference",
+]
+
+
+@frozen
+class ForStart:
+    """The first update, with the whole configuration."""
+
+    resolved: ResolvedAgent
+
+
+@frozen
+class ForCaller:
+    """Somebody asked for it and waits."""
+
+    caller: object
+
+
+@frozen
+class ForHandoff:
+    """It makes another agent the current one."""
+
+    handoff: HandoffResolved
+
+
+@frozen
+class ForNobody:
+    """Nobody waits for it: a raw event, or the undoing of an unanswered handoff."""
+
+
+Purpose: TypeAlias = ForStart | ForCaller | ForHandoff | ForNobody
+
+
+@frozen(kw_only=True)
+class Pending:
+    """An update that was sent and is not answered."""
+
+    event_id: str
+    changes: SessionModelSettings
+    purpose: Purpose
+
+
+@define(kw_only=True)
+class Configuration:
+    """The settings in force, and the updates under way."""
+
+    new_id: Callable[[], str]
+    base: SessionModelSettings
+    """What the program configured, before any agent."""
+    settings: SessionModelSettings = field(factory=SessionModelSettings)
+    """What we know to be in force."""
+    _pending: deque[Pending] = field(factory=deque)
+
+    def update(self, changes: SessionModelSettings, purpose: Purpose) -> Send:
+        """Send a change."""
+        pending = Pending(event_id=self.new_id(), changes=changes, purpose=purpose)
+        self._pending.append(pending)
+        return Send(SessionUpdate(session=changes, event_id=pending.event_id))
+
+    def send_raw(self, payload: Mapping[str, object]) -> Send:
+        """Send a `session.update` as somebody wrote it, and expect its answer."""
+        event_id = payload.get("event_id")
+        if not isinstance(event_id, str):
+            event_id = self.new_id()
+        unknown = SessionModelSettings()  # the answer will say what it changed
+        pending = Pending(event_id=event_id, changes=unknown, purpose=ForNobody())
+        self._pending.append(pending)
+        return Send(RawClientEvent(payload={**payload, "event_id": event_id}))
+
+    def acknowledged(self, effective: SessionModelSettings) -> Pending | None:
+        """The server answered with what is in force now. Gives the update it was for."""
+        pending = self._pending.popleft() if self._pending else None
+        if pending is not None:
+            self.settings = merge_settings(self.settings, pending.changes)
+        self.told(effective)
+        return pending
+
+    def told(self, effective: SessionModelSettings) -> None:
+        """The server says what is in force. It may leave out what it doesn't know."""
+        self.settings = merge_settings(self.settings, effective)
+
+    def keep(self, pending: Pending) -> None:
+        """Let what somebody changed survive the next handoff."""
+        changes = evolve(pending.changes, instructions=None, tools=None)
+        self.base = merge_settings(self.base, changes)
+
+    def refused(self, error: ErrorDetail) -> Pending | None:
+        """The server answered with an error. Gives the update that it is about, if any."""
+        for pending in self._pending:
+            if error.event_id == pending.event_id:
+                self._pending.remove(pending)
+                return pending
+        if self._pending and error.event_id is None and (error.param or "").startswith("session"):
+            return self._pending.popleft()
+        return None
+
+    def give_up(self, event_id: str) -> Pending | None:
+        """Wait no longer for an answer."""
+        for pending in self._pending:
+            if pending.event_id == event_id:
+                self._pending.remove(pending)
+                return pending
+        return None
+
+    def lost(self) -> tuple[Pending, ...]:
+        """The connection is gone. Gives the updates that will never be answered."""
+        pending = tuple(self._pending)
+        self._pending.clear()
+        return pending
+
+    @property
+    def interrupts_on_speech(self) -> bool:
+        """Whether the server stops a response when the user speaks."""
+        turns = self.settings.turn_detection
+        if turns is None or turns is OFF:
+            return turns is None
+        return turns.interrupt_response is not False
+
+
+def agent_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> SessionModelSettings:
+    """The settings that come from the agent: all that differs between two agents."""
+    return SessionModelSettings(
+        instructions=resolved.instructions,
+        tools=(*(base.tools or ()), *resolved.definitions),
+    )
+
+
+def difference(before: SessionModelSettings, after: SessionModelSettings) -> SessionModelSettings:
+    """What has to be sent to get from `before` to `after`."""
+    changes = {
+        each.name: getattr(after, each.name)
+        for each in attrs.fields(SessionModelSettings)
+        if getattr(after, each.name) not in (None, getattr(before, each.name))
+    }
+    return SessionModelSettings(**changes)

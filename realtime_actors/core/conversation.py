@@ -1,0 +1,248 @@
+"""The conversation as the server has it, in its order.
+
+Items are ordered by `previous_item_id`, not by arrival: an item whose predecessor is
+not known yet is put at the end, and moved when the predecessor comes. Transcripts and
+text are collected as they stream in, and merged into the (frozen) items when somebody
+looks. What was truncated stays truncated, whatever comes late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from attrs import define, evolve, field
+
+from realtime_actors.items import (
+    ContentPart,
+    InputAudio,
+    Item,
+    MessageItem,
+    OutputAudio,
+    OutputText,
+)
+
+__all__ = ["Conversation", "Stream", "words_of"]
+
+Stream: TypeAlias = Literal["input", "audio", "text"]
+"""Whose words are streaming: the user's transcript, the model's transcript, its text."""
+
+_EMPTY: Mapping[Stream, ContentPart] = {
+    "input": InputAudio(),
+    "audio": OutputAudio(),
+    "text": OutputText(text=""),
+}
+
+
+@define
+class _Words:
+    """Words of one content part, still growing."""
+
+    stream: Stream
+    pieces: list[str] = field(factory=list)
+
+    def text(self) -> str:
+        if len(self.pieces) > 1:
+            self.pieces[:] = ["".join(self.pieces)]
+        return self.pieces[0] if self.pieces else ""
+
+
+@define
+class _Entry:
+    item: Item | None  # None: its place is reserved, it has not come yet
+    previous_id: str | None
+    words: dict[int, _Words] = field(factory=dict)
+    heard: dict[int, tuple[int, int]] = field(factory=dict)  # index: (heard, received) ms
+
+    def is_cut(self, content_index: int) -> bool:
+        """What was cut stays as it was: words that come later were not heard."""
+        return content_index in self.heard and content_index in self.words
+
+    def render(self) -> Item | None:
+        item = self.item
+        if not isinstance(item, MessageItem) or not (self.words or self.heard):
+            return item
+        content = list(item.content)
+        for index, words in sorted(self.words.items()):
+            if index == len(content):
+                content.append(_EMPTY[words.stream])
+            if index < len(content):
+                content[index] = _with_words(content[index], words)
+        for index, (heard_ms, received_ms) in self.heard.items():
+            if index < len(content):
+                content[index] = _cut(content[index], heard_ms, received_ms)
+        return evolve(item, content=tuple(content))
+
+
+@define
+class Conversation:
+    """The items, in conversation order."""
+
+    _entries: dict[str, _Entry] = field(factory=dict)
+    _order: list[str] = field(factory=list)
+    _unnamed: int = 0
+
+    def items(self) -> tuple[Item, ...]:
+        """All items, in order, with what is known of their words."""
+        rendered = (self._entries[item_id].render() for item_id in self._order)
+        return tuple(item for item in rendered if item is not None)
+
+    def get(self, item_id: str) -> Item | None:
+        """One item, or None when it is not (or no longer) in the conversation."""
+        entry = self._entries.get(item_id)
+        return entry.render() if entry else None
+
+    def __contains__(self, item_id: str) -> bool:
+        return self.get(item_id) is not None
+
+    def reserve(self, item_id: str, previous_id: str | None) -> None:
+        """Keep a place for an item that the server has announced."""
+        if item_id not in self._entries:
+            self._insert(item_id, _Entry(None, previous_id), first=False)
+
+    def put(
+        self, item: Item, previous_id: str | None = None, *, first: bool = False
+    ) -> Literal["added", "updated"]:
+        """Add an item after `previous_id`, or replace what we have of it.
+
+        `first` puts it before all others; with neither, it goes to the end.
+        """
+        item_id = item.id
+        if item_id is None:
+            # Nothing can refer to it, but it was said. Ours to name, locally.
+            self._unnamed += 1
+            item_id = f"unnamed_{self._unnamed}"
+        entry = self._entries.get(item_id)
+        if entry is None:
+            self._insert(item_id, _Entry(item, previous_id), first=first)
+            return "added"
+        known, entry.item = entry.item, _keep_words(entry, item)
+        if known is None and previous_id is not None and entry.previous_id is None:
+            entry.previous_id = previous_id
+            self._order.remove(item_id)
+            self._place(item_id, previous_id)
+        return "updated" if known is not None else "added"
+
+    def grow(self, item_id: str, content_index: int, stream: Stream, delta: str) -> None:
+        """Append words to a part."""
+        entry = self._entries.get(item_id)
+        if entry is not None and not entry.is_cut(content_index):
+            entry.words.setdefault(content_index, _Words(stream)).pieces.append(delta)
+
+    def settle(self, item_id: str, content_index: int, stream: Stream, words: str) -> bool:
+        """Set all words of a part. Gives whether that changed the item."""
+        entry = self._entries.get(item_id)
+        if entry is None or entry.is_cut(content_index):
+            return False
+        before = entry.render()
+        entry.words[content_index] = _Words(stream, [words])
+        return entry.render() != before
+
+    def words(self, item_id: str, content_index: int) -> str:
+        """The words of a part so far."""
+        entry = self._entries.get(item_id)
+        words = entry.words.get(content_index) if entry else None
+        return words.text() if words else ""
+
+    def truncate(
+        self, item_id: str, content_index: int, *, heard_ms: int, received_ms: int
+    ) -> bool:
+        """Keep of a part only what was heard. Gives whether the item is known."""
+        entry = self._entries.get(item_id)
+        if entry is None or entry.item is None:
+            return False
+        entry.heard[content_index] = (heard_ms, max(heard_ms, received_ms))
+        return True
+
+    def is_truncated(self, item_id: str, content_index: int) -> bool:
+        entry = self._entries.get(item_id)
+        return entry is not None and content_index in entry.heard
+
+    def delete(self, item_id: str) -> bool:
+        """Forget an item. Gives whether it was known."""
+        entry = self._entries.pop(item_id, None)
+        if entry is None:
+            return False
+        self._order.remove(item_id)
+        return entry.item is not None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._order.clear()
+
+    def _insert(self, item_id: str, entry: _Entry, *, first: bool) -> None:
+        self._entries[item_id] = entry
+        if first and entry.previous_id is None:
+            self._order.insert(0, item_id)
+        else:
+            self._place(item_id, entry.previous_id)
+        self._adopt(item_id)
+
+    def _place(self, item_id: str, previous_id: str | None) -> None:
+        if previous_id is not None and previous_id in self._entries:
+            self._order.insert(self._order.index(previous_id) + 1, item_id)
+        else:
+            self._order.append(item_id)
+
+    def _adopt(self, item_id: str) -> None:
+        """Move behind a new item the one that waited for it, with what follows that one."""
+        position = self._order.index(item_id)
+        for other in self._order[:position]:
+            if self._entries[other].previous_id == item_id:
+                start = self._order.index(other)
+                end = start + 1
+                while (
+                    end < len(self._order)
+                    and self._order[end] != item_id
+                    and self._entries[self._order[end]].previous_id == self._order[end - 1]
+                ):
+                    end += 1
+                chain = self._order[start:end]
+                del self._order[start:end]
+                at = self._order.index(item_id) + 1
+                self._order[at:at] = chain
+                return
+
+
+def _keep_words(entry: _Entry, item: Item) -> Item:
+    """The server's final version of an item wins, but not with less than we know."""
+    if isinstance(item, MessageItem):
+        for index, part in enumerate(item.content):
+            final = words_of(part)
+            if final and index in entry.words and not entry.is_cut(index):
+                entry.words[index].pieces[:] = [final]
+    return item
+
+
+def words_of(part: ContentPart) -> str | None:
+    """The transcript or text of a part. None for what has none."""
+    match part:
+        case InputAudio(transcript=words) | OutputAudio(transcript=words) | OutputText(text=words):
+            return words
+        case _:
+            return None
+
+
+def _with_words(part: ContentPart, words: _Words) -> ContentPart:
+    match part:
+        case InputAudio() | OutputAudio():
+            return evolve(part, transcript=words.text())
+        case OutputText():
+            return evolve(part, text=words.text())
+        case _:
+            return part
+
+
+def _cut(part: ContentPart, heard_ms: int, received_ms: int) -> ContentPart:
+    if not isinstance(part, OutputAudio):
+        return part
+    words = part.transcript or ""
+    if heard_ms < received_ms:
+        # Nobody says which word falls on which millisecond: in proportion, and whole
+        # words only.
+        kept = words[: len(words) * heard_ms // received_ms]
+        if kept and len(kept) < len(words) and not words[len(kept)].isspace():
+            kept = kept.rpartition(" ")[0]
+        words = kept.rstrip()
+    return evolve(part, transcript=words, audio=None, truncated_at_ms=heard_ms)

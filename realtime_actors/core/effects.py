@@ -1,0 +1,193 @@
+"""What the core wants done. The shell does these in order, and decides nothing.
+
+User code is never run by the core: it asks for a task, and the task's result comes
+back as a message (see `realtime_actors.core.messages`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, TypeAlias
+
+from attrs import define, field, frozen
+
+if TYPE_CHECKING:
+    from realtime_actors.agent import Agent, Handoff
+    from realtime_actors.errors import RealtimeError
+    from realtime_actors.events import Event
+    from realtime_actors.guardrails import OutputGuardrail
+    from realtime_actors.items import Item
+    from realtime_actors.protocol import ClientEvent
+    from realtime_actors.tools import Tool
+
+__all__ = [
+    "Answer",
+    "CallHook",
+    "CancelTimer",
+    "CancelTool",
+    "Effect",
+    "Effects",
+    "End",
+    "Gate",
+    "Publish",
+    "Ready",
+    "Refuse",
+    "ResolveAgent",
+    "RunGuardrails",
+    "RunHandoff",
+    "RunTool",
+    "Send",
+    "SetGate",
+    "SetTimer",
+]
+
+
+@frozen
+class Send:
+    """Write an event to the server."""
+
+    event: ClientEvent
+
+
+# Made for every frame of audio, hence not frozen. Never changed.
+@define
+class Publish:
+    """Hand an event to the subscribers, in order."""
+
+    event: Event
+
+
+@frozen
+class Answer:
+    """Give `caller` what it asked for."""
+
+    caller: object
+    value: object = field(default=None, repr=False)
+
+
+@frozen
+class Refuse:
+    """Raise a foreseen error at `caller`."""
+
+    caller: object
+    error: RealtimeError
+
+
+@frozen
+class ResolveAgent:
+    """Find out the agent's instructions and tools in a task. Answered by `AgentResolved`."""
+
+    agent: Agent
+
+
+@frozen(kw_only=True)
+class RunTool:
+    """Run a tool in a task. Answered by `ToolFinished`."""
+
+    call_id: str
+    tool: Tool
+    arguments: str = field(repr=False)
+    agent: Agent
+
+
+@frozen(kw_only=True)
+class RunHandoff:
+    """Find the agent of a handoff in a task. Answered by `HandoffResolved` or `ToolFinished`."""
+
+    call_id: str
+    handoff: Handoff
+    arguments: str = field(repr=False)
+    agent: Agent
+    history: tuple[Item, ...] = field(repr=False)
+
+
+@frozen
+class CancelTool:
+    """Tell the task of a call that nobody waits for it any more."""
+
+    call_id: str
+
+
+@frozen(kw_only=True)
+class RunGuardrails:
+    """Judge what the model has said so far in a task. Answered by `GuardrailsFinished`."""
+
+    response_id: str
+    item_id: str
+    text: str = field(repr=False)
+    guardrails: tuple[OutputGuardrail, ...]
+    agent: Agent
+
+
+@frozen
+class CallHook:
+    """Call a method of the agent's hooks, after the ones called before."""
+
+    agent: Agent
+    method: str
+    arguments: tuple[object, ...] = field(default=(), repr=False)
+
+
+@frozen
+class SetTimer:
+    """Send `TimerFired(key)` in `delay` seconds. Replaces a timer of the same key."""
+
+    key: Hashable
+    delay: float
+
+
+@frozen
+class CancelTimer:
+    """Forget a timer. Does nothing when it has fired."""
+
+    key: Hashable
+
+
+@frozen
+class Gate:
+    """Whether the microphone may be heard: read by `send_audio` in the caller's thread."""
+
+    open: bool
+    reason: str = ""
+    """Why it is closed, for the error."""
+    audio_format: str = "pcm16"
+    """What the server takes: pcm16, g711_ulaw or g711_alaw."""
+
+
+@frozen
+class SetGate:
+    """Open or close the microphone."""
+
+    gate: Gate
+
+
+@frozen
+class Ready:
+    """The server has taken the configuration: whoever waits for the start can go on."""
+
+
+@frozen
+class End:
+    """End the session; `error` when it was not asked for."""
+
+    error: RealtimeError | None = None
+
+
+Effect: TypeAlias = (
+    Send
+    | Publish
+    | Answer
+    | Refuse
+    | ResolveAgent
+    | RunTool
+    | RunHandoff
+    | CancelTool
+    | RunGuardrails
+    | CallHook
+    | SetTimer
+    | CancelTimer
+    | SetGate
+    | Ready
+    | End
+)
+Effects: TypeAlias = list[Effect]

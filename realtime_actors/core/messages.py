@@ -1,0 +1,139 @@
+"""What the core is told, beside the events of the server.
+
+The verbs of `realtime_actors.messages` come wrapped in `Asked`; everything that a
+task found out, and what happened to the connection, has a class here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from realtime_actors.agent import Agent, Handoff
+    from realtime_actors.items import Item
+    from realtime_actors.messages import Verb
+    from realtime_actors.tools import Tool
+
+__all__ = [
+    "AgentNotResolved",
+    "AgentResolved",
+    "Asked",
+    "Connected",
+    "ConnectionLost",
+    "GuardrailsFinished",
+    "HandoffResolved",
+    "Message",
+    "ResolvedAgent",
+    "Started",
+    "TimerFired",
+    "ToolFinished",
+]
+
+
+@frozen(kw_only=True)
+class ResolvedAgent:
+    """An agent with everything that its user code had to say."""
+
+    agent: Agent
+    instructions: str | None = field(repr=False)
+    """None leaves them to the server."""
+    tools: Mapping[str, Tool]
+    handoffs: Mapping[str, Handoff]
+    definitions: tuple[Mapping[str, object], ...] = field(repr=False)
+    """Tools and handoffs as the wire has them."""
+
+
+@frozen
+class Started:
+    """The session exists. Sent once, first."""
+
+
+@frozen
+class Connected:
+    """The connection is up."""
+
+
+@frozen(kw_only=True)
+class ConnectionLost:
+    """The connection is down, and we did not ask for it."""
+
+    code: int | None = None
+    reason: str = ""
+
+
+@frozen
+class Asked:
+    """Somebody asked for something. `caller` is handed back in the answer."""
+
+    verb: Verb
+    caller: object = None
+
+
+@frozen
+class AgentResolved:
+    """What `ResolveAgent` found."""
+
+    resolved: ResolvedAgent
+
+
+@frozen
+class AgentNotResolved:
+    """The instructions or the tools of an agent raised."""
+
+    agent: Agent
+    error: str
+
+
+@frozen(kw_only=True)
+class ToolFinished:
+    """A tool call's task ended: `output` is what the model is told."""
+
+    call_id: str
+    output: str = field(repr=False)
+    error: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class HandoffResolved:
+    """A handoff found its agent."""
+
+    call_id: str
+    resolved: ResolvedAgent
+    history: tuple[Item, ...] | None = field(default=None, repr=False)
+    """What the input filter made of the history, or None without a filter."""
+
+
+@frozen(kw_only=True)
+class GuardrailsFinished:
+    """The guardrails have judged. `guardrail` names the one that tripped, if any."""
+
+    response_id: str
+    item_id: str
+    text: str = field(repr=False)
+    guardrail: str | None = None
+    reason: str | None = field(default=None, repr=False)
+    output_info: object = field(default=None, repr=False)
+
+
+@frozen
+class TimerFired:
+    """A timer set by `SetTimer` is due."""
+
+    key: Hashable
+
+
+Message: TypeAlias = (
+    Started
+    | Connected
+    | ConnectionLost
+    | Asked
+    | AgentResolved
+    | AgentNotResolved
+    | ToolFinished
+    | HandoffResolved
+    | GuardrailsFinished
+    | TimerFired
+)

@@ -1,0 +1,148 @@
+"""What of the model's speech has been heard.
+
+The ledger knows how much audio came for each part (an item's content), in which order
+it will be played, and how far the player is. Without reports from a player it assumes
+one that plays in real time from the first byte on, waits when it runs dry, and goes on
+when more comes. With reports (`PlaybackPosition`) it believes them.
+
+    stream   |---- part a ----|-------- part b --------|
+    head     ^^^^^^^^^^^^^^^^^^^^^^^^^ played            ^ received
+
+All lengths are bytes inside, so that nothing is lost in rounding; the answers are
+milliseconds, and never more than what was received.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+__all__ = ["Heard", "PlaybackLedger"]
+
+
+@frozen(kw_only=True)
+class Heard:
+    """How much of one part was heard."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    heard_ms: int
+    received_ms: int
+    complete: bool
+    """All of the part has been received, as far as the server said."""
+
+    @property
+    def wholly(self) -> bool:
+        """Nothing of the part is unheard, and nothing more will come."""
+        return self.complete and self.heard_ms >= self.received_ms
+
+
+@define(kw_only=True)
+class _Part:
+    response_id: str
+    item_id: str
+    content_index: int
+    start: int  # where it begins in the stream, in bytes
+    length: int = 0
+    complete: bool = False
+    reported_ms: float | None = None
+
+
+@define
+class PlaybackLedger:
+    """The parts that are being played, or wait to be."""
+
+    bytes_per_ms: int = 48
+    """PCM16 at 24 kHz: 48. G.711: 8."""
+    reported: bool = False
+    """A player reports its position, so nothing is assumed."""
+    _parts: list[_Part] = field(factory=list)
+    _received: int = 0  # length of the stream
+    _head: int = 0  # how much of it was played at `_at`
+    _at: float = 0.0
+
+    def received(
+        self, response_id: str, item_id: str, content_index: int, length: int, now: float
+    ) -> None:
+        """Note `length` bytes of a part, arrived at `now`."""
+        head = self._played(now)
+        if head >= self._received:
+            # The player had run dry; it starts again with these bytes.
+            self._head, self._at = self._received, now
+        part = self._parts[-1] if self._parts else None
+        if part is None or part.item_id != item_id or part.content_index != content_index:
+            self._drop_played(head)
+            part = _Part(
+                response_id=response_id,
+                item_id=item_id,
+                content_index=content_index,
+                start=self._received,
+            )
+            self._parts.append(part)
+        part.length += length
+        self._received += length
+
+    def complete(self, item_id: str, content_index: int) -> None:
+        """Note that no more audio comes for a part."""
+        for part in self._parts:
+            if part.item_id == item_id and part.content_index == content_index:
+                part.complete = True
+
+    def response_done(self, response_id: str | None) -> None:
+        """Note that no more audio comes for a response."""
+        for part in self._parts:
+            if part.response_id == response_id:
+                part.complete = True
+
+    def played(self, item_id: str, content_index: int, ms: float, *, absolute: bool) -> None:
+        """Believe a player that `ms` were heard: in all, or since the last report."""
+        for part in self._parts:
+            if part.item_id == item_id and part.content_index == content_index:
+                before = 0.0 if absolute else part.reported_ms or 0.0
+                part.reported_ms = max(0.0, before + ms)
+
+    def heard(self, now: float) -> list[Heard]:
+        """What was heard by `now` of each part that is still known, in playing order."""
+        head = self._played(now)
+        return [self._heard(part, head) for part in self._parts]
+
+    def playing(self, now: float) -> bool:
+        """Whether something received has not been heard yet."""
+        return any(each.heard_ms < each.received_ms for each in self.heard(now))
+
+    def stop(self, now: float) -> list[Heard]:
+        """The player throws away what it has. Gives what had been heard until then."""
+        heard = self.heard(now)
+        self._parts.clear()
+        self._head, self._at = self._received, now
+        return heard
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._parts.clear()
+        self._received = self._head = 0
+        self._at = 0.0
+
+    def _played(self, now: float) -> int:
+        return min(self._received, self._head + int((now - self._at) * 1000) * self.bytes_per_ms)
+
+    def _heard(self, part: _Part, head: int) -> Heard:
+        received_ms = part.length // self.bytes_per_ms
+        if self.reported:
+            heard_ms = int(part.reported_ms or 0)
+        else:
+            heard_ms = (head - part.start) // self.bytes_per_ms
+        return Heard(
+            response_id=part.response_id,
+            item_id=part.item_id,
+            content_index=part.content_index,
+            heard_ms=max(0, min(heard_ms, received_ms)),
+            received_ms=received_ms,
+            complete=part.complete,
+        )
+
+    def _drop_played(self, head: int) -> None:
+        self._parts = [part for part in self._parts if not self._over(part, head)]
+
+    def _over(self, part: _Part, head: int) -> bool:
+        return part.complete and self._heard(part, head).wholly

@@ -1,0 +1,790 @@
+"""The session: a deterministic machine that decides and does nothing.
+
+    STARTING --connected, and the agent resolved--> CONFIGURING --session.updated--> LIVE
+    LIVE --connection lost--> DISCONNECTED
+    any of them --closed, or the server said that it is over--> ENDED
+
+`SessionMachine.handle(message, now)` takes one message and the time (seconds of a
+monotonic clock) and gives the effects, in the order in which they are to be done. The
+rules of each part of the conversation live in that part's module; here is what connects
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import assert_never
+
+from attrs import define, field
+
+from realtime_actors import events, messages
+from realtime_actors.agent import Agent
+from realtime_actors.config import GuardrailsSettings, SessionModelSettings, merge_settings
+from realtime_actors.core.configuration import (
+    Configuration,
+    ForCaller,
+    ForHandoff,
+    ForNobody,
+    ForStart,
+    Pending,
+    agent_settings,
+)
+from realtime_actors.core.effects import (
+    Answer,
+    CallHook,
+    Effects,
+    End,
+    Gate,
+    Publish,
+    Ready,
+    Refuse,
+    ResolveAgent,
+    RunGuardrails,
+    Send,
+    SetGate,
+)
+from realtime_actors.core.faults import error_info, is_active_response, is_fatal
+from realtime_actors.core.guarding import Guarding, Judge
+from realtime_actors.core.handoffs import HANDOFF_TIMER, Handoffs
+from realtime_actors.core.history import History
+from realtime_actors.core.messages import (
+    AgentNotResolved,
+    AgentResolved,
+    Asked,
+    Connected,
+    ConnectionLost,
+    GuardrailsFinished,
+    HandoffResolved,
+    Message,
+    ResolvedAgent,
+    Started,
+    TimerFired,
+    ToolFinished,
+)
+from realtime_actors.core.playback import PlaybackLedger
+from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, ResponseMachine
+from realtime_actors.core.speech import Speech
+from realtime_actors.core.tool_calls import Call, ToolCalls
+from realtime_actors.errors import (
+    ConfigError,
+    NotConnectedError,
+    RealtimeError,
+    SessionClosedError,
+    SessionError,
+    SessionFailedError,
+    SessionUpdateError,
+)
+from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.items import FunctionCallItem, Item, message_from_input, system_message
+from realtime_actors.protocol import (
+    ConversationItemAdded,
+    ConversationItemCreate,
+    ConversationItemCreated,
+    ConversationItemDeleted,
+    ConversationItemDone,
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionFailed,
+    ConversationItemRetrieved,
+    ConversationItemTruncated,
+    ErrorDetail,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+    InputAudioBufferCommitted,
+    InputAudioBufferSpeechStarted,
+    InputAudioBufferSpeechStopped,
+    InputAudioBufferTimeoutTriggered,
+    MalformedEvent,
+    RateLimitsUpdated,
+    RawClientEvent,
+    Response,
+    ResponseContentPartAdded,
+    ResponseContentPartDone,
+    ResponseCreate,
+    ResponseCreated,
+    ResponseDone,
+    ResponseFunctionCallArgumentsDelta,
+    ResponseFunctionCallArgumentsDone,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioDone,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputAudioTranscriptDone,
+    ResponseOutputItemAdded,
+    ResponseOutputItemDone,
+    ResponseOutputTextDelta,
+    ResponseOutputTextDone,
+    ResponseSettings,
+    ServerError,
+    ServerEvent,
+    SessionCreated,
+    SessionInfo,
+    SessionUpdated,
+)
+
+__all__ = ["Phase", "SessionMachine"]
+
+
+class Phase(Enum):
+    """Where a session is in its life."""
+
+    STARTING = "starting"
+    CONFIGURING = "configuring"
+    LIVE = "live"
+    DISCONNECTED = "disconnected"
+    ENDED = "ended"
+
+
+@define(kw_only=True)
+class SessionMachine:
+    """All state of one conversation. One owner; changed in place."""
+
+    agent: Agent
+    """The agent that the conversation starts with; `current_agent` is the one it has."""
+    settings: SessionModelSettings
+    """What the program configured (defaults included), before any agent."""
+    info: events.EventInfo = events.NO_INFO
+    guardrails: tuple[OutputGuardrail, ...] = ()
+    """Guardrails of the run, added to each agent's own."""
+    guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
+    parallel_tools: bool = True
+    tool_timeout: float | None = None
+    """Seconds for tools that set none themselves; None for no limit."""
+    playback_reported: bool = False
+    """A `PlaybackTracker` reports what was heard."""
+
+    phase: Phase = field(default=Phase.STARTING, init=False)
+    _resolved: ResolvedAgent | None = field(default=None, init=False)
+    _connected: bool = field(default=False, init=False)
+    _event_ids: int = field(default=0, init=False)
+    _call_names: dict[str, str] = field(factory=dict, init=False)
+    _configuration: Configuration = field(init=False)
+    _responses: ResponseMachine = field(init=False)
+    _history: History = field(init=False)
+    _speech: Speech = field(init=False)
+    _calls: ToolCalls = field(init=False)
+    _handoffs: Handoffs = field(init=False)
+    _guarding: Guarding = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._configuration = Configuration(new_id=self._new_id, base=self.settings)
+        self._responses = ResponseMachine(self._new_id)
+        self._history = History(self.info)
+        ledger = PlaybackLedger(reported=self.playback_reported)
+        self._speech = Speech(self.info, self._history, ledger)
+        self._calls = ToolCalls(
+            info=self.info, in_parallel=self.parallel_tools, timeout=self.tool_timeout
+        )
+        self._guarding = Guarding(self.guardrails_settings.debounce_text_length)
+        self._handoffs = Handoffs(
+            info=self.info,
+            current=ResolvedAgent(
+                agent=self.agent, instructions="", tools={}, handoffs={}, definitions=()
+            ),
+            configuration=self._configuration,
+            responses=self._responses,
+            calls=self._calls,
+            history=self._history,
+        )
+
+    @property
+    def current_agent(self) -> Agent:
+        """The agent that is speaking to the user."""
+        return self._handoffs.agent
+
+    @property
+    def history(self) -> tuple[Item, ...]:
+        """The conversation so far, in its order."""
+        return self._history.items
+
+    def handle(self, message: Message | ServerEvent, now: float) -> Effects:
+        """Take a message; give what is to be done, in order."""
+        # Fifty times a second, while everything else comes a few times per turn.
+        if type(message) is ResponseOutputAudioDelta:
+            return self._speech.audio(message, now)
+        if self.phase is Phase.ENDED:
+            return self._after_the_end(message)
+        if isinstance(message, ServerEvent):
+            effects = self._server_event(message, now)
+        else:
+            effects = self._message(message, now)
+        if self._calls.take_answered():
+            self._responses.want()
+        effects += self._responses.flush()
+        return self._with_hooks(effects)
+
+    def _message(self, message: Message, now: float) -> Effects:
+        match message:
+            case Started():
+                return [
+                    SetGate(Gate(False, "the session is not connected yet")),
+                    ResolveAgent(self.agent),
+                ]
+            case Connected():
+                self._connected = True
+                return self._configure()
+            case ConnectionLost(code=code, reason=reason):
+                return self._connection_lost(code, reason)
+            case Asked(verb=verb, caller=caller):
+                return self._asked(verb, caller, now)
+            case AgentResolved(resolved=resolved):
+                self._resolved = resolved
+                return self._configure()
+            case AgentNotResolved(error=error):
+                return self._end(ConfigError(error))
+            case ToolFinished(call_id=call_id, output=output, error=error):
+                return self._calls.finish(call_id, output, error) + self._run_calls()
+            case HandoffResolved():
+                return self._handoffs.resolved(message)
+            case GuardrailsFinished():
+                return self._guardrails_finished(message, now)
+            case TimerFired(key=key):
+                return self._timer_fired(key)
+            case _:
+                assert_never(message)
+
+    def _server_event(self, event: ServerEvent, now: float) -> Effects:
+        match event:
+            case SessionCreated(session=session):
+                self._configuration.told(session.settings)
+                self._use_output_format()
+                return []
+            case SessionUpdated(session=session):
+                return self._session_updated(session)
+            case ServerError(error=error):
+                return self._server_error(error)
+            case MalformedEvent(reason=reason):
+                return [self._error("invalid_event", reason, source="protocol")]
+            case ResponseCreated(response=response):
+                return self._response_created(response)
+            case ResponseDone(response=response):
+                return self._response_done(response)
+            case ResponseOutputAudioDone():
+                return self._speech.done(event)
+            case ResponseOutputAudioTranscriptDelta(item_id=item_id, delta=delta):
+                effects = self._history.transcript_delta(event)
+                return effects + self._guard(event.response_id, item_id, delta)
+            case ResponseOutputTextDelta(item_id=item_id, delta=delta):
+                effects = self._history.text_delta(event)
+                return effects + self._guard(event.response_id, item_id, delta)
+            case ResponseOutputAudioTranscriptDone(transcript=words):
+                return self._history.words_done(event.item_id, event.content_index, "audio", words)
+            case ResponseOutputTextDone(text=words):
+                return self._history.words_done(event.item_id, event.content_index, "text", words)
+            case ResponseOutputItemAdded(item=item, response_id=response_id):
+                return self._output_item(item, response_id)
+            case ResponseOutputItemDone(item=item, response_id=response_id):
+                return self._output_item_done(item, response_id)
+            case ResponseFunctionCallArgumentsDone(call_id=call_id, arguments=arguments):
+                name = event.name or self._call_names.get(call_id or "")
+                return self._call(call_id, name, arguments, event.response_id)
+            case ConversationItemAdded(item=item) | ConversationItemCreated(item=item):
+                return self._history.item(item, event.previous_item_id)
+            case ConversationItemDone(item=item):
+                return self._history.item(item, event.previous_item_id)
+            case ConversationItemRetrieved(item=item):
+                return self._history.item(item, None)
+            case ConversationItemDeleted(item_id=item_id):
+                return self._history.deleted(item_id)
+            case ConversationItemTruncated(item_id=item_id, content_index=index):
+                end_ms = event.audio_end_ms
+                return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
+            case InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
+                self._history.announced(item_id, previous_id)
+                return []
+            case InputAudioBufferSpeechStarted():
+                return self._speech_started(event, now)
+            case InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end_ms):
+                stopped = events.SpeechStoppedEvent(
+                    item_id=item_id, audio_end_ms=end_ms, info=self.info
+                )
+                return [Publish(stopped)]
+            case InputAudioBufferTimeoutTriggered():
+                return [Publish(self._idle_timeout(event))]
+            case ConversationItemInputAudioTranscriptionDelta():
+                return self._history.input_delta(event)
+            case ConversationItemInputAudioTranscriptionCompleted():
+                return self._history.input_completed(event)
+            case ConversationItemInputAudioTranscriptionFailed():
+                return self._history.input_failed(event)
+            case RateLimitsUpdated(rate_limits=limits):
+                return [Publish(events.RateLimitsEvent(rate_limits=limits, info=self.info))]
+            case (
+                ResponseContentPartAdded()
+                | ResponseContentPartDone()
+                | ResponseFunctionCallArgumentsDelta()
+            ):
+                return []  # what they say comes again, in the events above
+            case _:
+                return [Publish(events.RawModelEvent(event=event, info=self.info))]
+
+    # -- the beginning and the end -------------------------------------------------
+
+    def _configure(self) -> Effects:
+        """Send the whole configuration, once we know it and can."""
+        if not self._connected or self._resolved is None or self.phase is not Phase.STARTING:
+            return []
+        self.phase = Phase.CONFIGURING
+        whole = merge_settings(self.settings, agent_settings(self.settings, self._resolved))
+        return [self._configuration.update(whole, ForStart(self._resolved))]
+
+    def _session_updated(self, session: SessionInfo) -> Effects:
+        pending = self._configuration.acknowledged(session.settings)
+        self._use_output_format()
+        effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
+        if pending is None:
+            return effects  # the server changed something by itself
+        match pending.purpose:
+            case ForStart(resolved=resolved):
+                self.phase = Phase.LIVE
+                self._handoffs.current = resolved
+                connected = events.ConnectionEvent(state="connected", info=self.info)
+                effects += [SetGate(self._open_gate()), Publish(connected), Ready()]
+            case ForCaller(caller=caller):
+                self._configuration.keep(pending)
+                effects += [SetGate(self._open_gate()), Answer(caller)]
+            case ForHandoff(handoff=handoff):
+                effects += self._handoffs.acknowledged(handoff)
+                effects += self._run_calls()
+            case ForNobody():
+                pass
+        return effects
+
+    def _update_refused(self, pending: Pending, error: ErrorDetail) -> Effects:
+        failure = SessionUpdateError(
+            f"the server refused the settings: {error.message}", code=error.code, param=error.param
+        )
+        match pending.purpose:
+            case ForStart():
+                return self._end(failure)
+            case ForCaller(caller=caller):
+                return [Refuse(caller, failure)]
+            case ForHandoff(handoff=handoff):
+                return self._handoffs.refused(handoff, error.message or "refused")
+            case ForNobody():
+                return []
+
+    def _connection_lost(self, code: int | None, reason: str) -> Effects:
+        if self.phase in (Phase.STARTING, Phase.CONFIGURING):
+            return self._end(NotConnectedError(f"the server hung up while starting: {reason}"))
+        self.phase = Phase.DISCONNECTED
+        lost = events.ConnectionEvent(
+            state="disconnected", code=code, reason=reason, info=self.info
+        )
+        why = f"the connection was lost: {reason or code}"
+        return [
+            SetGate(Gate(False, why)),
+            Publish(lost),
+            self._error("connection_lost", why, code=str(code) if code else None),
+            *self._abandon(NotConnectedError(why)),
+        ]
+
+    def _end(self, error: RealtimeError | None) -> Effects:
+        """Leave nothing open, and nobody waiting."""
+        why = str(error) if error else "the session was closed"
+        waiting = error or SessionClosedError(why)
+        effects: Effects = [SetGate(Gate(False, why)), *self._abandon(waiting)]
+        closed = events.ConnectionEvent(state="closed", reason=why, info=self.info)
+        self.phase = Phase.ENDED
+        return [*effects, Publish(closed), End(error)]
+
+    def _abandon(self, error: RealtimeError) -> Effects:
+        """Give every open matter its end: the server can't any more."""
+        effects: Effects = self._calls.cancel_all(f"Error: {error}")
+        active, started = self._responses.active_id, self._responses.is_active
+        effects += self._responses.lost()
+        if started:
+            effects.append(Publish(self._agent_end(active, "disconnected", None)))
+        effects += self._handoffs.lost()
+        self._guarding.clear()
+        self._speech.lost()
+        for pending in self._configuration.lost():
+            if isinstance(pending.purpose, ForCaller):
+                effects.append(Refuse(pending.purpose.caller, error))
+        return effects
+
+    def _after_the_end(self, message: Message | ServerEvent) -> Effects:
+        if isinstance(message, Asked):
+            return [Refuse(message.caller, SessionClosedError("the session has ended"))]
+        return []
+
+    # -- what is asked of us -------------------------------------------------------
+
+    def _asked(self, verb: messages.Verb, caller: object, now: float) -> Effects:
+        match verb:
+            case messages.History():
+                return [Answer(caller, self.history)]
+            case messages.CurrentAgent():
+                return [Answer(caller, self.current_agent)]
+            case messages.Interrupt():
+                return [*self._interrupt(now), Answer(caller)]
+            case messages.PlaybackPosition(item_id=item_id, content_index=index):
+                self._speech.ledger.played(item_id, index, verb.played_ms, absolute=verb.absolute)
+                return [Answer(caller)]
+            case messages.Close():
+                return [*self._end(None), Answer(caller)]
+        if self.phase is not Phase.LIVE:
+            return [Refuse(caller, NotConnectedError(self._why_not_live()))]
+        try:
+            return self._asked_to_send(verb, caller)
+        except ConfigError as error:
+            return [Refuse(caller, error)]
+
+    def _asked_to_send(self, verb: messages.Verb, caller: object) -> Effects:
+        match verb:
+            case messages.SendMessage(message=message):
+                create = ConversationItemCreate(item=message_from_input(message))
+                self._responses.want()
+                return [Send(create), Answer(caller)]
+            case messages.CommitAudio():
+                return [Send(InputAudioBufferCommit()), Answer(caller)]
+            case messages.ClearAudio():
+                return [Send(InputAudioBufferClear()), Answer(caller)]
+            case messages.CreateResponse():
+                return [*self._create_response(verb), Answer(caller)]
+            case messages.SendRawEvent(event=event):
+                return [*self._send_raw(event), Answer(caller)]
+            case messages.UpdateSession(settings=settings):
+                return [self._update_session(settings, caller)]
+            case _:
+                raise ConfigError(f"a session does not know {type(verb).__name__}")
+
+    def _create_response(self, verb: messages.CreateResponse) -> Effects:
+        settings = ResponseSettings(
+            instructions=verb.instructions,
+            modalities=verb.modalities,
+            tools=verb.tools,
+            tool_choice=verb.tool_choice,
+            metadata=verb.metadata,
+            conversation=verb.conversation,
+            input=verb.input,
+            max_output_tokens=verb.max_output_tokens,
+            extra=verb.extra,
+        )
+        plain = settings == ResponseSettings()
+        create = ResponseCreate(response=None if plain else settings)
+        if verb.conversation == "none":
+            return self._responses.send_out_of_band(create)
+        self._responses.want(create)
+        return []
+
+    def _send_raw(self, event: Mapping[str, object]) -> Effects:
+        kind = event.get("type")
+        if not isinstance(kind, str) or not kind:
+            raise ConfigError("a raw event needs a 'type', for example {'type': 'response.create'}")
+        raw = RawClientEvent(payload=event)
+        if kind == "session.update":
+            return [self._configuration.send_raw(event)]
+        if kind != "response.create":
+            return [Send(raw)]
+        response = event.get("response")
+        if isinstance(response, Mapping) and response.get("conversation") == "none":
+            return self._responses.send_out_of_band(raw)
+        self._responses.want(raw)
+        return []
+
+    def _update_session(
+        self, given: SessionModelSettings | Mapping[str, object], caller: object
+    ) -> Send:
+        changes = SessionModelSettings.from_dict(given) if isinstance(given, Mapping) else given
+        if changes.model is not None:
+            raise ConfigError("the model of a running session cannot be changed: start a new one")
+        voice = self._configuration.settings.voice
+        if self._speech.started and changes.voice not in (None, voice):
+            raise ConfigError(
+                f"the voice cannot be changed to {changes.voice!r} once the model has spoken"
+                f" (it is {voice!r}): set it before, or start a new session"
+            )
+        return self._configuration.update(changes, ForCaller(caller))
+
+    # -- responses -----------------------------------------------------------------
+
+    def _response_created(self, response: Response) -> Effects:
+        effects = self._responses.created(response)
+        if self._responses.is_out_of_band(response.id):
+            return effects
+        agent = self.current_agent
+        started = events.AgentStartEvent(agent=agent, response_id=response.id, info=self.info)
+        effects.append(Publish(started))
+        if agent.hooks is not None:
+            effects.append(CallHook(agent, "on_start"))
+        return effects
+
+    def _response_done(self, response: Response) -> Effects:
+        out_of_band = self._responses.is_out_of_band(response.id)
+        effects = self._responses.done(response)
+        self._speech.ledger.response_done(response.id)
+        if response.usage is not None:
+            usage = events.UsageEvent(response_id=response.id, usage=response.usage, info=self.info)
+            effects.append(Publish(usage))
+        if out_of_band:
+            return effects
+        for item in response.output:
+            effects += self._output_item_done(item, response.id)
+        if response.id is not None:
+            effects += self._judge(self._guarding.end(response.id))
+        self._calls.response_done(response.id)
+        if self._calls.take_answered():
+            self._responses.want()
+        effects += self._response_failure(response)
+        details = response.status_details
+        reason = details.reason if details else None
+        if details is not None and details.error is not None:
+            reason = reason or details.error.code or details.error.type
+        status = response.status or "completed"
+        effects.append(Publish(self._agent_end(response.id, status, reason)))
+        agent = self.current_agent
+        if agent.hooks is not None:
+            said = "".join(self._history.words_of(item) for item in response.output)
+            effects.append(CallHook(agent, "on_end", (said,)))
+        return effects
+
+    def _response_failure(self, response: Response) -> Effects:
+        if response.status not in ("failed", "incomplete"):
+            return []
+        details = response.status_details
+        error = details.error if details else None
+        if error is None:
+            reason = (details.reason if details else None) or "no reason given"
+            return [
+                self._error(
+                    f"response_{response.status}",
+                    f"the response was {response.status}: {reason}",
+                    code=reason,
+                    response_id=response.id,
+                    source="response.done",
+                )
+            ]
+        fault = events.ErrorEvent(
+            error=error_info(error, default="response_failed"),
+            recoverable=not is_fatal(error),
+            response_id=response.id,
+            source="response.done",
+            info=self.info,
+        )
+        effects: Effects = [Publish(fault)]
+        if is_fatal(error):
+            effects += self._end(_failed(error))
+        return effects
+
+    def _agent_end(
+        self, response_id: str | None, status: str, reason: str | None
+    ) -> events.AgentEndEvent:
+        return events.AgentEndEvent(
+            agent=self.current_agent,
+            response_id=response_id,
+            status=status,
+            reason=reason,
+            final=not self._calls.open and not self._responses.owed,
+            info=self.info,
+        )
+
+    # -- tools and handoffs ----------------------------------------------------------
+
+    def _output_item(self, item: Item, response_id: str | None) -> Effects:
+        if isinstance(item, FunctionCallItem) and item.call_id is not None:
+            # Beta servers leave the name out of `function_call_arguments.done`.
+            self._call_names[item.call_id] = item.name
+        if self._responses.is_out_of_band(response_id):
+            return []
+        return self._history.item(item, None)
+
+    def _output_item_done(self, item: Item, response_id: str | None) -> Effects:
+        effects = self._output_item(item, response_id)
+        if isinstance(item, FunctionCallItem) and item.status in ("completed", None):
+            call_id = item.call_id or item.id
+            effects += self._call(call_id, item.name, item.arguments, response_id)
+        return effects
+
+    def _call(
+        self, call_id: str | None, name: str | None, arguments: str, response_id: str | None
+    ) -> Effects:
+        # A response out of band has no place in the conversation, so neither would the
+        # tool's output: who asked for it answers its calls.
+        if call_id is None or name is None or self._responses.is_out_of_band(response_id):
+            return []
+        current = self._handoffs.current
+        call = Call(
+            call_id=call_id,
+            response_id=response_id,
+            name=name,
+            arguments=arguments,
+            agent=current.agent,
+            target=current.handoffs.get(name) or current.tools.get(name),
+        )
+        return self._calls.called(call) + self._run_calls()
+
+    def _run_calls(self) -> Effects:
+        return self._calls.run(lambda: self.history)
+
+    # -- speech --------------------------------------------------------------------
+
+    def _speech_started(self, event: InputAudioBufferSpeechStarted, now: float) -> Effects:
+        started = events.SpeechStartedEvent(
+            item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self.info
+        )
+        effects: Effects = [Publish(started)]
+        if self._configuration.interrupts_on_speech:
+            # The server stops its response by itself.
+            effects += self._speech.interrupt(self._responses.active_id, now, cancel=False)
+        return effects
+
+    def _interrupt(self, now: float) -> Effects:
+        return self._speech.interrupt(self._responses.active_id, now, cancel=True)
+
+    def _idle_timeout(
+        self, event: InputAudioBufferTimeoutTriggered
+    ) -> events.InputAudioTimeoutTriggeredEvent:
+        return events.InputAudioTimeoutTriggeredEvent(
+            item_id=event.item_id,
+            audio_start_ms=event.audio_start_ms,
+            audio_end_ms=event.audio_end_ms,
+            info=self.info,
+        )
+
+    def _use_output_format(self) -> None:
+        name = self._configuration.settings.output_audio_format
+        if name is not None:
+            self._speech.use_format(name)
+
+    def _open_gate(self) -> Gate:
+        return Gate(True, audio_format=self._configuration.settings.input_audio_format or "pcm16")
+
+    # -- guardrails ----------------------------------------------------------------
+
+    def _guard(self, response_id: str, item_id: str, delta: str) -> Effects:
+        if not self._all_guardrails():
+            return []
+        return self._judge(self._guarding.grow(response_id, item_id, delta))
+
+    def _judge(self, judge: Judge | None) -> Effects:
+        if judge is None:
+            return []
+        return [
+            RunGuardrails(
+                response_id=judge.response_id,
+                item_id=judge.item_id,
+                text=judge.text,
+                guardrails=self._all_guardrails(),
+                agent=self.current_agent,
+            )
+        ]
+
+    def _all_guardrails(self) -> tuple[OutputGuardrail, ...]:
+        return (*self.current_agent.output_guardrails, *self.guardrails)
+
+    def _guardrails_finished(self, verdict: GuardrailsFinished, now: float) -> Effects:
+        response_id = verdict.response_id
+        again = self._guarding.has_tripped(response_id)
+        tripped = verdict.guardrail is not None
+        effects = self._judge(self._guarding.judged(response_id, tripped=tripped))
+        if verdict.guardrail is None or again:
+            return effects
+        # Never a newer response: a verdict that comes late only tells.
+        effects += self._speech.interrupt_response(response_id, self._responses.active_id, now)
+        event = events.GuardrailTrippedEvent(
+            guardrail=verdict.guardrail,
+            response_id=response_id,
+            item_id=verdict.item_id,
+            reason=verdict.reason,
+            text=verdict.text,
+            output_info=verdict.output_info,
+            info=self.info,
+        )
+        effects.append(Publish(event))
+        if self.phase is Phase.LIVE:
+            effects.append(Send(ConversationItemCreate(item=_reprimand(verdict))))
+            self._responses.want()
+        return effects
+
+    # -- errors and timers -----------------------------------------------------------
+
+    def _server_error(self, error: ErrorDetail) -> Effects:
+        fatal = is_fatal(error)
+        event = events.ErrorEvent(
+            error=error_info(error), recoverable=not fatal, source="error", info=self.info
+        )
+        effects: Effects = [Publish(event)]
+        if fatal:
+            return effects + self._end(_failed(error))
+        pending = self._configuration.refused(error)
+        if pending is not None:
+            return effects + self._update_refused(pending, error)
+        if is_active_response(error):
+            return effects + self._responses.refused(error.event_id)
+        return effects + self._responses.failed(error.event_id, error.param)
+
+    def _timer_fired(self, key: object) -> Effects:
+        match key:
+            case ("tool", str(call_id)):
+                return self._calls.time_out(call_id) + self._run_calls()
+            case _ if key == HANDOFF_TIMER:
+                return self._handoffs.unanswered() + self._run_calls()
+            case _ if key == RETRY_TIMER:
+                self._responses.retry()
+                return []
+            case _ if key == ANSWER_TIMER and self._responses.unanswered():
+                return [
+                    self._error(
+                        "response_unanswered",
+                        "the server did not answer a response.create",
+                        source="response.create",
+                    )
+                ]
+            case _:
+                return []
+
+    def _error(
+        self,
+        kind: str,
+        message: str,
+        *,
+        code: str | None = None,
+        response_id: str | None = None,
+        source: str = "session",
+    ) -> Publish:
+        return Publish(
+            events.ErrorEvent(
+                error=events.ErrorInfo(type=kind, message=message, code=code),
+                response_id=response_id,
+                source=source,
+                info=self.info,
+            )
+        )
+
+    def _with_hooks(self, effects: Effects) -> Effects:
+        agent = self.current_agent
+        if agent.hooks is None:
+            return effects
+        published = [each.event for each in effects if isinstance(each, Publish)]
+        for event in published:
+            if isinstance(event, events.ErrorEvent):
+                error = SessionError(event.error.message)
+                effects.append(CallHook(agent, "on_error", (error,)))
+        if any(
+            isinstance(event, events.HistoryAddedEvent | events.HistoryUpdatedEvent)
+            for event in published
+        ):
+            effects.append(CallHook(agent, "on_history", (self.history,)))
+        return effects
+
+    def _why_not_live(self) -> str:
+        if self.phase is Phase.DISCONNECTED:
+            return "the connection was lost: close this session and run a new one"
+        return "the session is not connected yet"
+
+    def _new_id(self) -> str:
+        self._event_ids += 1
+        return f"ra_{self._event_ids}"
+
+
+def _failed(error: ErrorDetail) -> SessionFailedError:
+    return SessionFailedError(f"the server ended the session: {error.message}", code=error.code)
+
+
+def _reprimand(verdict: GuardrailsFinished) -> Item:
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    return system_message(
+        f"Your last words were stopped by the guardrail {verdict.guardrail!r}{reason}."
+        " Don't repeat them; say something that it allows."
+    )

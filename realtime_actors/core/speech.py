@@ -1,0 +1,147 @@
+"""The model's speech: what is played, and how it is stopped.
+
+The fence: once a response is interrupted it is silenced. No audio of it is published
+after its `AudioInterruptedEvent`, however late its deltas come.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from realtime_actors import events
+from realtime_actors.audio import bytes_per_sample, sample_rate
+from realtime_actors.core.effects import Effects, Publish, Send
+from realtime_actors.core.history import History
+from realtime_actors.core.playback import Heard, PlaybackLedger
+from realtime_actors.protocol import (
+    ConversationItemDelete,
+    ConversationItemTruncate,
+    ResponseCancel,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioDone,
+)
+
+__all__ = ["Speech"]
+
+
+@define
+class Speech:
+    """What the model has said, and how much of it was heard."""
+
+    info: events.EventInfo
+    history: History
+    ledger: PlaybackLedger
+    started: bool = False
+    """The model has spoken in this connection: its voice cannot be changed any more."""
+    _silenced: set[str] = field(factory=set)
+
+    def use_format(self, name: str) -> None:
+        """Count bytes in this output format from now on."""
+        self.ledger.bytes_per_ms = sample_rate(name) * bytes_per_sample(name) // 1000
+
+    def is_silenced(self, response_id: str | None) -> bool:
+        """Whether this response was interrupted."""
+        return response_id in self._silenced
+
+    def audio(self, event: ResponseOutputAudioDelta, now: float) -> Effects:
+        """A piece of speech came."""
+        if event.response_id in self._silenced:
+            return []
+        self.started = True
+        data = event.delta
+        self.ledger.received(event.response_id, event.item_id, event.content_index, len(data), now)
+        audio = events.Audio(
+            data=data,
+            response_id=event.response_id,
+            item_id=event.item_id,
+            content_index=event.content_index,
+        )
+        return [Publish(events.AudioEvent(audio=audio, info=self.info))]
+
+    def done(self, event: ResponseOutputAudioDone) -> Effects:
+        """All of a part's speech has come."""
+        self.ledger.complete(event.item_id, event.content_index)
+        if event.response_id in self._silenced:
+            return []
+        return [
+            Publish(
+                events.AudioEndEvent(
+                    response_id=event.response_id,
+                    item_id=event.item_id,
+                    content_index=event.content_index,
+                    info=self.info,
+                )
+            )
+        ]
+
+    def interrupt_response(self, response_id: str, active_id: str | None, now: float) -> Effects:
+        """Stop this response, but never a newer one."""
+        is_active = response_id == active_id
+        heard = self.ledger.heard(now)
+        is_played = any(
+            part.response_id == response_id and part.heard_ms < part.received_ms for part in heard
+        )
+        newer_is_played = any(part.response_id != response_id for part in heard[-1:])
+        if not is_active and (not is_played or newer_is_played or active_id is not None):
+            return []
+        return self.interrupt(active_id, now, cancel=True)
+
+    def interrupt(self, active_id: str | None, now: float, *, cancel: bool) -> Effects:
+        """Stop speaking. Does nothing when nobody speaks.
+
+        `active_id` is the response in progress, if any; `cancel` tells the server to
+        stop it (its own voice detection has done so already).
+        """
+        if active_id in self._silenced:
+            active_id = None  # interrupted before, and not over yet
+        unheard = [part for part in self.ledger.stop(now) if not part.wholly]
+        if active_id is None and not unheard:
+            return []
+        self._silenced.update(part.response_id for part in unheard)
+        if active_id is not None:
+            self._silenced.add(active_id)
+        current = unheard[0] if unheard else None
+        effects: Effects = [
+            Publish(
+                events.AudioInterruptedEvent(
+                    response_id=current.response_id if current else active_id,
+                    item_id=current.item_id if current else None,
+                    content_index=current.content_index if current else 0,
+                    heard_ms=current.heard_ms if current else 0,
+                    info=self.info,
+                )
+            )
+        ]
+        heard_items = {part.item_id for part in unheard if part.heard_ms > 0}
+        for part in unheard:
+            if part.item_id in heard_items:
+                effects += self._truncate(part)
+        if cancel and active_id is not None:
+            effects.append(Send(ResponseCancel(response_id=active_id)))
+        # An item of which nothing was heard was never said. After the cancel, so that
+        # the server isn't adding to it any more.
+        for item_id in dict.fromkeys(part.item_id for part in unheard):
+            if item_id not in heard_items:
+                effects.append(Send(ConversationItemDelete(item_id=item_id)))
+                effects += self.history.deleted(item_id)
+        return effects
+
+    def lost(self) -> None:
+        """The connection is gone: forget what was being played."""
+        self.ledger.clear()
+        self._silenced.clear()
+        self.started = False
+
+    def _truncate(self, part: Heard) -> Effects:
+        truncate = ConversationItemTruncate(
+            item_id=part.item_id, content_index=part.content_index, audio_end_ms=part.heard_ms
+        )
+        return [
+            Send(truncate),
+            *self.history.truncated(
+                part.item_id,
+                part.content_index,
+                heard_ms=part.heard_ms,
+                received_ms=part.received_ms,
+            ),
+        ]

@@ -1,0 +1,222 @@
+"""Exactly one outcome for every tool call, and one response after the last of them.
+
+    called --> Waiting --> Running --finished, died, timed out, cancelled--> answered
+                  ^ only when calls run one by one
+
+A call is known by its `call_id` and starts once, whichever event names it first. The
+first outcome counts; what comes later is dropped. Calls are grouped by the response
+that made them: when that response is done and its last call is answered, the group
+asks for one response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeAlias
+
+from attrs import define, field, frozen
+
+from realtime_actors import events
+from realtime_actors.agent import Agent, Handoff
+from realtime_actors.core.effects import (
+    CallHook,
+    CancelTimer,
+    CancelTool,
+    Effects,
+    Publish,
+    RunHandoff,
+    RunTool,
+    Send,
+    SetTimer,
+)
+from realtime_actors.items import FunctionCallOutputItem, Item
+from realtime_actors.protocol import ConversationItemCreate
+from realtime_actors.tools import Tool
+
+__all__ = ["Call", "ToolCalls", "tool_timer"]
+
+Target: TypeAlias = Tool | Handoff | None
+
+
+def tool_timer(call_id: str) -> Hashable:
+    """The key of the timer that limits a call."""
+    return ("tool", call_id)
+
+
+@frozen(kw_only=True)
+class Call:
+    """One call of a tool or a handoff by the model."""
+
+    call_id: str
+    response_id: str | None
+    name: str
+    arguments: str = field(repr=False)
+    agent: Agent
+    target: Target
+
+
+@define
+class _Group:
+    open: set[str] = field(factory=set)
+    response_done: bool = False
+
+
+@define(kw_only=True)
+class ToolCalls:
+    """The calls that are open."""
+
+    info: events.EventInfo = events.NO_INFO
+    in_parallel: bool = True
+    timeout: float | None = None
+    """Seconds for a tool that sets none itself."""
+    _open: dict[str, Call] = field(factory=dict)
+    _running: set[str] = field(factory=set)
+    _seen: set[str] = field(factory=set)
+    _groups: dict[str | None, _Group] = field(factory=dict)
+
+    @property
+    def open(self) -> tuple[Call, ...]:
+        """The calls without an outcome, oldest first."""
+        return tuple(self._open.values())
+
+    def get(self, call_id: str) -> Call | None:
+        """An open call."""
+        return self._open.get(call_id)
+
+    def called(self, call: Call) -> Effects:
+        """The model made a call. Does nothing for one that is known."""
+        if call.call_id in self._seen:
+            return []
+        self._seen.add(call.call_id)
+        self._open[call.call_id] = call
+        self._groups.setdefault(call.response_id, _Group()).open.add(call.call_id)
+        effects: Effects = [
+            Publish(
+                events.ToolStartEvent(
+                    agent=call.agent,
+                    tool=call.target,
+                    name=call.name,
+                    call_id=call.call_id,
+                    arguments=call.arguments,
+                    info=self.info,
+                )
+            )
+        ]
+        if isinstance(call.target, Tool) and call.agent.hooks is not None:
+            effects.append(CallHook(call.agent, "on_tool_start", (call.target, call.arguments)))
+        return effects
+
+    def run(self, history: Callable[[], tuple[Item, ...]]) -> Effects:
+        """Start the calls whose turn it is. An unknown tool is answered at once."""
+        effects: Effects = []
+        while due := self._due():
+            for call in due:
+                effects += self._start(call, history)
+        return effects
+
+    def finish(self, call_id: str, output: str, error: str | None = None) -> Effects:
+        """Take an outcome and tell the model. Does nothing when the call has one."""
+        call = self._close(call_id)
+        if call is None:
+            return []
+        output_item = FunctionCallOutputItem(call_id=call_id, output=output)
+        return [
+            CancelTimer(tool_timer(call_id)),
+            Send(ConversationItemCreate(item=output_item)),
+            *self._ended(call, output, error),
+        ]
+
+    def time_out(self, call_id: str) -> Effects:
+        """A call took too long: answer it, and tell its task that nobody waits any more."""
+        call = self._open.get(call_id)
+        if call is None:
+            return []
+        why = f"Error: {call.name} took longer than {self._timeout_of(call):g} s"
+        return [CancelTool(call_id), *self.finish(call_id, why, why)]
+
+    def response_done(self, response_id: str | None) -> None:
+        """The response that made the calls is done: no more of them will come."""
+        group = self._groups.get(response_id)
+        if group is not None:
+            group.response_done = True
+
+    def take_answered(self) -> bool:
+        """Whether all calls of some response are answered now. True once for each."""
+        over = [
+            key for key, group in self._groups.items() if group.response_done and not group.open
+        ]
+        for key in over:
+            del self._groups[key]
+        return bool(over)
+
+    def cancel_all(self, why: str) -> Effects:
+        """End all calls here; the server can't be told any more."""
+        effects: Effects = []
+        for call in self.open:
+            self._close(call.call_id)
+            effects += [CancelTool(call.call_id), CancelTimer(tool_timer(call.call_id))]
+            effects += self._ended(call, why, why)
+        self._groups.clear()
+        return effects
+
+    def _due(self) -> list[Call]:
+        waiting = [call for call_id, call in self._open.items() if call_id not in self._running]
+        if not self.in_parallel:
+            waiting = [] if self._running else waiting[:1]
+        self._running.update(call.call_id for call in waiting)
+        return waiting
+
+    def _start(self, call: Call, history: Callable[[], tuple[Item, ...]]) -> Effects:
+        match call.target:
+            case None:
+                why = f"Error: Unknown tool {call.name}"
+                return self.finish(call.call_id, why, why)
+            case Tool() as tool:
+                run = RunTool(
+                    call_id=call.call_id, tool=tool, arguments=call.arguments, agent=call.agent
+                )
+                return [run, *self._limit(call)]
+            case Handoff() as handoff:
+                hand_off = RunHandoff(
+                    call_id=call.call_id,
+                    handoff=handoff,
+                    arguments=call.arguments,
+                    agent=call.agent,
+                    history=history(),
+                )
+                return [hand_off, *self._limit(call)]
+
+    def _limit(self, call: Call) -> Effects:
+        timeout = self._timeout_of(call)
+        return [] if timeout is None else [SetTimer(tool_timer(call.call_id), timeout)]
+
+    def _timeout_of(self, call: Call) -> float | None:
+        own = call.target.timeout if isinstance(call.target, Tool) else None
+        return self.timeout if own is None else own
+
+    def _close(self, call_id: str) -> Call | None:
+        call = self._open.pop(call_id, None)
+        if call is not None:
+            self._running.discard(call_id)
+            group = self._groups.get(call.response_id)
+            if group is not None:
+                group.open.discard(call_id)
+        return call
+
+    def _ended(self, call: Call, output: str, error: str | None) -> Effects:
+        effects: Effects = [
+            Publish(
+                events.ToolEndEvent(
+                    agent=call.agent,
+                    tool=call.target,
+                    name=call.name,
+                    call_id=call.call_id,
+                    output=output,
+                    error=error,
+                    info=self.info,
+                )
+            )
+        ]
+        if isinstance(call.target, Tool) and call.agent.hooks is not None:
+            effects.append(CallHook(call.agent, "on_tool_end", (call.target, output)))
+        return effects
