@@ -20,6 +20,7 @@ __all__ = [
     "check_audio",
     "normalize_format",
     "sample_rate",
+    "whole_samples",
 ]
 
 AudioFormat: TypeAlias = Literal["pcm16", "g711_ulaw", "g711_alaw"]
@@ -117,4 +118,12 @@ def check_audio(audio: object, audio_format: str = "pcm16") -> bytes:
         raise AudioFormatError(
             f"{len(audio)} bytes are no whole number of {audio_format} samples of {size} bytes"
         )
+    return audio
+
+
+def whole_samples(pcm16: BytesLike) -> bytes:
+    """Return 16-bit samples as bytes. Raises `AudioFormatError` for half a one at the end."""
+    audio = bytes(pcm16)
+    if len(audio) % 2:
+        raise AudioFormatError(f"{len(audio)} bytes are no whole number of 16-bit samples")
     return audio
