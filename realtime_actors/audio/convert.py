@@ -35,8 +35,8 @@ def base64_to_pcm16(text: str | bytes) -> bytes:
 def encode_audio(pcm16: BytesLike, audio_format: str) -> bytes:
     """Turn 16-bit samples into `audio_format`, at the rate that they have.
 
-    For G.711, resample to 8 kHz first. Half the bytes come out, 14 (u-law) or 13
-    (A-law) bits of each sample's 16 in. Raises `AudioFormatError` for half a sample.
+    For G.711, resample to 8 kHz first; half the bytes come out. Raises
+    `AudioFormatError` for half a sample.
     """
     pcm16 = whole_samples(pcm16)
     match normalize_format(audio_format):
