@@ -5,21 +5,19 @@ engine, or anything that has to be installed for one.
 
 All audio is PCM16 mono, little endian. The server resamples: an engine names the rate
 it works at and never sees another one. `cancelled` is a function that says whether the
-caller still wants the result; engines ask it often enough to stop within some tens of
+caller has lost interest; engines ask it often enough to stop within some hundred
 milliseconds, and then just return early.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from attrs import field, frozen
 
 from realtime_actors.errors import RealtimeError
-
-if TYPE_CHECKING:
-    from realtime_actors.items import Item
+from realtime_actors.items import Item
 
 __all__ = [
     "Brain",

@@ -1,0 +1,37 @@
+"""What was said in a conversation, as plain words."""
+
+from __future__ import annotations
+
+from realtime_actors.items import (
+    InputAudio,
+    InputText,
+    Item,
+    MessageItem,
+    OutputAudio,
+    OutputText,
+)
+from realtime_actors.server.engines.base import BrainRequest
+
+__all__ = ["last_words", "words_of"]
+
+
+def words_of(item: Item) -> str:
+    """What a message says, spoken or written; "" for whatever isn't a message."""
+    if not isinstance(item, MessageItem):
+        return ""
+    words = []
+    for part in item.content:
+        match part:
+            case InputText(text) | OutputText(text):
+                words.append(text)
+            case InputAudio(transcript=transcript) | OutputAudio(transcript=transcript):
+                words.append(transcript or "")
+    return " ".join(each.strip() for each in words if each.strip())
+
+
+def last_words(request: BrainRequest) -> str:
+    """What the user said last, "" if that was nothing."""
+    for item in reversed(request.items):
+        if isinstance(item, MessageItem) and item.role == "user":
+            return words_of(item)
+    return ""
