@@ -1,0 +1,130 @@
+"""Actors that behave as on the BEAM, on pykka's threads.
+
+A `GenServer` handles one message after the other and owns its state; `monitor` and
+`link` tell of ends; a `Task` runs foreign code beside it; timers send messages later.
+Nothing in here has ever heard of voice.
+"""
+
+from __future__ import annotations
+
+from realtime_actors.otp.calls import Name, Target, call, cast, reply, send, stop, whereis
+from realtime_actors.otp.client import Client, ClientRef, messages, receive
+from realtime_actors.otp.exits import (
+    KILL,
+    KILLED,
+    NOPROC,
+    NORMAL,
+    SHUTDOWN,
+    TIMEOUT,
+    CallExit,
+    CallTimeout,
+    Cancelled,
+    DeadlockError,
+    Exit,
+    InCall,
+    MailboxFullError,
+    NoProcessError,
+    Reason,
+    StartFailed,
+    TooManyChildrenError,
+    is_orderly,
+)
+from realtime_actors.otp.genserver import GenServer
+from realtime_actors.otp.link import ExitMessage, exit_signal, link, trap_exit, unlink
+from realtime_actors.otp.mailbox import Bounded, WhenFull
+from realtime_actors.otp.monitor import Down, MonitorRef, demonitor, monitor
+from realtime_actors.otp.names import register, registered, unregister
+from realtime_actors.otp.process import ProcessRef, cancelled, check, detached_count, self_, sleep
+from realtime_actors.otp.ref import ServerRef
+from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, NoReply, Ok, Reply, Stop
+from realtime_actors.otp.slots import Failed, From
+from realtime_actors.otp.starting import start, start_link, start_monitor
+from realtime_actors.otp.task import Done, Exited, Task, TaskRef, TaskReply
+from realtime_actors.otp.timer import (
+    FakeClock,
+    TimerRef,
+    cancel_timer,
+    fake_clock,
+    read_timer,
+    send_after,
+    send_interval,
+)
+
+__all__ = [
+    "KEEP",
+    "KILL",
+    "KILLED",
+    "NOPROC",
+    "NORMAL",
+    "NOTHING",
+    "SHUTDOWN",
+    "TIMEOUT",
+    "Bounded",
+    "CallExit",
+    "CallTimeout",
+    "Cancelled",
+    "Client",
+    "ClientRef",
+    "DeadlockError",
+    "Done",
+    "Down",
+    "Exit",
+    "ExitMessage",
+    "Exited",
+    "Failed",
+    "FakeClock",
+    "From",
+    "GenServer",
+    "Ignore",
+    "InCall",
+    "MailboxFullError",
+    "MonitorRef",
+    "Name",
+    "NoProcessError",
+    "NoReply",
+    "Ok",
+    "ProcessRef",
+    "Reason",
+    "Reply",
+    "ServerRef",
+    "StartFailed",
+    "Stop",
+    "Target",
+    "Task",
+    "TaskRef",
+    "TaskReply",
+    "TimerRef",
+    "TooManyChildrenError",
+    "WhenFull",
+    "call",
+    "cancel_timer",
+    "cancelled",
+    "cast",
+    "check",
+    "demonitor",
+    "detached_count",
+    "exit_signal",
+    "fake_clock",
+    "is_orderly",
+    "link",
+    "messages",
+    "monitor",
+    "read_timer",
+    "receive",
+    "register",
+    "registered",
+    "reply",
+    "self_",
+    "send",
+    "send_after",
+    "send_interval",
+    "sleep",
+    "start",
+    "start_link",
+    "start_monitor",
+    "stop",
+    "trap_exit",
+    "unlink",
+    "unregister",
+    "whereis",
+]

@@ -1,0 +1,285 @@
+"""Sending: call (asks and waits), cast (tells), send (everything else), stop.
+
+A target is a ref, the name of a process, or a place in a registry (`otp.via`); a
+plain pykka actor will do too. Nothing here raises because a receiver is gone, except
+`call` and `stop`, which wait for it, and `send` to a name that nobody holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import pykka
+
+from realtime_actors.otp.exits import (
+    NOPROC,
+    NORMAL,
+    CallExit,
+    CallTimeout,
+    Cancelled,
+    DeadlockError,
+    InCall,
+    NoProcessError,
+    Reason,
+)
+from realtime_actors.otp.mailbox import CAST
+from realtime_actors.otp.process import Process, ProcessRef, current, names, own_thread
+from realtime_actors.otp.slots import From, Outcome, Request, StopRequest
+
+__all__ = [
+    "Name",
+    "Place",
+    "Target",
+    "ask",
+    "await_answer",
+    "call",
+    "cast",
+    "deliver",
+    "process_of",
+    "reply",
+    "send",
+    "stop",
+    "stop_process",
+    "whereis",
+]
+
+CALL = "GenServer.call"
+STOP = "GenServer.stop"
+
+
+@runtime_checkable
+class Place(Protocol):
+    """Where a name is kept other than in the global table: see `otp.via`."""
+
+    def find(self) -> Process | None:
+        """The process that is registered here now."""
+
+    def take(self, process: Process) -> Process | None:
+        """Register a process here, or say who is."""
+
+
+Name: TypeAlias = str | Place
+Target: TypeAlias = ProcessRef | pykka.ActorRef[Any] | Name
+
+
+def process_of(target: Target) -> Process | None:
+    """The process that a ref or name means now; None if that is nobody."""
+    if isinstance(target, ProcessRef):
+        return target._process
+    if isinstance(target, str):
+        return names.get(target)
+    if isinstance(target, Place):
+        return target.find()
+    raise TypeError(f"{target!r} is neither a ref nor a name")
+
+
+def whereis(name: Name) -> Any:
+    """The ref of whoever holds a name; None if nobody does."""
+    process = process_of(name)
+    return None if process is None or process.dead else process.ref
+
+
+def deliver(process: Process, item: object) -> None:
+    """Put an item into a mailbox, unless this thread's own process has been ended."""
+    sender = own_thread.process
+    if sender is None:
+        process.mailbox.put(item)
+        return
+    # `sending` first, then look: whoever ends us looks the other way round, so that
+    # nothing of ours can arrive after the news of our end.
+    sender.sending = True
+    try:
+        if sender.dead:
+            raise Cancelled(sender.reason)
+        process.mailbox.put(item)
+    finally:
+        sender.sending = False
+
+
+def send(target: Target, message: object) -> None:
+    """Put a plain message into a mailbox: it goes to `handle_info`.
+
+    A process that is gone swallows it. A name that nobody holds raises `NoProcessError`.
+    """
+    if isinstance(target, ProcessRef):
+        deliver(target._process, message)
+    elif isinstance(target, pykka.ActorRef):
+        _tell_plainly(target, message)
+    else:
+        process = process_of(target)
+        if process is None:
+            raise NoProcessError(f"nobody is called {target!r}")
+        deliver(process, message)
+
+
+def cast(target: Target, message: object) -> None:
+    """Put a message into a mailbox for `handle_cast`. Whoever is gone swallows it."""
+    if isinstance(target, ProcessRef):
+        deliver(target._process, (CAST, message))
+    elif isinstance(target, pykka.ActorRef):
+        _tell_plainly(target, message)
+    else:
+        process = process_of(target)
+        if process is not None:
+            deliver(process, (CAST, message))
+
+
+def _tell_plainly(ref: pykka.ActorRef[Any], message: object) -> None:
+    current()
+    with contextlib.suppress(pykka.ActorDeadError):
+        ref.tell(message)
+
+
+def reply(from_: From, value: object) -> None:
+    """Answer a call, from any thread, once; whatever comes later is dropped.
+
+    `Failed(error)` makes the caller raise `error`.
+    """
+    current()
+    from_.answer(value)
+    if from_.deferred:
+        from_.server.deferred.pop(from_, None)
+
+
+def call(target: Target, message: object, timeout: float | None = 5.0) -> Any:
+    """Ask, and wait for the answer of `handle_call`.
+
+    Raises `CallTimeout` after `timeout` seconds (None: wait for ever), `CallExit` when
+    the server is gone or ends before it answers, `DeadlockError` at once when it waits
+    for us, and the error that the server foresaw (`Failed`).
+    """
+    if isinstance(target, pykka.ActorRef) and not isinstance(target, ProcessRef):
+        return _ask_plainly(target, message, timeout)
+    process = process_of(target)
+    if process is None:
+        current()
+        raise CallExit(NOPROC, InCall(CALL, target, message, timeout))
+    return ask(process, message, timeout)
+
+
+def _ask_plainly(ref: pykka.ActorRef[Any], message: object, timeout: float | None) -> Any:
+    current()
+    try:
+        return ref.ask(message, timeout=timeout)
+    except pykka.ActorDeadError as error:
+        raise CallExit(NOPROC, InCall(CALL, ref, message, timeout)) from error
+    except pykka.Timeout as error:
+        raise CallTimeout(call=InCall(CALL, ref, message, timeout)) from error
+
+
+def ask(process: Process, message: object, timeout: float | None) -> Any:
+    """`call`, once it is known who is meant."""
+    request = Request(message, own_thread.process, process)
+    return await_answer(request, timeout, CALL, send=True)
+
+
+def await_answer(
+    request: Request,
+    timeout: float | None,
+    operation: str,
+    *,
+    send: bool = False,
+    again: bool = False,
+) -> Any:
+    """Wait for the answer to a request (`send` it first), and raise what is no answer.
+
+    `again` says that somebody may wait for it again after a time-out.
+    """
+    caller = own_thread.process
+    outer = None
+    answered = False
+    try:
+        if caller is not None:
+            # First say that we wait, then look whether the server waits for us: of two
+            # that call each other at the same time, one at least sees the other.
+            outer, caller.waiting = caller.waiting, request
+            if caller.dead:
+                raise Cancelled(caller.reason)
+            _check_for_deadlock(caller, request, timeout, operation)
+        if send:
+            deliver(request.server, request)
+        answered = request.wait(timeout)
+    finally:  # also when we are ended, or interrupted by Ctrl-C
+        if caller is not None:
+            caller.waiting = outer
+        if not answered and not again:
+            answered = _give_up(request)
+    if caller is not None and caller.dead:
+        raise Cancelled(caller.reason)
+    if answered and request.outcome is Outcome.ANSWERED:
+        return request.value
+    if answered and request.outcome is Outcome.FAILED:
+        raise request.value
+    where = InCall(operation, request.server.ref, request.message, timeout)
+    if answered and request.outcome is Outcome.EXITED:
+        raise CallExit(request.value, where)
+    raise CallTimeout(call=where)
+
+
+def _give_up(request: Request) -> bool:
+    """Stop waiting. True if the answer came just now after all."""
+    if request.settle(Outcome.GIVEN_UP, None):
+        request.server.deferred.pop(request, None)
+        return False
+    return request.wait()
+
+
+def _check_for_deadlock(
+    caller: Process, request: Request, timeout: float | None, operation: str
+) -> None:
+    """Raise `DeadlockError` if the server waits for us, directly or through others.
+
+    A call counts as waiting until its handler has returned: after that (a deferred
+    reply) anybody may answer it, and nothing is certain.
+    """
+    circle = [caller]
+    server = request.server
+    while server is not caller:
+        step = server.waiting
+        if not isinstance(step, Request) or step.settled or step.deferred or server in circle:
+            return
+        circle.append(server)
+        server = step.server
+    if request.settled:
+        return
+    where = InCall(operation, request.server.ref, request.message, timeout)
+    if len(circle) == 1:
+        raise DeadlockError("calling_self", where)
+    raise DeadlockError(("deadlock", tuple(each.ref for each in circle)), where)
+
+
+def stop(target: Target, reason: Reason = NORMAL, timeout: float | None = None) -> None:
+    """Ask a server to end with `reason`, and wait until it has.
+
+    The request waits its turn: what was sent before is handled. Raises `CallExit` when
+    the server is gone already or ends with another reason; `CallTimeout`.
+    """
+    if isinstance(target, pykka.ActorRef) and not isinstance(target, ProcessRef):
+        current()
+        if not target.stop(timeout=timeout):
+            raise CallExit(NOPROC, InCall(STOP, target, None, timeout))
+        return
+    process = process_of(target)
+    if process is None:
+        current()
+        raise CallExit(NOPROC, InCall(STOP, target, None, timeout))
+    stop_process(process, reason, timeout)
+
+
+def stop_process(process: Process, reason: Reason, timeout: float | None) -> None:
+    """`stop`, once it is known who is meant."""
+    began = time.monotonic()
+    request = StopRequest(reason, own_thread.process, process)
+    try:
+        await_answer(request, timeout, STOP, send=True)
+    except CallExit as exit_:
+        if exit_.reason != reason:
+            raise
+    thread = process.thread
+    if thread is not None:
+        # It has nothing left to do but to end. Waiting for that leaves no thread to be
+        # seen by whoever counts them next.
+        left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
+        thread.join(1.0 if left is None else min(left, 1.0))

@@ -1,0 +1,266 @@
+"""An actor's queue of messages: many write, one reads.
+
+The common path takes no lock: a `deque` whose `append` and `popleft` are atomic, and
+a gate that only a sleeping reader needs. What ends an actor does not go through the
+queue: it closes the mailbox, which wakes the reader and answers the callers in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from _thread import allocate_lock
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final
+
+from attrs import frozen
+
+from realtime_actors.otp.exits import NOPROC, MailboxFullError, Reason
+from realtime_actors.otp.slots import Outcome, Request, Slot, StopRequest
+
+__all__ = [
+    "CAST",
+    "CLOSED",
+    "TIMED_OUT",
+    "Bounded",
+    "BoundedMailbox",
+    "Mailbox",
+    "Signal",
+    "WhenFull",
+]
+
+
+class _Marker(Enum):
+    CAST = "cast"
+    CLOSED = "closed"
+    TIMED_OUT = "timed out"
+
+
+CAST: Final = _Marker.CAST
+"""A cast is `(CAST, message)`: a tuple is the cheapest thing that can be told apart."""
+CLOSED: Final = _Marker.CLOSED
+"""What `get` gives when the actor has been ended."""
+TIMED_OUT: Final = _Marker.TIMED_OUT
+"""What `get` gives when time is over."""
+
+
+class Signal:
+    """What the library itself puts into mailboxes: no bound holds it up or drops it."""
+
+    __slots__ = ()
+
+
+class Mailbox:
+    """A queue without bounds. `put` from any thread; all else from its owner's."""
+
+    __slots__ = ("_asleep", "_closed", "_gate", "_queue")
+
+    def __init__(self) -> None:
+        self._queue: deque[Any] = deque()
+        self._gate = allocate_lock()
+        self._gate.acquire()
+        self._asleep = False
+        self._closed = False
+
+    def put(self, item: object, /) -> None:
+        """Append an item and wake the reader. Put after the end, it is answered: noproc."""
+        self._queue.append(item)
+        # Order matters: the reader says that it sleeps, then looks at the queue once
+        # more; the closer says that it is closed, then empties the queue. So either
+        # they see the item, or we see them.
+        if self._asleep or self._closed:
+            self._wake()
+
+    def put_signal(self, item: object, /) -> None:
+        """`put`, for what no bound may hold up or drop: exits, Down, timers."""
+        Mailbox.put(self, item)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Take the next item. `TIMED_OUT` or `CLOSED` when there is none."""
+        try:
+            return self._queue.popleft()
+        except IndexError:
+            return self._wait_for(None, timeout)
+
+    def select(self, wanted: Callable[[Any], bool], timeout: float | None = None) -> Any:
+        """Take the first item that is `wanted`, and leave the others where they are."""
+        return self._wait_for(wanted, timeout)
+
+    def discard(self, unwanted: Callable[[Any], bool]) -> None:
+        """Drop every item that is `unwanted`."""
+        while self._find(unwanted, 0)[0] is not CLOSED:
+            pass
+
+    def empty(self) -> bool:
+        return not self._queue
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def asleep(self) -> bool:
+        """Whether the reader waits for an item."""
+        return self._asleep
+
+    def close(self, reason: Reason) -> None:
+        """End it: answer every caller in it with `reason`, wake the reader."""
+        self._closed = True
+        self._empty(reason)
+        self._open_gate()
+
+    def _wake(self) -> None:
+        if self._closed:
+            self._empty(NOPROC)
+        self._open_gate()
+
+    def _open_gate(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it is open: the reader is on its way
+            self._gate.release()
+
+    def _empty(self, reason: Reason) -> None:
+        while True:
+            try:
+                item = self._queue.popleft()
+            except IndexError:
+                return
+            answer_undelivered(item, reason)
+
+    def _wait_for(self, wanted: Callable[[Any], bool] | None, timeout: float | None) -> Any:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        seen = 0
+        while True:
+            self._asleep = True
+            item, seen = self._find(wanted, seen)
+            if item is not CLOSED or self._closed:
+                self._asleep = False
+                return item
+            remaining = -1.0 if deadline is None else deadline - time.monotonic()
+            try:
+                opened = deadline is None or remaining > 0.0
+                if opened:
+                    opened = self._gate.acquire(timeout=remaining)
+            finally:  # a KeyboardInterrupt in the main thread comes out of here
+                self._asleep = False
+            if not opened:
+                item, seen = self._find(wanted, seen)
+                return TIMED_OUT if item is CLOSED and not self._closed else item
+
+    def _find(self, wanted: Callable[[Any], bool] | None, start: int) -> tuple[Any, int]:
+        """Take the first wanted item from `start` on; `CLOSED` if there is none.
+
+        Only the owner takes items out, so an index stays good while others append.
+        """
+        queue = self._queue
+        at = start
+        try:
+            while at < len(queue):
+                if wanted is None:
+                    return queue.popleft(), 0
+                item = queue[at]
+                if wanted(item):
+                    del queue[at]
+                    return item, at
+                at += 1
+        except IndexError:
+            pass  # it was closed and emptied meanwhile
+        return CLOSED, at
+
+
+def answer_undelivered(item: object, reason: Reason) -> None:
+    """Tell whoever waits for an answer to `item` that there won't be one."""
+    if isinstance(item, Request):
+        item.drop(reason)
+
+
+class WhenFull(Enum):
+    """What a full mailbox does with one message more."""
+
+    BLOCK = "block"
+    """The sender waits for room; after the time limit, `MailboxFullError`."""
+    DROP_OLDEST = "drop_oldest"
+    DROP_NEWEST = "drop_newest"
+    REFUSE = "refuse"
+    """`MailboxFullError` at the sender."""
+
+
+@frozen
+class Bounded:
+    """How long a mailbox may get, and what happens then: `mailbox = Bounded(100)`.
+
+    A dropped call is answered: its caller exits with `"mailbox_full"`. Exits, Down and
+    stop are never dropped and wait for nobody.
+    """
+
+    capacity: int
+    when_full: WhenFull = WhenFull.BLOCK
+    timeout: float | None = None
+    """Seconds that a sender waits for room; None: until there is some."""
+
+
+MAILBOX_FULL: Final = "mailbox_full"
+
+
+class BoundedMailbox(Mailbox):
+    """A queue with an end. Costs a lock per message."""
+
+    __slots__ = ("_bound", "_lock", "_senders", "_wait", "dropped")
+
+    def __init__(self, bound: Bounded, wait: Callable[[Slot, float | None], bool]) -> None:
+        super().__init__()
+        self._bound = bound
+        self._lock = allocate_lock()  # guards the length, and who waits for room
+        self._senders: deque[Slot] = deque()
+        self._wait = wait
+        self.dropped = 0
+
+    def put(self, item: object, /) -> None:
+        while True:
+            with self._lock:
+                if self._closed or len(self._queue) < self._bound.capacity:
+                    super().put(item)
+                    return
+                if self._bound.when_full is not WhenFull.BLOCK:
+                    lost = self._make_room(item)
+                    break
+                turn = Slot()
+                self._senders.append(turn)
+            if not self._wait(turn, self._bound.timeout) and turn.settle(Outcome.GIVEN_UP, None):
+                raise MailboxFullError(f"no room in {self._bound.timeout} seconds")
+        answer_undelivered(lost, MAILBOX_FULL)
+
+    def get(self, timeout: float | None = None) -> Any:
+        return self._wait_for(None, timeout)
+
+    def close(self, reason: Reason) -> None:
+        super().close(reason)
+        while self._senders:
+            with self._lock:
+                self._let_one_in()
+
+    def _find(self, wanted: Callable[[Any], bool] | None, start: int) -> tuple[Any, int]:
+        with self._lock:
+            # From the start: a sender may have dropped the oldest meanwhile.
+            found = super()._find(wanted, 0)
+            if found[0] is not CLOSED:
+                self._let_one_in()
+            return found
+
+    def _make_room(self, item: object) -> object:
+        """Give back what is lost: an old message for the new one, or the new one."""
+        if self._bound.when_full is WhenFull.REFUSE:
+            raise MailboxFullError(f"{len(self._queue)} messages are waiting")
+        self.dropped += 1
+        if self._bound.when_full is WhenFull.DROP_OLDEST:
+            for at, oldest in enumerate(self._queue):
+                if not isinstance(oldest, (Signal, StopRequest)):
+                    del self._queue[at]
+                    super().put(item)
+                    return oldest
+        return item
+
+    def _let_one_in(self) -> None:
+        while self._senders:
+            if self._senders.popleft().settle(Outcome.ANSWERED, None):
+                return

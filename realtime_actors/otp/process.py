@@ -1,0 +1,435 @@
+"""The control block: what an actor is, apart from the thread that runs it.
+
+A `Process` has a mailbox, names, links, monitors and an end. Servers, tasks and
+clients each have one. It can be ended by anybody at any time (`end`): from then on it
+is dead for everyone, whatever its thread is doing. A thread that can't be stopped is
+*detached*: the library ignores all that it still does.
+
+One lock guards all control blocks. Messages never take it: only starts, ends, links,
+monitors and names do.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+from attrs import frozen
+
+from realtime_actors.otp.exits import (
+    KILLED,
+    NOPROC,
+    NORMAL,
+    Cancelled,
+    NoProcessError,
+    Reason,
+    exception_in,
+    is_orderly,
+)
+from realtime_actors.otp.mailbox import Mailbox, Signal
+from realtime_actors.otp.slots import Outcome, Request, Slot
+
+__all__ = [
+    "Down",
+    "ExitMessage",
+    "MonitorRef",
+    "ParentExit",
+    "Process",
+    "ProcessRef",
+    "alive",
+    "cancelled",
+    "check",
+    "current",
+    "detached_count",
+    "me",
+    "own_thread",
+    "self_",
+    "sleep",
+    "wait",
+]
+
+log = logging.getLogger("realtime_actors.otp")
+
+signals: Final = threading.RLock()
+"""Guards every control block and the names. Held for no call that can wait."""
+
+
+class ProcessRef:
+    """A handle of a process, to be passed around freely. Compares by identity."""
+
+    _process: Process
+
+    def is_alive(self) -> bool:
+        """Whether the process has not ended yet."""
+        return not self._process.dead
+
+
+class MonitorRef:
+    """One monitor: `Down.monitor_ref` says which of them it is from."""
+
+    __slots__ = ("_name", "_number", "_target", "_watcher")
+    _numbers = count(1)
+
+    def __init__(self, watcher: Process, target: Process | None, name: object) -> None:
+        self._number = next(MonitorRef._numbers)
+        self._watcher = watcher
+        self._target = target
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<MonitorRef {self._number}>"
+
+
+@frozen
+class Down(Signal):
+    """A monitored process is gone. Comes once per monitor, after all it sent before."""
+
+    monitor_ref: MonitorRef
+    actor: Any
+    """What was monitored: the ref, or the name if it was given by name."""
+    reason: Reason
+
+
+@frozen
+class ExitMessage(Signal):
+    """An exit signal, as a process that traps exits gets it."""
+
+    actor: Any
+    """The ref of the process that it came from; None for a thread that is no process."""
+    reason: Reason
+
+
+@frozen
+class ParentExit(Signal):
+    """The exit of the process that start_linked a server which traps exits."""
+
+    reason: Reason
+
+
+class Process:
+    """What identifies an actor, and what others know of it."""
+
+    __slots__ = (
+        "__weakref__",
+        "dead",
+        "deferred",
+        "farewell",
+        "handled",
+        "handling",
+        "kind",
+        "label",
+        "links",
+        "mailbox",
+        "monitors",
+        "names",
+        "parent",
+        "reason",
+        "ref",
+        "sending",
+        "since",
+        "start",
+        "thread",
+        "thread_done",
+        "timers",
+        "trap_exit",
+        "waiting",
+        "watching",
+    )
+    _numbers = count(1)
+
+    def __init__(self, kind: str, name: str, mailbox: Mailbox) -> None:
+        self.kind = kind
+        self.label = f"{name}-{next(Process._numbers)}"
+        self.mailbox = mailbox
+        self.ref: Any = None
+        self.dead = False
+        self.reason: Reason = None
+        self.trap_exit = False
+        self.parent: Process | None = None
+        self.names: tuple[object, ...] = ()
+        self.links: dict[Process, None] = {}
+        self.monitors: dict[MonitorRef, None] = {}
+        self.watching: dict[MonitorRef, None] = {}
+        self.timers: dict[Any, None] = {}
+        self.farewell: tuple[Callable[[], None], ...] = ()
+        """Called once it has ended, before anybody is told, without the lock."""
+        self.start: Slot | None = None
+        self.handling: Request | None = None
+        self.deferred: dict[Request, None] = {}
+        self.waiting: Slot | None = None
+        self.sending = False
+        self.thread: threading.Thread | None = None
+        self.thread_done = False
+        self.handled = 0
+        self.since = time.time()
+
+    def __repr__(self) -> str:
+        return f"<Process {self.label}>"
+
+
+class _Own(threading.local):
+    process: Process | None = None
+
+
+own_thread: Final = _Own()
+"""`own_thread.process`: the process that the running thread belongs to, or None."""
+
+names: Final[dict[str, Process]] = {}
+processes: Final[dict[Process, None]] = {}
+"""All that are alive, in the order of their start."""
+_detached: Final[dict[Process, None]] = {}
+
+
+# -- who am I --------------------------------------------------------------------------
+
+
+def current() -> Process | None:
+    """The process of this thread, if it is one. Raises `Cancelled` if it has been ended."""
+    process = own_thread.process
+    if process is not None and process.dead:
+        raise Cancelled(process.reason)
+    return process
+
+
+def me(what: str) -> Process:
+    """The process of this thread, for something that only a process can do."""
+    process = current()
+    if process is None:
+        raise NoProcessError(
+            f"{what} needs a process: this thread is none, use `with otp.Client():`"
+        )
+    return process
+
+
+def self_() -> Any:
+    """The ref of the process that this thread belongs to; None in any other thread."""
+    process = own_thread.process
+    return None if process is None else process.ref
+
+
+def cancelled() -> bool:
+    """Whether the process of this thread was ended from outside, so that its work is for nothing.
+
+    For handlers and tasks that take long: ask now and then, and return.
+    """
+    process = own_thread.process
+    return process is not None and process.dead
+
+
+def check() -> None:
+    """Raise `Cancelled` if the process of this thread was ended from outside."""
+    current()
+
+
+def alive(process: Process) -> bool:
+    return not process.dead
+
+
+def detached_count() -> int:
+    """How many threads still run for a process that was ended over their heads."""
+    return len(_detached)
+
+
+# -- waiting ---------------------------------------------------------------------------
+
+
+def wait(slot: Slot, timeout: float | None = None) -> bool:
+    """Wait until a slot is settled. False when time is over.
+
+    Raises `Cancelled` as soon as the process of this thread is ended.
+    """
+    process = own_thread.process
+    if process is None:
+        return slot.wait(timeout)
+    outer = process.waiting
+    process.waiting = slot
+    try:
+        if process.dead:
+            raise Cancelled(process.reason)
+        in_time = slot.wait(timeout)
+    finally:
+        process.waiting = outer
+    if process.dead:
+        raise Cancelled(process.reason)
+    return in_time
+
+
+def sleep(seconds: float) -> None:
+    """Like `time.sleep`, but ends at once, with `Cancelled`, when the process is ended."""
+    wait(Slot(), seconds)
+
+
+# -- the end ---------------------------------------------------------------------------
+
+
+def end(process: Process, reason: Reason) -> None:
+    """End a process for everybody, now. Spreads along its links. Once it is dead, does nothing.
+
+    Not the same as asking it to end: its `terminate` does not run.
+    """
+    todo = deque([(process, reason)])
+    while todo:
+        dying, why = todo.popleft()
+        with signals:
+            if dying.dead:
+                continue
+            dying.reason = why
+            dying.dead = True
+            links, monitors = list(dying.links), list(dying.monitors)
+            _forget(dying)
+        _after_its_last_message(dying)
+        try:
+            for farewell in dying.farewell:
+                farewell()
+        finally:
+            dying.farewell = ()
+            with signals:
+                todo.extend((peer, why) for peer in links if _is_fatal(peer, dying, why))
+                for monitor in monitors:
+                    watcher = monitor._watcher
+                    if not watcher.dead:
+                        watcher.mailbox.put_signal(Down(monitor, monitor._name, why))
+            _release_the_waiting(dying, why)
+
+
+def _forget(dying: Process) -> None:
+    """Take a process out of every table. The lock is held."""
+    processes.pop(dying, None)
+    for name in dying.names:
+        if isinstance(name, str) and names.get(name) is dying:
+            del names[name]
+    for peer in dying.links:
+        peer.links.pop(dying, None)
+    for monitor in dying.watching:
+        if monitor._target is not None:
+            monitor._target.monitors.pop(monitor, None)
+    for monitor in dying.monitors:
+        monitor._watcher.watching.pop(monitor, None)
+    for timer in list(dying.timers):
+        timer.cancel()
+    dying.names = ()
+    dying.links, dying.monitors, dying.watching, dying.timers = {}, {}, {}, {}
+    dying.parent = None
+    if _is_busy(dying):
+        _detached[dying] = None
+
+
+def _is_busy(dying: Process) -> bool:
+    """Whether a thread other than ours is in the middle of something that can't be stopped."""
+    thread = dying.thread
+    return (
+        thread is not None
+        and thread is not threading.current_thread()
+        and not dying.thread_done
+        and not dying.mailbox.asleep
+        and dying.waiting is None
+    )
+
+
+def _after_its_last_message(dying: Process) -> None:
+    # A thread that is just putting a message somewhere finishes that: else the message
+    # could arrive after the news of the end. It is a matter of a few instructions.
+    if dying.thread is not threading.current_thread():
+        while dying.sending:
+            time.sleep(0)
+    if dying in _detached:
+        log.warning("%s was ended while busy: its thread is detached", dying.label)
+
+
+def _release_the_waiting(dying: Process, why: Reason) -> None:
+    dying.mailbox.close(why)
+    for request in (dying.handling, *dying.deferred):
+        if request is not None:
+            request.reject(why)
+    dying.deferred = {}
+    start, waiting = dying.start, dying.waiting
+    if start is not None:
+        start.settle(Outcome.EXITED, why)
+    if waiting is not None:
+        waiting.settle(Outcome.GIVEN_UP, None)
+
+
+def thread_is_done(process: Process) -> None:
+    """The last thing that a process's thread does: from now on it counts for nothing."""
+    with signals:
+        process.thread_done = True
+        process.thread = None
+        _detached.pop(process, None)
+
+
+def log_crash(process: Process, reason: Reason) -> None:
+    """Say that a process ends for a reason that nobody planned."""
+    if not is_orderly(reason):
+        log.error("%s ends: %r", process.label, reason, exc_info=exception_in(reason))
+
+
+# -- signals ---------------------------------------------------------------------------
+
+
+def signal(process: Process, sender: Process | None, reason: Reason) -> None:
+    """Deliver an exit signal."""
+    with signals:
+        fatal = _is_fatal(process, sender, reason)
+    if fatal:
+        end(process, reason)
+
+
+def _is_fatal(process: Process, sender: Process | None, reason: Reason) -> bool:
+    """Whether an exit signal ends the process; if it traps exits, give it as a message."""
+    if process.dead:
+        return False
+    if process.trap_exit:
+        if sender is not None and process.parent is sender:
+            process.mailbox.put_signal(ParentExit(reason))
+        else:
+            process.mailbox.put_signal(ExitMessage(None if sender is None else sender.ref, reason))
+        return False
+    return reason != NORMAL or sender is process
+
+
+def kill(process: Process) -> None:
+    """End a process whatever it does, with the reason `"killed"`."""
+    end(process, KILLED)
+
+
+def add_monitor(watcher: Process, target: Process | None, name: object) -> MonitorRef:
+    """Have `watcher` told once when `target` ends; at once if it has, or is nobody."""
+    monitor = MonitorRef(watcher, target, name)
+    with signals:
+        if target is not None and not target.dead:
+            target.monitors[monitor] = None
+            watcher.watching[monitor] = None
+            return monitor
+    watcher.mailbox.put_signal(Down(monitor, name, NOPROC))
+    return monitor
+
+
+def remove_monitor(watcher: Process, monitor: MonitorRef) -> None:
+    """Withdraw a monitor of `watcher`'s own; another's stays."""
+    with signals:
+        if monitor._watcher is watcher:
+            watcher.watching.pop(monitor, None)
+            if monitor._target is not None:
+                monitor._target.monitors.pop(monitor, None)
+
+
+def add_link(one: Process, other: Process) -> bool:
+    """Tie two processes together. False if `other` has ended."""
+    with signals:
+        if other.dead:
+            return False
+        if one is not other and not one.dead:
+            one.links[other] = None
+            other.links[one] = None
+        return True
+
+
+def remove_link(one: Process, other: Process) -> None:
+    with signals:
+        one.links.pop(other, None)
+        other.links.pop(one, None)

@@ -1,0 +1,115 @@
+"""The handle of a server: a pykka `ActorRef` whose `ask` is a call and `tell` a cast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import pykka
+
+from realtime_actors.otp.calls import CALL, STOP, ask, await_answer, deliver, stop_process
+from realtime_actors.otp.exits import NOPROC, NORMAL, CallExit
+from realtime_actors.otp.mailbox import CAST
+from realtime_actors.otp.process import ProcessRef, own_thread
+from realtime_actors.otp.slots import Request, StopRequest
+
+if TYPE_CHECKING:
+    from realtime_actors.otp.genserver import GenServer
+
+__all__ = ["ServerRef"]
+
+
+class ServerRef(ProcessRef, pykka.ActorRef[Any]):
+    """A running server. Safe to use from any thread, and to keep after the server's end.
+
+    Subclass it to give a server verbs of its own (`GenServer.ref_class`).
+    """
+
+    incarnation: int
+    """How many servers this handle has stood for: more than 1 if it outlived a restart."""
+
+    def __init__(self, actor: GenServer) -> None:
+        self.incarnation = 0
+        self._stand_for(actor)
+
+    def _stand_for(self, actor: GenServer) -> None:
+        """Make this the handle of `actor`, the first or the next incarnation."""
+        if self.incarnation:
+            actor.actor_urn = self.actor_urn
+        pykka.ActorRef.__init__(self, actor)
+        self._process = actor._process
+        self.incarnation += 1
+
+    def is_alive(self) -> bool:
+        """Whether the server has not ended yet. True while `terminate` runs."""
+        return not self._process.dead
+
+    def tell(self, message: Any) -> None:
+        """Send a cast: don't wait, never raise because the server is gone."""
+        deliver(self._process, (CAST, message))
+
+    @overload
+    def ask(
+        self, message: Any, *, block: Literal[False], timeout: float | None = None
+    ) -> pykka.Future[Any]: ...
+    @overload
+    def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
+    @overload
+    def ask(
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | pykka.Future[Any]: ...
+    def ask(
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | pykka.Future[Any]:
+        """Call the server and give its answer, or a future of it if not `block`.
+
+        Raises what `otp.call` raises: the error that the server foresaw, `CallExit`
+        (a `pykka.ActorDeadError`), `CallTimeout` (a `pykka.Timeout`), `DeadlockError`.
+        `timeout` is in seconds; None waits for ever.
+        """
+        if block:
+            return ask(self._process, message, timeout)
+        request = Request(message, own_thread.process, self._process)
+        deliver(self._process, request)
+        return _future(lambda timeout: await_answer(request, timeout, CALL, again=True))
+
+    @overload
+    def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
+    @overload
+    def stop(
+        self, *, block: Literal[False], timeout: float | None = None
+    ) -> pykka.Future[bool]: ...
+    @overload
+    def stop(
+        self, *, block: bool = True, timeout: float | None = None
+    ) -> bool | pykka.Future[bool]: ...
+    def stop(
+        self, *, block: bool = True, timeout: float | None = None
+    ) -> bool | pykka.Future[bool]:
+        """Ask the server to end, after what it was sent before. False if it was dead.
+
+        Unlike `otp.stop`, doesn't mind how it ended.
+        """
+        if not block:
+            request = StopRequest(NORMAL, own_thread.process, self._process)
+            deliver(self._process, request)
+            return _future(lambda timeout: _stopped(request, timeout))
+        try:
+            stop_process(self._process, NORMAL, timeout)
+        except CallExit as exit_:
+            return exit_.reason != NOPROC
+        return True
+
+
+def _future(get: Callable[[float | None], Any]) -> pykka.Future[Any]:
+    future: pykka.Future[Any] = pykka.ThreadingFuture()
+    future.set_get_hook(get)
+    return future
+
+
+def _stopped(request: StopRequest, timeout: float | None) -> bool:
+    try:
+        await_answer(request, timeout, STOP, again=True)
+    except CallExit as exit_:
+        return exit_.reason != NOPROC
+    return True

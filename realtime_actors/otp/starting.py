@@ -1,0 +1,189 @@
+"""Starting a server: name it, tie it to its starter, wait for its `init`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+import pykka
+
+from realtime_actors.otp.calls import Name, await_answer
+from realtime_actors.otp.exits import KILLED, TIMEOUT, CallExit, CallTimeout, StartFailed
+from realtime_actors.otp.names import claim
+from realtime_actors.otp.process import (
+    Down,
+    ExitMessage,
+    MonitorRef,
+    Process,
+    add_link,
+    add_monitor,
+    current,
+    end,
+    me,
+    processes,
+    remove_link,
+    signals,
+)
+from realtime_actors.otp.slots import Request
+
+if TYPE_CHECKING:
+    from realtime_actors.otp.genserver import GenServer
+    from realtime_actors.otp.ref import ServerRef
+
+R = TypeVar("R", bound="ServerRef")
+
+__all__ = ["start", "start_link", "start_monitor", "start_server"]
+
+START: Final = "GenServer.start"
+
+
+@overload
+def start(
+    cls: type[GenServer],
+    *args: Any,
+    ref_class: type[R],
+    name: Name | None = None,
+    timeout: float | None = None,
+    **kwargs: Any,
+) -> R | None: ...
+@overload
+def start(
+    cls: type[GenServer],
+    *args: Any,
+    ref: R,
+    name: Name | None = None,
+    timeout: float | None = None,
+    **kwargs: Any,
+) -> R | None: ...
+@overload
+def start(
+    cls: type[GenServer],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    **kwargs: Any,
+) -> ServerRef | None: ...
+def start(
+    cls: type[GenServer],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: type[ServerRef] | None = None,
+    ref: ServerRef | None = None,
+    **kwargs: Any,
+) -> ServerRef | None:
+    """Start a server, and wait until its `init` has returned.
+
+    Gives its ref, or None if `init` said `Ignore`. Raises `StartFailed` with the reason
+    if it ended, took longer than `timeout` seconds (None: no limit), or if the name is
+    taken. `args` and `kwargs` go to `init`.
+
+    `ref_class` is the class of the handle, instead of the server's own. `ref` is the
+    handle of a server that has ended: it becomes the handle of this one, so that
+    everybody who holds it goes on with the new incarnation.
+    """
+    started: ServerRef | None = start_server(
+        cls, args, kwargs, name=name, timeout=timeout, ref_class=ref_class, ref=ref
+    )
+    return started
+
+
+def start_link(
+    cls: type[GenServer],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: type[ServerRef] | None = None,
+    ref: ServerRef | None = None,
+    **kwargs: Any,
+) -> ServerRef | None:
+    """`start`, linked to the calling process from the first instruction on.
+
+    The caller becomes the server's parent. If `init` fails and the caller does not trap
+    exits, the caller ends with it, as with any link.
+    """
+    started: ServerRef | None = start_server(
+        cls, args, kwargs, name=name, timeout=timeout, ref_class=ref_class, ref=ref, link=True
+    )
+    return started
+
+
+def start_monitor(
+    cls: type[GenServer],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: type[ServerRef] | None = None,
+    ref: ServerRef | None = None,
+    **kwargs: Any,
+) -> tuple[ServerRef, MonitorRef] | None:
+    """`start`, monitored by the calling process: gives the ref and the monitor's."""
+    started: tuple[ServerRef, MonitorRef] | None = start_server(
+        cls, args, kwargs, name=name, timeout=timeout, ref_class=ref_class, ref=ref, monitor=True
+    )
+    return started
+
+
+def start_server(
+    cls: type[GenServer],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: type[ServerRef] | None = None,
+    ref: ServerRef | None = None,
+    link: bool = False,
+    monitor: bool = False,
+) -> Any:
+    """What all ways to start a server come to."""
+    starter = me("start_link" if link else "start_monitor") if link or monitor else current()
+    actor = cls()
+    actor._arguments = (args, kwargs)
+    process = actor._process
+    process.start = request = Request(None, starter, process)
+    handle = (ref_class or cls.ref_class)(actor) if ref is None else ref
+    process.ref = handle
+    watch = None
+    with signals:
+        if ref is not None:
+            if not ref._process.dead:
+                raise StartFailed(("already_started", ref))
+            ref._stand_for(actor)
+        if name is not None:
+            holder = claim(name, process)
+            if holder is not None:
+                raise StartFailed(("already_started", holder.ref))
+        processes[process] = None
+        if starter is not None and link:
+            process.parent = starter
+            add_link(starter, process)
+        if starter is not None and monitor:
+            watch = add_monitor(starter, process, handle)
+    actor._actor_ref = handle
+    pykka.ActorRegistry.register(handle)
+    try:
+        actor._start_actor_loop()
+        started = await_answer(request, timeout, START)
+    except CallTimeout:
+        if starter is not None:
+            remove_link(starter, process)
+        end(process, KILLED)
+        _forget_attempt(starter, handle)
+        raise StartFailed(TIMEOUT) from None
+    except CallExit as exit_:
+        _forget_attempt(starter, handle)
+        raise StartFailed(exit_.reason) from None
+    except BaseException:  # no thread to be had, or Ctrl-C: nobody would know of it
+        end(process, KILLED)
+        raise
+    if started is None:
+        _forget_attempt(starter, handle)
+    return (started, watch) if monitor and started is not None else started
+
+
+def _forget_attempt(starter: Process | None, handle: ServerRef) -> None:
+    """Take out of the starter's mailbox what a start that came to nothing left there."""
+    if starter is not None:
+        starter.mailbox.discard(
+            lambda item: isinstance(item, (ExitMessage, Down)) and item.actor is handle
+        )

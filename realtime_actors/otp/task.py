@@ -1,0 +1,262 @@
+"""Tasks: one function in a thread of its own, that is a process like any other.
+
+What it is there for: foreign code that may take long or fail. Whoever started it
+hears of its end by a monitor, and of its value by a message.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import frozen
+
+from realtime_actors.otp.exits import (
+    KILL,
+    KILLED,
+    NORMAL,
+    SHUTDOWN,
+    CallExit,
+    CallTimeout,
+    Cancelled,
+    InCall,
+    Reason,
+    reason_of,
+)
+from realtime_actors.otp.mailbox import CLOSED, TIMED_OUT, Mailbox, Signal
+from realtime_actors.otp.process import (
+    Down,
+    MonitorRef,
+    Process,
+    ProcessRef,
+    add_link,
+    add_monitor,
+    current,
+    end,
+    kill,
+    log_crash,
+    me,
+    own_thread,
+    processes,
+    remove_link,
+    remove_monitor,
+    signal,
+    signals,
+    thread_is_done,
+)
+
+__all__ = ["Done", "Exited", "Task", "TaskRef", "TaskReply"]
+
+AWAIT: Final = "Task.await"
+
+
+@frozen
+class TaskReply(Signal):
+    """The value of an awaited task, as its owner gets it who does not wait for it."""
+
+    ref: MonitorRef
+    """The task's `monitor_ref`; `Down` with the same follows, unless it is demonitored."""
+    value: Any
+
+
+@frozen
+class Done:
+    """A task has returned."""
+
+    value: Any
+
+
+@frozen
+class Exited:
+    """A task has ended without a value."""
+
+    reason: Reason
+
+
+class TaskRef(ProcessRef):
+    """The handle of a task."""
+
+    monitor_ref: MonitorRef | None = None
+    """The owner's monitor, of a task that is awaited (`Task.async_`)."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def __repr__(self) -> str:
+        return f"<TaskRef {self._process.label}>"
+
+    def kill(self) -> None:
+        """End the task for everybody, now. Does nothing once it has ended.
+
+        Its thread can't be stopped: it is detached, and whatever it still gives or
+        sends is thrown away. `otp.cancelled()` tells it so, if it asks.
+        """
+        current()
+        kill(self._process)
+
+
+class Task:
+    """Ways to start a task, and to wait for one."""
+
+    @staticmethod
+    def start(function: Callable[..., object], *args: Any, **kwargs: Any) -> TaskRef:
+        """Run a function in a daemon thread, and forget about it."""
+        current()
+        return run_task(function, args, kwargs)
+
+    @staticmethod
+    def start_link(function: Callable[..., object], *args: Any, **kwargs: Any) -> TaskRef:
+        """`start`, linked to the calling process."""
+        return run_task(function, args, kwargs, link=me("Task.start_link"))
+
+    @staticmethod
+    def start_monitor(
+        function: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> tuple[TaskRef, MonitorRef]:
+        """`start`, monitored by the calling process from the first instruction on.
+
+        `Down` comes when it ends: `"normal"` if it returned, else the exception.
+        """
+        task = run_task(function, args, kwargs, watch=me("Task.start_monitor"))
+        assert task.monitor_ref is not None
+        return task, task.monitor_ref
+
+    @staticmethod
+    def async_(function: Callable[..., object], *args: Any, **kwargs: Any) -> TaskRef:
+        """`start`, linked, with a value to wait for: `await_`, `yield_`, or a `TaskReply`."""
+        owner = me("Task.async_")
+        return run_task(function, args, kwargs, link=owner, watch=owner, answer=True)
+
+    @staticmethod
+    def await_(task: TaskRef, timeout: float | None = 5.0) -> Any:
+        """Wait for the value of a task that the calling process started.
+
+        Raises `CallExit` with the task's reason if it ends without one, `CallTimeout`
+        after `timeout` seconds; the task goes on then, and its value is thrown away.
+        """
+        result = _result(task, timeout)
+        if result is None:
+            raise CallTimeout(call=InCall(AWAIT, task, None, timeout))
+        if isinstance(result, Exited):
+            raise CallExit(result.reason, InCall(AWAIT, task, None, timeout))
+        return result.value
+
+    @staticmethod
+    def yield_(task: TaskRef, timeout: float | None = 5.0) -> Done | Exited | None:
+        """Wait for a task, as often as you like. None: it is still running."""
+        return _result(task, timeout, again=True)
+
+    @staticmethod
+    def shutdown(task: TaskRef, timeout: float | str | None = 5.0) -> Done | Exited | None:
+        """End a task and wait for it; None if that ended it.
+
+        It may be faster, then its value or its crash is what you get. After `timeout`
+        seconds (None: never; `"kill"`: at once) it is killed.
+        """
+        owner, process = _owner(task, "Task.shutdown"), task._process
+        remove_link(owner, process)
+        if timeout == KILL:
+            kill(process)
+        else:
+            signal(process, owner, SHUTDOWN)
+        limit = timeout if isinstance(timeout, (int, float)) else None
+        result = _result(task, limit, again=True)
+        if result is None:
+            kill(process)
+            result = _result(task, None, again=True)
+        if isinstance(result, Exited) and result.reason in (SHUTDOWN, KILLED):
+            return None
+        return result
+
+
+def run_task(
+    function: Callable[..., object],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    link: Process | None = None,
+    watch: Process | None = None,
+    answer: bool = False,
+) -> TaskRef:
+    """What all ways to start a task come to."""
+    process = Process("task", getattr(function, "__name__", "task"), Mailbox())
+    task = process.ref = TaskRef(process)
+    with signals:
+        processes[process] = None
+        if link is not None:
+            add_link(link, process)
+        if watch is not None:
+            task.monitor_ref = add_monitor(watch, process, task)
+    process.thread = threading.Thread(
+        target=_run,
+        args=(process, function, args, kwargs, task.monitor_ref if answer else None),
+        name=process.label,
+        daemon=True,
+    )
+    try:
+        process.thread.start()
+    except RuntimeError as error:  # no more threads to be had
+        end(process, error)
+        raise
+    return task
+
+
+def _run(
+    process: Process,
+    function: Callable[..., object],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    answer: MonitorRef | None,
+) -> None:
+    own_thread.process = process
+    reason: Reason = NORMAL
+    try:
+        value = function(*args, **kwargs)
+        if answer is not None:
+            _give(process, answer, value)
+    except BaseException as error:
+        reason = reason_of(error)
+        if not process.dead:
+            log_crash(process, reason)
+    finally:
+        end(process, reason)
+        own_thread.process = None
+        thread_is_done(process)
+
+
+def _give(process: Process, answer: MonitorRef, value: object) -> None:
+    """Send the value to the owner, if both still live and it is still wanted."""
+    with signals:
+        owner = answer._watcher
+        if not process.dead and answer in owner.watching:
+            owner.mailbox.put_signal(TaskReply(answer, value))
+
+
+def _owner(task: TaskRef, operation: str) -> Process:
+    process = me(operation)
+    if task.monitor_ref is None or task.monitor_ref._watcher is not process:
+        raise ValueError(f"{operation}: {task!r} is no task that this process waits for")
+    return process
+
+
+def _result(task: TaskRef, timeout: float | None, *, again: bool = False) -> Done | Exited | None:
+    """Take a task's value or its Down out of the mailbox. None when time is over."""
+    owner, monitor_ref = _owner(task, AWAIT), task.monitor_ref
+    assert monitor_ref is not None
+
+    def concerns(item: object) -> bool:
+        if isinstance(item, TaskReply):
+            return item.ref is monitor_ref
+        return isinstance(item, Down) and item.monitor_ref is monitor_ref
+
+    item = owner.mailbox.select(concerns, timeout)
+    if item is CLOSED:
+        raise Cancelled(owner.reason)
+    if item is TIMED_OUT and again:
+        return None
+    remove_monitor(owner, monitor_ref)
+    owner.mailbox.discard(concerns)
+    if item is TIMED_OUT:
+        return None
+    return Done(item.value) if isinstance(item, TaskReply) else Exited(item.reason)
