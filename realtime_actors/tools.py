@@ -26,6 +26,7 @@ from attrs import field, frozen
 from realtime_actors._calling import Function, call, check_takes, finish
 from realtime_actors._schema.check import check_schema, problems
 from realtime_actors._schema.signature import Signature
+from realtime_actors._schema.types import enum_to_json
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
 
 if TYPE_CHECKING:
@@ -243,16 +244,18 @@ def output_text(value: object) -> str:
     """What a tool returned, as the text that the model is given.
 
     Text stays as it is, None is empty, everything else is JSON: attrs classes and
-    dataclasses are objects, an Enum is its value, dates are ISO 8601, sets are arrays.
-    Raises `ToolError` for what can't be written that way.
+    dataclasses are objects, dates are ISO 8601, sets are arrays, and an Enum is what
+    the model writes for it (see `tool`). Raises `ToolError` for what can't be written
+    that way.
     """
     if value is None:
         return ""
     try:
+        plain = _plain(value)
         text = (
-            value
-            if isinstance(value, str) and not isinstance(value, Enum)
-            else json.dumps(value, default=_json_default, ensure_ascii=False, allow_nan=False)
+            str(plain)
+            if isinstance(value, str)
+            else json.dumps(plain, ensure_ascii=False, allow_nan=False)
         )
         text.encode()  # a lone surrogate (from a file name, say) would fail on the wire
     except (TypeError, ValueError, RecursionError) as error:
@@ -330,23 +333,21 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _json_default(value: object) -> object:
+def _plain(value: object) -> object:
+    """The value in nothing but what JSON has, as far as that goes."""
     if isinstance(value, Enum):
-        return value.value
+        return enum_to_json(value)
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if isinstance(value, Set):
-        return list(value)
     if isinstance(value, Mapping):
-        return dict(value)
-    if attrs.has(type(value)):
-        return attrs.asdict(value, recurse=False)  # type: ignore[arg-type]  # has() saw to it
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+        return {_plain(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | Set):
+        return [_plain(each) for each in value]
+    cls = type(value)
+    if attrs.has(cls):
+        names = [each.name for each in attrs.fields(cls)]
+    elif dataclasses.is_dataclass(cls):
+        names = [each.name for each in dataclasses.fields(cls)]
+    else:
+        return value
+    return {name: _plain(getattr(value, name)) for name in names}

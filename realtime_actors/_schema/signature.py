@@ -30,7 +30,7 @@ class Signature:
     @classmethod
     def of(cls, function: Callable[..., object], context_class: type) -> Signature:
         """Read a function. Raises `ConfigError` for parameters that JSON can't fill."""
-        name = function.__qualname__
+        name = function.__name__
         hints = _hints(function)
         parameters = inspect.signature(function).parameters
         description, words = parse_docstring(function.__doc__, parameters)
@@ -93,7 +93,7 @@ def _hints(function: Callable[..., object]) -> dict[str, Any]:
         )
     except Exception as error:  # whatever a forward reference runs into
         raise ConfigError(
-            f"the type hints of {function.__qualname__} can't be read: {error} "
+            f"the type hints of {function.__name__} can't be read: {error} "
             "(they must be importable at run time, and not local to a function)"
         ) from None
 

@@ -31,7 +31,7 @@ from realtime_actors._schema.check import fits, same
 from realtime_actors._schema.docstring import parse_docstring
 from realtime_actors.errors import ConfigError
 
-__all__ = ["Shape", "described", "object_schema", "shape_of"]
+__all__ = ["Shape", "described", "enum_to_json", "object_schema", "shape_of"]
 
 ALLOWED: Final = (
     "use str, int, float, bool, None, Literal, Enum, a union, list, tuple, set, dict[str, ...], "
@@ -146,9 +146,14 @@ def _class(cls: type, where: str, inside: tuple[Any, ...]) -> Shape:
         raise ConfigError(f"{where}: {cls.__name__} contains itself, which no tool can take")
     inside = (*inside, cls)
     if is_typeddict(cls):
-        required = cls.__required_keys__  # type: ignore[attr-defined]  # every TypedDict has it
-        names = {name: name in required for name in cls.__annotations__}
-        return _object(cls, {name: name for name in names}, names, where, inside)
+        hints = _hints(cls, where)
+        return _object(
+            cls,
+            {name: name for name in hints},
+            {name: _is_required(cls, name, hint) for name, hint in hints.items()},
+            where,
+            inside,
+        )
     if attrs.has(cls):
         fields = [each for each in attrs.fields(cls) if each.init]
         return _object(
@@ -189,10 +194,7 @@ def _object(
     # Fields alone must be enough to make one: no InitVar, no __init__ of its own.
     if not is_typeddict(cls) and set(inspect.signature(cls).parameters) != set(aliases.values()):
         raise ConfigError(f"{where}: {cls.__name__} is not made from its fields alone")
-    try:
-        hints = get_type_hints(cls, include_extras=True)
-    except Exception as error:  # whatever a forward reference runs into
-        raise ConfigError(f"{where}: the hints of {cls.__name__} can't be read: {error}") from None
+    hints = _hints(cls, where)
     documentation = cls.__doc__ or ""
     if documentation.startswith(f"{cls.__name__}("):
         documentation = ""  # written by dataclasses: the signature
@@ -211,10 +213,35 @@ def _object(
     return described(Shape(schema=object_schema(properties, needed), convert=convert), summary)
 
 
+def _hints(cls: type, where: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except Exception as error:  # whatever a forward reference runs into
+        raise ConfigError(f"{where}: the hints of {cls.__name__} can't be read: {error}") from None
+
+
+def _is_required(typed_dict: Any, name: str, hint: Any) -> bool:
+    # `__required_keys__` doesn't see the markers while hints are text (PEP 563).
+    marker = get_origin(hint)
+    if marker in (Required, NotRequired):
+        return marker is Required
+    return name in typed_dict.__required_keys__
+
+
+def enum_to_json(member: Enum) -> str:
+    """What the model writes for a member, and reads in a result.
+
+    Its value when all values are text, else its name: a bare number tells a model nothing.
+    """
+    values = [each.value for each in type(member)]
+    if all(isinstance(value, str) for value in values):
+        return str(member.value)
+    # Several flags in one have no name of their own.
+    return member.name or str(member)
+
+
 def _enum(cls: type[Enum], where: str) -> Shape:
-    """By value when the values are text, else by name: a bare number tells a model nothing."""
-    by_value = all(isinstance(each.value, str) for each in cls)
-    members = {each.value if by_value else each.name: each for each in cls}
+    members = {enum_to_json(each): each for each in cls}
     if not members:
         raise ConfigError(f"{where}: {cls.__name__} has no members")
     return Shape(schema={"type": "string", "enum": list(members)}, convert=members.__getitem__)
