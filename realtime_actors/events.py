@@ -250,8 +250,6 @@ class GuardrailTrippedEvent:
     reason: str | None = field(default=None, repr=False)
     text: str = field(default="", repr=False)
     """The transcript that was judged."""
-    output_info: object = field(default=None, repr=False)
-    """Whatever the guardrail's verdict carried."""
     info: EventInfo = NO_INFO
 
 

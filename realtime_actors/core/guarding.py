@@ -1,24 +1,26 @@
-"""When the output guardrails judge what the model is saying.
+"""When the output guardrails judge what the model is saying, and what a verdict does.
 
 They see the growing transcript: each time `debounce` more characters have come, and
 once more at its end. One judgement of a response runs at a time; what comes meanwhile
-is judged after it. A response trips once.
+is judged after it. A response trips once, and a verdict that comes late never touches
+a newer response.
 """
 
 from __future__ import annotations
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-__all__ = ["Guarding", "Judge"]
+from realtime_actors import events
+from realtime_actors.core.effects import Effects, Publish, RunGuardrails, Send
+from realtime_actors.core.handoffs import Handoffs
+from realtime_actors.core.messages import GuardrailsFinished
+from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.speech import Speech
+from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.items import MessageItem, system_message
+from realtime_actors.protocol import ConversationItemCreate
 
-
-@frozen(kw_only=True)
-class Judge:
-    """This text is to be judged now."""
-
-    response_id: str
-    item_id: str
-    text: str = field(repr=False)
+__all__ = ["Guarding"]
 
 
 @define
@@ -31,16 +33,24 @@ class _Watch:
     tripped: bool = False
 
 
-@define
+@define(kw_only=True)
 class Guarding:
     """The transcripts under guard, by response."""
 
-    debounce: int = 100
+    info: events.EventInfo
+    handoffs: Handoffs
+    speech: Speech
+    responses: ResponseMachine
+    guardrails: tuple[OutputGuardrail, ...]
+    """Those of the run. The agent's own come first."""
+    debounce: int
     """Characters between two judgements."""
     _watches: dict[str, _Watch] = field(factory=dict)
 
-    def grow(self, response_id: str, item_id: str, delta: str) -> Judge | None:
+    def grow(self, response_id: str, item_id: str, delta: str) -> Effects:
         """More of the transcript came."""
+        if not self._all():
+            return []
         watch = self._watches.setdefault(response_id, _Watch(item_id))
         if watch.item_id != item_id:
             watch.item_id = item_id
@@ -48,40 +58,80 @@ class Guarding:
         watch.text += delta
         return self._next(response_id, watch)
 
-    def end(self, response_id: str) -> Judge | None:
+    def response_done(self, response_id: str | None) -> Effects:
         """The response has ended: judge what is left."""
-        watch = self._watches.get(response_id)
-        if watch is None:
-            return None
+        watch = self._watches.get(response_id) if response_id is not None else None
+        if response_id is None or watch is None:
+            return []
         watch.ended = True
         return self._next(response_id, watch)
 
-    def judged(self, response_id: str, *, tripped: bool) -> Judge | None:
-        """A judgement is there. Gives the next one, if more has come meanwhile."""
+    def judged(self, verdict: GuardrailsFinished, now: float) -> Effects:
+        """The guardrails have judged."""
+        response_id = verdict.response_id
         watch = self._watches.get(response_id)
         if watch is None:
-            return None
+            return []  # the connection was lost meanwhile
+        effects: Effects = []
+        if verdict.failure is not None:
+            effects.append(self._failed(verdict.failure))
         watch.running = False
-        watch.tripped = watch.tripped or tripped
-        return self._next(response_id, watch)
+        if verdict.guardrail is not None:
+            watch.tripped = True
+            effects += self._trip(verdict, verdict.guardrail, now)
+        return effects + self._next(response_id, watch)
 
-    def has_tripped(self, response_id: str) -> bool:
-        watch = self._watches.get(response_id)
-        return watch is not None and watch.tripped
-
-    def clear(self) -> None:
-        """Forget everything. Verdicts that come late are of no response then."""
+    def lost(self) -> None:
+        """The connection is gone. Verdicts that come late are of no response then."""
         self._watches.clear()
 
-    def _next(self, response_id: str, watch: _Watch) -> Judge | None:
+    def _trip(self, verdict: GuardrailsFinished, guardrail: str, now: float) -> Effects:
+        response_id = verdict.response_id
+        effects = self.speech.interrupt_response(response_id, self.responses.active_id, now)
+        tripped = events.GuardrailTrippedEvent(
+            guardrail=guardrail,
+            response_id=response_id,
+            item_id=verdict.item_id,
+            reason=verdict.reason,
+            text=verdict.text,
+            info=self.info,
+        )
+        self.responses.want()
+        why = ConversationItemCreate(item=_reprimand(guardrail, verdict.reason))
+        return [*effects, Publish(tripped), Send(why)]
+
+    def _next(self, response_id: str, watch: _Watch) -> Effects:
         due = len(watch.text) - watch.judged
-        if watch.ended and not watch.running and (due == 0 or watch.tripped):
-            if not watch.tripped:
+        if watch.running:
+            return []
+        if watch.tripped or due == 0:
+            if watch.ended:
                 del self._watches[response_id]
-            return None
-        if watch.running or watch.tripped or due == 0:
-            return None
+            return []
         if due < self.debounce and not watch.ended:
-            return None
+            return []
         watch.judged, watch.running = len(watch.text), True
-        return Judge(response_id=response_id, item_id=watch.item_id, text=watch.text)
+        return [
+            RunGuardrails(
+                response_id=response_id,
+                item_id=watch.item_id,
+                text=watch.text,
+                guardrails=self._all(),
+                agent=self.handoffs.agent,
+            )
+        ]
+
+    def _all(self) -> tuple[OutputGuardrail, ...]:
+        return (*self.handoffs.agent.output_guardrails, *self.guardrails)
+
+    def _failed(self, why: str) -> Publish:
+        error = events.ErrorInfo(type="guardrail_failed", message=why)
+        return Publish(events.ErrorEvent(error=error, source="guardrail", info=self.info))
+
+
+def _reprimand(guardrail: str, reason: str | None) -> MessageItem:
+    because = f": {reason}" if reason else ""
+    return system_message(
+        f"Your last words were stopped by the guardrail {guardrail!r}{because}."
+        " Don't repeat them; say something that it allows."
+    )

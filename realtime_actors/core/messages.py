@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
+    from realtime_actors.errors import RealtimeError
     from realtime_actors.items import Item
     from realtime_actors.messages import Verb
     from realtime_actors.tools import Tool
@@ -21,10 +22,12 @@ __all__ = [
     "AgentNotResolved",
     "AgentResolved",
     "Asked",
+    "ConnectFailed",
     "Connected",
     "ConnectionLost",
     "GuardrailsFinished",
     "HandoffResolved",
+    "HookFailed",
     "Message",
     "ResolvedAgent",
     "Started",
@@ -54,6 +57,13 @@ class Started:
 @frozen
 class Connected:
     """The connection is up."""
+
+
+@frozen
+class ConnectFailed:
+    """The connection could not be made."""
+
+    error: RealtimeError
 
 
 @frozen(kw_only=True)
@@ -115,7 +125,16 @@ class GuardrailsFinished:
     text: str = field(repr=False)
     guardrail: str | None = None
     reason: str | None = field(default=None, repr=False)
-    output_info: object = field(default=None, repr=False)
+    failure: str | None = field(default=None, repr=False)
+    """What went wrong with a guardrail that could not judge."""
+
+
+@frozen
+class HookFailed:
+    """A hook raised."""
+
+    method: str
+    error: str = field(repr=False)
 
 
 @frozen
@@ -128,6 +147,7 @@ class TimerFired:
 Message: TypeAlias = (
     Started
     | Connected
+    | ConnectFailed
     | ConnectionLost
     | Asked
     | AgentResolved
@@ -135,5 +155,6 @@ Message: TypeAlias = (
     | ToolFinished
     | HandoffResolved
     | GuardrailsFinished
+    | HookFailed
     | TimerFired
 )

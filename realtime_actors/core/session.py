@@ -12,13 +12,13 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
 from typing import assert_never
 
 from attrs import define, field
 
 from realtime_actors import events, messages
+from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import GuardrailsSettings, SessionModelSettings, merge_settings
 from realtime_actors.core.configuration import (
@@ -40,12 +40,10 @@ from realtime_actors.core.effects import (
     Ready,
     Refuse,
     ResolveAgent,
-    RunGuardrails,
-    Send,
     SetGate,
 )
 from realtime_actors.core.faults import error_info, is_active_response, is_fatal
-from realtime_actors.core.guarding import Guarding, Judge
+from realtime_actors.core.guarding import Guarding
 from realtime_actors.core.handoffs import HANDOFF_TIMER, Handoffs
 from realtime_actors.core.history import History
 from realtime_actors.core.messages import (
@@ -53,9 +51,11 @@ from realtime_actors.core.messages import (
     AgentResolved,
     Asked,
     Connected,
+    ConnectFailed,
     ConnectionLost,
     GuardrailsFinished,
     HandoffResolved,
+    HookFailed,
     Message,
     ResolvedAgent,
     Started,
@@ -63,9 +63,11 @@ from realtime_actors.core.messages import (
     ToolFinished,
 )
 from realtime_actors.core.playback import PlaybackLedger
+from realtime_actors.core.requests import Requests
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.core.tool_calls import Call, ToolCalls
+from realtime_actors.core.turns import Turns
 from realtime_actors.errors import (
     ConfigError,
     NotConnectedError,
@@ -76,51 +78,7 @@ from realtime_actors.errors import (
     SessionUpdateError,
 )
 from realtime_actors.guardrails import OutputGuardrail
-from realtime_actors.items import FunctionCallItem, Item, message_from_input, system_message
-from realtime_actors.protocol import (
-    ConversationItemAdded,
-    ConversationItemCreate,
-    ConversationItemCreated,
-    ConversationItemDeleted,
-    ConversationItemDone,
-    ConversationItemInputAudioTranscriptionCompleted,
-    ConversationItemInputAudioTranscriptionDelta,
-    ConversationItemInputAudioTranscriptionFailed,
-    ConversationItemRetrieved,
-    ConversationItemTruncated,
-    ErrorDetail,
-    InputAudioBufferClear,
-    InputAudioBufferCommit,
-    InputAudioBufferCommitted,
-    InputAudioBufferSpeechStarted,
-    InputAudioBufferSpeechStopped,
-    InputAudioBufferTimeoutTriggered,
-    MalformedEvent,
-    RateLimitsUpdated,
-    RawClientEvent,
-    Response,
-    ResponseContentPartAdded,
-    ResponseContentPartDone,
-    ResponseCreate,
-    ResponseCreated,
-    ResponseDone,
-    ResponseFunctionCallArgumentsDelta,
-    ResponseFunctionCallArgumentsDone,
-    ResponseOutputAudioDelta,
-    ResponseOutputAudioDone,
-    ResponseOutputAudioTranscriptDelta,
-    ResponseOutputAudioTranscriptDone,
-    ResponseOutputItemAdded,
-    ResponseOutputItemDone,
-    ResponseOutputTextDelta,
-    ResponseOutputTextDone,
-    ResponseSettings,
-    ServerError,
-    ServerEvent,
-    SessionCreated,
-    SessionInfo,
-    SessionUpdated,
-)
+from realtime_actors.items import FunctionCallItem, Item
 
 __all__ = ["Phase", "SessionMachine"]
 
@@ -165,6 +123,8 @@ class SessionMachine:
     _calls: ToolCalls = field(init=False)
     _handoffs: Handoffs = field(init=False)
     _guarding: Guarding = field(init=False)
+    _turns: Turns = field(init=False)
+    _requests: Requests = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._configuration = Configuration(new_id=self._new_id, base=self.settings)
@@ -175,7 +135,6 @@ class SessionMachine:
         self._calls = ToolCalls(
             info=self.info, in_parallel=self.parallel_tools, timeout=self.tool_timeout
         )
-        self._guarding = Guarding(self.guardrails_settings.debounce_text_length)
         self._handoffs = Handoffs(
             info=self.info,
             current=ResolvedAgent(
@@ -186,6 +145,16 @@ class SessionMachine:
             calls=self._calls,
             history=self._history,
         )
+        self._guarding = Guarding(
+            info=self.info,
+            handoffs=self._handoffs,
+            speech=self._speech,
+            responses=self._responses,
+            guardrails=self.guardrails,
+            debounce=self.guardrails_settings.debounce_text_length,
+        )
+        self._turns = Turns(self.info, self._responses, self._calls, self._handoffs, self._history)
+        self._requests = Requests(self._configuration, self._responses, self._speech)
 
     @property
     def current_agent(self) -> Agent:
@@ -197,14 +166,14 @@ class SessionMachine:
         """The conversation so far, in its order."""
         return self._history.items
 
-    def handle(self, message: Message | ServerEvent, now: float) -> Effects:
+    def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
         """Take a message; give what is to be done, in order."""
         # Fifty times a second, while everything else comes a few times per turn.
-        if type(message) is ResponseOutputAudioDelta:
+        if type(message) is wire.ResponseOutputAudioDelta:
             return self._speech.audio(message, now)
         if self.phase is Phase.ENDED:
             return self._after_the_end(message)
-        if isinstance(message, ServerEvent):
+        if isinstance(message, wire.ServerEvent):
             effects = self._server_event(message, now)
         else:
             effects = self._message(message, now)
@@ -223,6 +192,8 @@ class SessionMachine:
             case Connected():
                 self._connected = True
                 return self._configure()
+            case ConnectFailed(error=error):
+                return self._end(error)
             case ConnectionLost(code=code, reason=reason):
                 return self._connection_lost(code, reason)
             case Asked(verb=verb, caller=caller):
@@ -230,89 +201,91 @@ class SessionMachine:
             case AgentResolved(resolved=resolved):
                 self._resolved = resolved
                 return self._configure()
-            case AgentNotResolved(error=error):
-                return self._end(ConfigError(error))
-            case ToolFinished(call_id=call_id, output=output, error=error):
-                return self._calls.finish(call_id, output, error) + self._run_calls()
+            case AgentNotResolved(error=why):
+                return self._end(ConfigError(why))
+            case ToolFinished(call_id=call_id, output=output, error=why):
+                return self._calls.finish(call_id, output, why) + self._run_calls()
             case HandoffResolved():
                 return self._handoffs.resolved(message)
             case GuardrailsFinished():
-                return self._guardrails_finished(message, now)
+                return self._guarding.judged(message, now)
+            case HookFailed(method=method, error=why):
+                return [self._error("hook_failed", f"{method}: {why}", source="hook")]
             case TimerFired(key=key):
                 return self._timer_fired(key)
             case _:
                 assert_never(message)
 
-    def _server_event(self, event: ServerEvent, now: float) -> Effects:
+    def _server_event(self, event: wire.ServerEvent, now: float) -> Effects:
         match event:
-            case SessionCreated(session=session):
+            case wire.SessionCreated(session=session):
                 self._configuration.told(session.settings)
                 self._use_output_format()
                 return []
-            case SessionUpdated(session=session):
+            case wire.SessionUpdated(session=session):
                 return self._session_updated(session)
-            case ServerError(error=error):
+            case wire.ServerError(error=error):
                 return self._server_error(error)
-            case MalformedEvent(reason=reason):
+            case wire.MalformedEvent(reason=reason):
                 return [self._error("invalid_event", reason, source="protocol")]
-            case ResponseCreated(response=response):
+            case wire.ResponseCreated(response=response):
                 return self._response_created(response)
-            case ResponseDone(response=response):
+            case wire.ResponseDone(response=response):
                 return self._response_done(response)
-            case ResponseOutputAudioDone():
+            case wire.ResponseOutputAudioDone():
                 return self._speech.done(event)
-            case ResponseOutputAudioTranscriptDelta(item_id=item_id, delta=delta):
+            case wire.ResponseOutputAudioTranscriptDelta(item_id=item_id, delta=delta):
                 effects = self._history.transcript_delta(event)
-                return effects + self._guard(event.response_id, item_id, delta)
-            case ResponseOutputTextDelta(item_id=item_id, delta=delta):
+                return effects + self._guarding.grow(event.response_id, item_id, delta)
+            case wire.ResponseOutputTextDelta(item_id=item_id, delta=delta):
                 effects = self._history.text_delta(event)
-                return effects + self._guard(event.response_id, item_id, delta)
-            case ResponseOutputAudioTranscriptDone(transcript=words):
+                return effects + self._guarding.grow(event.response_id, item_id, delta)
+            case wire.ResponseOutputAudioTranscriptDone(transcript=words):
                 return self._history.words_done(event.item_id, event.content_index, "audio", words)
-            case ResponseOutputTextDone(text=words):
+            case wire.ResponseOutputTextDone(text=words):
                 return self._history.words_done(event.item_id, event.content_index, "text", words)
-            case ResponseOutputItemAdded(item=item, response_id=response_id):
+            case wire.ResponseOutputItemAdded(item=item, response_id=response_id):
                 return self._output_item(item, response_id)
-            case ResponseOutputItemDone(item=item, response_id=response_id):
+            case wire.ResponseOutputItemDone(item=item, response_id=response_id):
                 return self._output_item_done(item, response_id)
-            case ResponseFunctionCallArgumentsDone(call_id=call_id, arguments=arguments):
+            case wire.ResponseFunctionCallArgumentsDone(call_id=call_id, arguments=arguments):
                 name = event.name or self._call_names.get(call_id or "")
                 return self._call(call_id, name, arguments, event.response_id)
-            case ConversationItemAdded(item=item) | ConversationItemCreated(item=item):
+            case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
                 return self._history.item(item, event.previous_item_id)
-            case ConversationItemDone(item=item):
+            case wire.ConversationItemDone(item=item):
                 return self._history.item(item, event.previous_item_id)
-            case ConversationItemRetrieved(item=item):
+            case wire.ConversationItemRetrieved(item=item):
                 return self._history.item(item, None)
-            case ConversationItemDeleted(item_id=item_id):
+            case wire.ConversationItemDeleted(item_id=item_id):
                 return self._history.deleted(item_id)
-            case ConversationItemTruncated(item_id=item_id, content_index=index):
+            case wire.ConversationItemTruncated(item_id=item_id, content_index=index):
                 end_ms = event.audio_end_ms
                 return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
-            case InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
+            case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
                 self._history.announced(item_id, previous_id)
                 return []
-            case InputAudioBufferSpeechStarted():
+            case wire.InputAudioBufferSpeechStarted():
                 return self._speech_started(event, now)
-            case InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end_ms):
+            case wire.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end_ms):
                 stopped = events.SpeechStoppedEvent(
                     item_id=item_id, audio_end_ms=end_ms, info=self.info
                 )
                 return [Publish(stopped)]
-            case InputAudioBufferTimeoutTriggered():
+            case wire.InputAudioBufferTimeoutTriggered():
                 return [Publish(self._idle_timeout(event))]
-            case ConversationItemInputAudioTranscriptionDelta():
+            case wire.ConversationItemInputAudioTranscriptionDelta():
                 return self._history.input_delta(event)
-            case ConversationItemInputAudioTranscriptionCompleted():
+            case wire.ConversationItemInputAudioTranscriptionCompleted():
                 return self._history.input_completed(event)
-            case ConversationItemInputAudioTranscriptionFailed():
+            case wire.ConversationItemInputAudioTranscriptionFailed():
                 return self._history.input_failed(event)
-            case RateLimitsUpdated(rate_limits=limits):
+            case wire.RateLimitsUpdated(rate_limits=limits):
                 return [Publish(events.RateLimitsEvent(rate_limits=limits, info=self.info))]
             case (
-                ResponseContentPartAdded()
-                | ResponseContentPartDone()
-                | ResponseFunctionCallArgumentsDelta()
+                wire.ResponseContentPartAdded()
+                | wire.ResponseContentPartDone()
+                | wire.ResponseFunctionCallArgumentsDelta()
             ):
                 return []  # what they say comes again, in the events above
             case _:
@@ -328,7 +301,7 @@ class SessionMachine:
         whole = merge_settings(self.settings, agent_settings(self.settings, self._resolved))
         return [self._configuration.update(whole, ForStart(self._resolved))]
 
-    def _session_updated(self, session: SessionInfo) -> Effects:
+    def _session_updated(self, session: wire.SessionInfo) -> Effects:
         pending = self._configuration.acknowledged(session.settings)
         self._use_output_format()
         effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
@@ -350,7 +323,7 @@ class SessionMachine:
                 pass
         return effects
 
-    def _update_refused(self, pending: Pending, error: ErrorDetail) -> Effects:
+    def _update_refused(self, pending: Pending, error: wire.ErrorDetail) -> Effects:
         failure = SessionUpdateError(
             f"the server refused the settings: {error.message}", code=error.code, param=error.param
         )
@@ -394,16 +367,16 @@ class SessionMachine:
         active, started = self._responses.active_id, self._responses.is_active
         effects += self._responses.lost()
         if started:
-            effects.append(Publish(self._agent_end(active, "disconnected", None)))
+            effects += self._turns.broke_off(active)
         effects += self._handoffs.lost()
-        self._guarding.clear()
+        self._guarding.lost()
         self._speech.lost()
         for pending in self._configuration.lost():
             if isinstance(pending.purpose, ForCaller):
                 effects.append(Refuse(pending.purpose.caller, error))
         return effects
 
-    def _after_the_end(self, message: Message | ServerEvent) -> Effects:
+    def _after_the_end(self, message: Message | wire.ServerEvent) -> Effects:
         if isinstance(message, Asked):
             return [Refuse(message.caller, SessionClosedError("the session has ended"))]
         return []
@@ -426,158 +399,35 @@ class SessionMachine:
         if self.phase is not Phase.LIVE:
             return [Refuse(caller, NotConnectedError(self._why_not_live()))]
         try:
-            return self._asked_to_send(verb, caller)
+            return self._requests.send(verb, caller)
         except ConfigError as error:
             return [Refuse(caller, error)]
 
-    def _asked_to_send(self, verb: messages.Verb, caller: object) -> Effects:
-        match verb:
-            case messages.SendMessage(message=message):
-                create = ConversationItemCreate(item=message_from_input(message))
-                self._responses.want()
-                return [Send(create), Answer(caller)]
-            case messages.CommitAudio():
-                return [Send(InputAudioBufferCommit()), Answer(caller)]
-            case messages.ClearAudio():
-                return [Send(InputAudioBufferClear()), Answer(caller)]
-            case messages.CreateResponse():
-                return [*self._create_response(verb), Answer(caller)]
-            case messages.SendRawEvent(event=event):
-                return [*self._send_raw(event), Answer(caller)]
-            case messages.UpdateSession(settings=settings):
-                return [self._update_session(settings, caller)]
-            case _:
-                raise ConfigError(f"a session does not know {type(verb).__name__}")
-
-    def _create_response(self, verb: messages.CreateResponse) -> Effects:
-        settings = ResponseSettings(
-            instructions=verb.instructions,
-            modalities=verb.modalities,
-            tools=verb.tools,
-            tool_choice=verb.tool_choice,
-            metadata=verb.metadata,
-            conversation=verb.conversation,
-            input=verb.input,
-            max_output_tokens=verb.max_output_tokens,
-            extra=verb.extra,
-        )
-        plain = settings == ResponseSettings()
-        create = ResponseCreate(response=None if plain else settings)
-        if verb.conversation == "none":
-            return self._responses.send_out_of_band(create)
-        self._responses.want(create)
-        return []
-
-    def _send_raw(self, event: Mapping[str, object]) -> Effects:
-        kind = event.get("type")
-        if not isinstance(kind, str) or not kind:
-            raise ConfigError("a raw event needs a 'type', for example {'type': 'response.create'}")
-        raw = RawClientEvent(payload=event)
-        if kind == "session.update":
-            return [self._configuration.send_raw(event)]
-        if kind != "response.create":
-            return [Send(raw)]
-        response = event.get("response")
-        if isinstance(response, Mapping) and response.get("conversation") == "none":
-            return self._responses.send_out_of_band(raw)
-        self._responses.want(raw)
-        return []
-
-    def _update_session(
-        self, given: SessionModelSettings | Mapping[str, object], caller: object
-    ) -> Send:
-        changes = SessionModelSettings.from_dict(given) if isinstance(given, Mapping) else given
-        if changes.model is not None:
-            raise ConfigError("the model of a running session cannot be changed: start a new one")
-        voice = self._configuration.settings.voice
-        if self._speech.started and changes.voice not in (None, voice):
-            raise ConfigError(
-                f"the voice cannot be changed to {changes.voice!r} once the model has spoken"
-                f" (it is {voice!r}): set it before, or start a new session"
-            )
-        return self._configuration.update(changes, ForCaller(caller))
-
     # -- responses -----------------------------------------------------------------
 
-    def _response_created(self, response: Response) -> Effects:
+    def _response_created(self, response: wire.Response) -> Effects:
         effects = self._responses.created(response)
         if self._responses.is_out_of_band(response.id):
             return effects
-        agent = self.current_agent
-        started = events.AgentStartEvent(agent=agent, response_id=response.id, info=self.info)
-        effects.append(Publish(started))
-        if agent.hooks is not None:
-            effects.append(CallHook(agent, "on_start"))
-        return effects
+        return effects + self._turns.began(response)
 
-    def _response_done(self, response: Response) -> Effects:
+    def _response_done(self, response: wire.Response) -> Effects:
         out_of_band = self._responses.is_out_of_band(response.id)
-        effects = self._responses.done(response)
+        effects = self._responses.done(response) + self._turns.usage(response)
         self._speech.ledger.response_done(response.id)
-        if response.usage is not None:
-            usage = events.UsageEvent(response_id=response.id, usage=response.usage, info=self.info)
-            effects.append(Publish(usage))
         if out_of_band:
             return effects
         for item in response.output:
             effects += self._output_item_done(item, response.id)
-        if response.id is not None:
-            effects += self._judge(self._guarding.end(response.id))
+        effects += self._guarding.response_done(response.id)
         self._calls.response_done(response.id)
         if self._calls.take_answered():
             self._responses.want()
-        effects += self._response_failure(response)
+        effects += self._turns.failure(response) + self._turns.ended(response)
         details = response.status_details
-        reason = details.reason if details else None
-        if details is not None and details.error is not None:
-            reason = reason or details.error.code or details.error.type
-        status = response.status or "completed"
-        effects.append(Publish(self._agent_end(response.id, status, reason)))
-        agent = self.current_agent
-        if agent.hooks is not None:
-            said = "".join(self._history.words_of(item) for item in response.output)
-            effects.append(CallHook(agent, "on_end", (said,)))
+        if details is not None and details.error is not None and is_fatal(details.error):
+            effects += self._end(_failed(details.error))
         return effects
-
-    def _response_failure(self, response: Response) -> Effects:
-        if response.status not in ("failed", "incomplete"):
-            return []
-        details = response.status_details
-        error = details.error if details else None
-        if error is None:
-            reason = (details.reason if details else None) or "no reason given"
-            return [
-                self._error(
-                    f"response_{response.status}",
-                    f"the response was {response.status}: {reason}",
-                    code=reason,
-                    response_id=response.id,
-                    source="response.done",
-                )
-            ]
-        fault = events.ErrorEvent(
-            error=error_info(error, default="response_failed"),
-            recoverable=not is_fatal(error),
-            response_id=response.id,
-            source="response.done",
-            info=self.info,
-        )
-        effects: Effects = [Publish(fault)]
-        if is_fatal(error):
-            effects += self._end(_failed(error))
-        return effects
-
-    def _agent_end(
-        self, response_id: str | None, status: str, reason: str | None
-    ) -> events.AgentEndEvent:
-        return events.AgentEndEvent(
-            agent=self.current_agent,
-            response_id=response_id,
-            status=status,
-            reason=reason,
-            final=not self._calls.open and not self._responses.owed,
-            info=self.info,
-        )
 
     # -- tools and handoffs ----------------------------------------------------------
 
@@ -619,7 +469,7 @@ class SessionMachine:
 
     # -- speech --------------------------------------------------------------------
 
-    def _speech_started(self, event: InputAudioBufferSpeechStarted, now: float) -> Effects:
+    def _speech_started(self, event: wire.InputAudioBufferSpeechStarted, now: float) -> Effects:
         started = events.SpeechStartedEvent(
             item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self.info
         )
@@ -633,7 +483,7 @@ class SessionMachine:
         return self._speech.interrupt(self._responses.active_id, now, cancel=True)
 
     def _idle_timeout(
-        self, event: InputAudioBufferTimeoutTriggered
+        self, event: wire.InputAudioBufferTimeoutTriggered
     ) -> events.InputAudioTimeoutTriggeredEvent:
         return events.InputAudioTimeoutTriggeredEvent(
             item_id=event.item_id,
@@ -650,56 +500,9 @@ class SessionMachine:
     def _open_gate(self) -> Gate:
         return Gate(True, audio_format=self._configuration.settings.input_audio_format or "pcm16")
 
-    # -- guardrails ----------------------------------------------------------------
-
-    def _guard(self, response_id: str, item_id: str, delta: str) -> Effects:
-        if not self._all_guardrails():
-            return []
-        return self._judge(self._guarding.grow(response_id, item_id, delta))
-
-    def _judge(self, judge: Judge | None) -> Effects:
-        if judge is None:
-            return []
-        return [
-            RunGuardrails(
-                response_id=judge.response_id,
-                item_id=judge.item_id,
-                text=judge.text,
-                guardrails=self._all_guardrails(),
-                agent=self.current_agent,
-            )
-        ]
-
-    def _all_guardrails(self) -> tuple[OutputGuardrail, ...]:
-        return (*self.current_agent.output_guardrails, *self.guardrails)
-
-    def _guardrails_finished(self, verdict: GuardrailsFinished, now: float) -> Effects:
-        response_id = verdict.response_id
-        again = self._guarding.has_tripped(response_id)
-        tripped = verdict.guardrail is not None
-        effects = self._judge(self._guarding.judged(response_id, tripped=tripped))
-        if verdict.guardrail is None or again:
-            return effects
-        # Never a newer response: a verdict that comes late only tells.
-        effects += self._speech.interrupt_response(response_id, self._responses.active_id, now)
-        event = events.GuardrailTrippedEvent(
-            guardrail=verdict.guardrail,
-            response_id=response_id,
-            item_id=verdict.item_id,
-            reason=verdict.reason,
-            text=verdict.text,
-            output_info=verdict.output_info,
-            info=self.info,
-        )
-        effects.append(Publish(event))
-        if self.phase is Phase.LIVE:
-            effects.append(Send(ConversationItemCreate(item=_reprimand(verdict))))
-            self._responses.want()
-        return effects
-
     # -- errors and timers -----------------------------------------------------------
 
-    def _server_error(self, error: ErrorDetail) -> Effects:
+    def _server_error(self, error: wire.ErrorDetail) -> Effects:
         fatal = is_fatal(error)
         event = events.ErrorEvent(
             error=error_info(error), recoverable=not fatal, source="error", info=self.info
@@ -758,7 +561,8 @@ class SessionMachine:
             return effects
         published = [each.event for each in effects if isinstance(each, Publish)]
         for event in published:
-            if isinstance(event, events.ErrorEvent):
+            # Not for a hook that raised: it would be told of itself, for ever.
+            if isinstance(event, events.ErrorEvent) and event.source != "hook":
                 error = SessionError(event.error.message)
                 effects.append(CallHook(agent, "on_error", (error,)))
         if any(
@@ -778,13 +582,5 @@ class SessionMachine:
         return f"ra_{self._event_ids}"
 
 
-def _failed(error: ErrorDetail) -> SessionFailedError:
+def _failed(error: wire.ErrorDetail) -> SessionFailedError:
     return SessionFailedError(f"the server ended the session: {error.message}", code=error.code)
-
-
-def _reprimand(verdict: GuardrailsFinished) -> Item:
-    reason = f": {verdict.reason}" if verdict.reason else ""
-    return system_message(
-        f"Your last words were stopped by the guardrail {verdict.guardrail!r}{reason}."
-        " Don't repeat them; say something that it allows."
-    )

@@ -1,0 +1,101 @@
+"""What the program asks a live session to send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import define
+
+from realtime_actors import messages
+from realtime_actors.config import SessionModelSettings
+from realtime_actors.core.configuration import Configuration, ForCaller
+from realtime_actors.core.effects import Answer, Effects, Send
+from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.speech import Speech
+from realtime_actors.errors import ConfigError
+from realtime_actors.items import message_from_input
+from realtime_actors.protocol import (
+    ConversationItemCreate,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+    RawClientEvent,
+    ResponseCreate,
+    ResponseSettings,
+)
+
+__all__ = ["Requests"]
+
+
+@define
+class Requests:
+    """From a verb to what goes out for it. Raises `ConfigError` for what can't be."""
+
+    configuration: Configuration
+    responses: ResponseMachine
+    speech: Speech
+
+    def send(self, verb: messages.Verb, caller: object) -> Effects:
+        """Do what `caller` asks. All but an update of the session is answered at once."""
+        match verb:
+            case messages.SendMessage(message=message):
+                create = ConversationItemCreate(item=message_from_input(message))
+                self.responses.want()
+                return [Send(create), Answer(caller)]
+            case messages.CommitAudio():
+                return [Send(InputAudioBufferCommit()), Answer(caller)]
+            case messages.ClearAudio():
+                return [Send(InputAudioBufferClear()), Answer(caller)]
+            case messages.CreateResponse():
+                return [*self._create_response(verb), Answer(caller)]
+            case messages.SendRawEvent(event=event):
+                return [*self._raw(event), Answer(caller)]
+            case messages.UpdateSession(settings=settings):
+                return [self._update(settings, caller)]
+            case _:
+                raise ConfigError(f"a session does not know {type(verb).__name__}")
+
+    def _create_response(self, verb: messages.CreateResponse) -> Effects:
+        settings = ResponseSettings(
+            instructions=verb.instructions,
+            modalities=verb.modalities,
+            tools=verb.tools,
+            tool_choice=verb.tool_choice,
+            metadata=verb.metadata,
+            conversation=verb.conversation,
+            input=verb.input,
+            max_output_tokens=verb.max_output_tokens,
+            extra=verb.extra,
+        )
+        plain = settings == ResponseSettings()
+        create = ResponseCreate(response=None if plain else settings)
+        if verb.conversation == "none":
+            return self.responses.send_out_of_band(create)
+        self.responses.want(create)
+        return []
+
+    def _raw(self, event: Mapping[str, object]) -> Effects:
+        kind = event.get("type")
+        if not isinstance(kind, str) or not kind:
+            raise ConfigError("a raw event needs a 'type', for example {'type': 'response.create'}")
+        raw = RawClientEvent(payload=event)
+        if kind == "session.update":
+            return [self.configuration.send_raw(event)]
+        if kind != "response.create":
+            return [Send(raw)]
+        response = event.get("response")
+        if isinstance(response, Mapping) and response.get("conversation") == "none":
+            return self.responses.send_out_of_band(raw)
+        self.responses.want(raw)
+        return []
+
+    def _update(self, given: SessionModelSettings | Mapping[str, object], caller: object) -> Send:
+        changes = SessionModelSettings.from_dict(given) if isinstance(given, Mapping) else given
+        if changes.model is not None:
+            raise ConfigError("the model of a running session cannot be changed: start a new one")
+        voice = self.configuration.settings.voice
+        if self.speech.started and changes.voice not in (None, voice):
+            raise ConfigError(
+                f"the voice cannot be changed to {changes.voice!r} once the model has spoken"
+                f" (it is {voice!r}): set it before, or start a new session"
+            )
+        return self.configuration.update(changes, ForCaller(caller))

@@ -1,0 +1,107 @@
+"""The agent's turns: what is published when a response begins and ends."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from realtime_actors import events
+from realtime_actors.core.effects import CallHook, Effects, Publish
+from realtime_actors.core.faults import error_info, is_fatal
+from realtime_actors.core.handoffs import Handoffs
+from realtime_actors.core.history import History
+from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.tool_calls import ToolCalls
+from realtime_actors.protocol import Response
+
+__all__ = ["Turns"]
+
+
+@define
+class Turns:
+    """Once per response: its beginning, its cost, its failure, its end."""
+
+    info: events.EventInfo
+    responses: ResponseMachine
+    calls: ToolCalls
+    handoffs: Handoffs
+    history: History
+
+    def began(self, response: Response) -> Effects:
+        """A response of the conversation began."""
+        agent = self.handoffs.agent
+        effects: Effects = [
+            Publish(events.AgentStartEvent(agent=agent, response_id=response.id, info=self.info))
+        ]
+        if agent.hooks is not None:
+            effects.append(CallHook(agent, "on_start"))
+        return effects
+
+    def usage(self, response: Response) -> Effects:
+        """What the response cost, if the server says so."""
+        if response.usage is None:
+            return []
+        usage = events.UsageEvent(response_id=response.id, usage=response.usage, info=self.info)
+        return [Publish(usage)]
+
+    def failure(self, response: Response) -> Effects:
+        """Why the response failed or is incomplete, if it is."""
+        if response.status not in ("failed", "incomplete"):
+            return []
+        details = response.status_details
+        error = details.error if details else None
+        if error is not None:
+            what = error_info(error, default="response_failed")
+        else:
+            reason = _reason(response) or "no reason given"
+            what = events.ErrorInfo(
+                type=f"response_{response.status}",
+                message=f"the response was {response.status}: {reason}",
+                code=reason,
+            )
+        return [
+            Publish(
+                events.ErrorEvent(
+                    error=what,
+                    recoverable=error is None or not is_fatal(error),
+                    response_id=response.id,
+                    source="response.done",
+                    info=self.info,
+                )
+            )
+        ]
+
+    def ended(self, response: Response) -> Effects:
+        """The response is over, and all that it asked for is known."""
+        effects = self._end(response.id, response.status or "completed", _reason(response))
+        agent = self.handoffs.agent
+        if agent.hooks is not None:
+            said = "".join(self.history.words_of(item) for item in response.output)
+            effects.append(CallHook(agent, "on_end", (said,)))
+        return effects
+
+    def broke_off(self, response_id: str | None) -> Effects:
+        """The connection was lost in the middle of a response."""
+        return self._end(response_id, "disconnected", None)
+
+    def _end(self, response_id: str | None, status: str, reason: str | None) -> Effects:
+        return [
+            Publish(
+                events.AgentEndEvent(
+                    agent=self.handoffs.agent,
+                    response_id=response_id,
+                    status=status,
+                    reason=reason,
+                    final=not self.calls.open and not self.responses.owed,
+                    info=self.info,
+                )
+            )
+        ]
+
+
+def _reason(response: Response) -> str | None:
+    details = response.status_details
+    if details is None:
+        return None
+    if details.reason is None and details.error is not None:
+        return details.error.code or details.error.type or None
+    return details.reason

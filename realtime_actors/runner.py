@@ -1,0 +1,200 @@
+"""From an agent and some configuration to a running session."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from attrs import evolve, field, frozen
+
+from realtime_actors import otp
+from realtime_actors.agent import Agent
+from realtime_actors.config import (
+    ModelConfig,
+    RunConfig,
+    SessionModelSettings,
+    default_session_settings,
+    merge_settings,
+)
+from realtime_actors.core.session import SessionMachine
+from realtime_actors.errors import (
+    ConfigError,
+    NotConnectedError,
+    RealtimeError,
+    SessionClosedError,
+    SessionFailedError,
+    StartCause,
+    StartError,
+)
+from realtime_actors.events import EventInfo
+from realtime_actors.playback import PlaybackTracker
+from realtime_actors.protocol import Dialect, dialect
+from realtime_actors.session import AwaitReady, Session, SessionPlan, SessionServer
+from realtime_actors.transport import PlainTransport, WebSocketTransport
+from realtime_actors.transport.base import ConnectOptions, TransportFactory
+
+__all__ = ["Runner", "run", "runner"]
+
+
+@frozen(kw_only=True)
+class Runner:
+    """One agent and its configuration, for as many sessions as you like."""
+
+    agent: Agent
+    config: RunConfig = field(factory=RunConfig)
+    transport: TransportFactory | None = None
+    """What makes the connection; None for what `ModelConfig.transport` names."""
+
+    def run(
+        self,
+        *,
+        context: object = None,
+        model_config: ModelConfig | Mapping[str, Any] | None = None,
+        timeout: float = 10.0,
+    ) -> Session:
+        """Start a session with a context of its own. See `run`."""
+        where = _model_config(model_config)
+        plan = self._plan(where, context, timeout)
+        session = cast(Session, otp.start(SessionServer, plan))
+        try:
+            session.ask(AwaitReady(), timeout=timeout)
+        except BaseException as error:
+            session.close()
+            failure = _start_error(error, timeout)
+            if failure is error:
+                raise
+            raise failure from error
+        return session
+
+    def _plan(self, where: ModelConfig, context: object, timeout: float) -> SessionPlan:
+        speaks = dialect(where.dialect)
+        settings = self._settings(where, speaks)
+        model = where.model or self.agent.model or settings.model or speaks.default_model
+        options = ConnectOptions(
+            url=where.build_url(model),
+            headers={**speaks.connect_headers, **_own_headers(where)},
+            timeout=min(timeout, where.connect_timeout),
+            ca_bundle=where.ca_bundle,
+            proxy=where.proxy,
+            max_message_size=where.max_message_size,
+        )
+        make = self.transport or _TRANSPORTS[where.transport]
+        tracker = _tracker(where.playback_tracker)
+        return SessionPlan(
+            agent=self.agent,
+            context=context,
+            clock=time.monotonic,
+            transport=lambda: make(options, speaks),
+            playback_tracker=tracker,
+            machine=lambda: SessionMachine(
+                agent=self.agent,
+                settings=settings,
+                info=EventInfo(context),
+                guardrails=tuple(self.config.output_guardrails),
+                guardrails_settings=self.config.guardrails_settings,
+                parallel_tools=self.config.async_tool_calls,
+                tool_timeout=self.config.tool_timeout,
+                playback_reported=tracker is not None,
+            ),
+        )
+
+    def _settings(self, where: ModelConfig, speaks: Dialect) -> SessionModelSettings:
+        settings = merge_settings(
+            merge_settings(default_session_settings(speaks.name), self.config.model_settings),
+            where.initial_model_settings,
+        )
+        return evolve(settings, tracing=None) if self.config.tracing_disabled else settings
+
+
+def runner(
+    agent: Agent,
+    *,
+    config: RunConfig | Mapping[str, Any] | None = None,
+    transport: TransportFactory | None = None,
+) -> Runner:
+    """Make a `Runner`: one configuration, many sessions. Raises `ConfigError`."""
+    return Runner(agent=agent, config=_run_config(config), transport=transport)
+
+
+def run(
+    agent: Agent,
+    *,
+    config: RunConfig | Mapping[str, Any] | None = None,
+    model_config: ModelConfig | Mapping[str, Any] | None = None,
+    context: object = None,
+    timeout: float = 10.0,
+    transport: TransportFactory | None = None,
+) -> Session:
+    """Connect, configure the server for `agent`, and give the running session.
+
+    Returns once the server has taken the configuration. `context` is handed to tools,
+    instructions, hooks and guardrails, and is in the `info` of every event. `transport`
+    makes the connection: a function of `ConnectOptions` and a `Dialect` that gives
+    anything which keeps the contract of `realtime_actors.transport.base.Transport`.
+
+    Raises `StartError` when that can't be done within `timeout` seconds: its `cause` says
+    why, and nothing is left behind. Raises `ConfigError` for a wrong configuration.
+    """
+    chosen = runner(agent, config=config, transport=transport)
+    return chosen.run(context=context, model_config=model_config, timeout=timeout)
+
+
+def _own_headers(where: ModelConfig) -> Mapping[str, str]:
+    try:
+        return where.connect_headers(where.resolve_api_key(os.environ))
+    except ConfigError as error:
+        raise StartError(str(error), StartCause.AUTHENTICATION) from error
+
+
+_TRANSPORTS: Mapping[str, TransportFactory] = {
+    "fast": WebSocketTransport,
+    "plain": PlainTransport,
+}
+
+
+def _run_config(given: RunConfig | Mapping[str, Any] | None) -> RunConfig:
+    if given is None:
+        return RunConfig()
+    return given if isinstance(given, RunConfig) else RunConfig.from_dict(given)
+
+
+def _model_config(given: ModelConfig | Mapping[str, Any] | None) -> ModelConfig:
+    if given is None:
+        return ModelConfig()
+    return given if isinstance(given, ModelConfig) else ModelConfig.from_dict(given)
+
+
+def _tracker(factory: Callable[[], Any] | None) -> PlaybackTracker | None:
+    if factory is None:
+        return None
+    tracker = factory()
+    if not isinstance(tracker, PlaybackTracker):
+        raise ConfigError(
+            f"playback_tracker must be a function that gives a PlaybackTracker, not {tracker!r}"
+        )
+    return tracker
+
+
+def _start_error(error: BaseException, timeout: float) -> BaseException:
+    """What `run` raises for what went wrong."""
+    match error:
+        case StartError() | ConfigError():
+            return error
+        case otp.CallTimeout():
+            return StartError(
+                f"the session was not ready within {timeout:g} s: the server connected, but did"
+                " not acknowledge the configuration",
+                StartCause.TIMEOUT,
+            )
+        case SessionFailedError(code="invalid_api_key"):
+            return StartError(str(error), StartCause.AUTHENTICATION)
+        case NotConnectedError() | SessionClosedError():
+            return StartError(str(error), StartCause.NETWORK)
+        case RealtimeError():
+            return StartError(str(error), StartCause.SERVER)
+        case otp.CallExit(reason=reason):
+            return StartError(f"the session ended while starting: {reason!r}", StartCause.SERVER)
+        case _:
+            return error

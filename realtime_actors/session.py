@@ -1,0 +1,578 @@
+"""A running conversation: the handle that the world holds, and the actor behind it.
+
+`Session` is what `ra.run()` gives: a pykka `ActorRef` with verbs. `SessionServer` is a
+GenServer around the core: it takes what the transport, the tasks, the timers and the
+callers say, hands it to the machine, and does what the machine wants done. It decides
+nothing itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Self, cast
+
+from attrs import define, field, frozen
+
+from realtime_actors import events, messages, otp
+from realtime_actors.agent import Agent
+from realtime_actors.audio import check_audio
+from realtime_actors.config import SessionModelSettings
+from realtime_actors.core import effects as fx
+from realtime_actors.core.messages import (
+    AgentNotResolved,
+    Asked,
+    Connected,
+    ConnectFailed,
+    ConnectionLost,
+    GuardrailsFinished,
+    Message,
+    Started,
+    TimerFired,
+    ToolFinished,
+)
+from realtime_actors.core.session import Phase, SessionMachine
+from realtime_actors.errors import (
+    NotConnectedError,
+    RealtimeError,
+    SessionClosedError,
+    StartCause,
+    StartError,
+    TransportError,
+)
+from realtime_actors.items import Item
+from realtime_actors.playback import PlaybackTracker
+from realtime_actors.protocol import ServerEvent
+from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Subscribers
+from realtime_actors.transport.base import Disconnected, Transport
+from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool
+
+__all__ = ["Session", "SessionPlan", "SessionServer"]
+
+log = logging.getLogger("realtime_actors.session")
+
+CALL_TIMEOUT = 10.0
+"""Seconds that a verb waits for its answer; only `update_session` needs the server for it."""
+
+GOODBYE = 1.5
+"""Seconds of `close()` for the server's own goodbye: what is left of two is for the rest."""
+
+
+@frozen(kw_only=True)
+class SessionPlan:
+    """All that a session needs to start."""
+
+    machine: Callable[[], SessionMachine]
+    transport: Callable[[], Transport]
+    agent: Agent
+    context: object = field(default=None, repr=False)
+    clock: Callable[[], float]
+    playback_tracker: PlaybackTracker | None = None
+
+
+@define
+class _Line:
+    """What a handle shares with its actor: the way for audio, and the subscribers.
+
+    Lives as long as the handle, so that a restart keeps the subscriptions.
+    """
+
+    subscribers: Subscribers
+    transport: Transport | None = None
+    gate: fx.Gate = field(factory=lambda: fx.Gate(False, "the session is not connected yet"))
+    playback_tracker: PlaybackTracker | None = None
+
+
+class Session(otp.ServerRef):
+    """A running conversation. Safe to use from any thread.
+
+    It is a pykka `ActorRef` too: `ask(messages.SendMessage("Hi"))`, `tell`, `proxy` and
+    `stop` work, and it can be passed around freely. Each verb waits until the session
+    has taken it. After the end they raise `SessionClosedError`; while the connection is
+    down, those that send raise `NotConnectedError`.
+    """
+
+    def __init__(self, actor: otp.GenServer) -> None:
+        super().__init__(actor)
+        self._line = _Line(Subscribers(self))
+
+    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """Send audio of the user, in the session's input format (PCM16: 24 kHz, mono).
+
+        Written from the caller's thread; never waits. `commit` ends the user's turn
+        after it (for sessions without turn detection), and asks for no response.
+        Raises `AudioFormatError`, `NotConnectedError`, and `OutboundFullError` (a
+        `TransportError`: nothing was sent) when the network is slower than the audio.
+        """
+        line = self._line
+        gate, transport = line.gate, line.transport
+        if not gate.open or transport is None:
+            if not self.is_alive():
+                raise SessionClosedError(f"audio was not sent: {gate.reason}")
+            raise NotConnectedError(f"audio was not sent: {gate.reason}")
+        transport.send_audio(check_audio(audio, gate.audio_format), commit=commit)
+
+    def send_message(self, message: str | Mapping[str, object] | Item) -> None:
+        """Add a message of the user to the conversation and ask for a response.
+
+        A string, an item of `realtime_actors.items`, or a dict like the wire's.
+        Raises `ConfigError` for anything else.
+        """
+        self._verb(messages.SendMessage(message))
+
+    def create_response(self, **overrides: Any) -> None:
+        """Ask for a response, now or after the one in progress.
+
+        `overrides` are the fields of `messages.CreateResponse`: instructions,
+        modalities, tools, tool_choice, metadata, conversation, input,
+        max_output_tokens, extra. What is left out is the session's.
+        """
+        self._verb(messages.CreateResponse(**overrides))
+
+    def commit_audio(self) -> None:
+        """End the user's turn, when nobody detects turns. Asks for no response."""
+        self._verb(messages.CommitAudio())
+
+    def clear_audio(self) -> None:
+        """Throw away the audio that was sent and is not committed."""
+        self._verb(messages.ClearAudio())
+
+    def send_raw_event(self, event: Mapping[str, object]) -> None:
+        """Send a client event as it is. Raises `ConfigError` when it has no `type`.
+
+        A `response.create` takes its turn like any other.
+        """
+        self._verb(messages.SendRawEvent(event))
+
+    def interrupt(self) -> None:
+        """Stop the model's speech now. Does nothing when it isn't speaking."""
+        self._verb(messages.Interrupt())
+
+    def update_session(self, settings: SessionModelSettings | Mapping[str, object]) -> None:
+        """Change settings, and wait until the server has acknowledged them.
+
+        Raises `ConfigError` for what can't be, `SessionUpdateError` when the server
+        refuses: the settings before are in force then.
+        """
+        self._verb(messages.UpdateSession(settings))
+
+    def subscribe(
+        self, subscriber: Any, *, only: Sequence[type[Any]] | None = None, raw: bool = False
+    ) -> None:
+        """Hand events to `subscriber`, from now on: each as `SessionEvent(session, event)`.
+
+        An actor's ref is told them; anything with `put` (a `queue.SimpleQueue`) gets
+        them put. `only` names the classes of events that are wanted; `raw` adds every
+        event of the server. Subscribing again replaces the first subscription.
+        """
+        self._verb(messages.Subscribe(subscriber, only=only, raw=raw))
+
+    def unsubscribe(self, subscriber: Any) -> None:
+        """Hand no more events to `subscriber`. Does nothing for a stranger."""
+        self._verb(messages.Unsubscribe(subscriber))
+
+    def events(
+        self,
+        *,
+        timeout: float | None = None,
+        only: Sequence[type[Any]] | None = None,
+        limit: int = EVENTS_LIMIT,
+    ) -> EventStream:
+        """Subscribe, and give the events as an iterator that ends with the session.
+
+        The iterator raises `TimeoutError` when nothing comes for `timeout` seconds. It
+        keeps `limit` events for a slow reader, then drops the oldest.
+        """
+        stream = EventStream(timeout=timeout, limit=limit)
+        wanted = None if only is None else (*only, events.ConnectionEvent)
+        self._verb(messages.Subscribe(stream, only=wanted))
+        return stream
+
+    def dropped(self, subscriber: Any) -> int:
+        """How many events `subscriber` was too full to take."""
+        return self._line.subscribers.dropped(subscriber)
+
+    def history(self) -> tuple[Item, ...]:
+        """The conversation so far, in its order."""
+        history: tuple[Item, ...] = self._verb(messages.History())
+        return history
+
+    def current_agent(self) -> Agent:
+        """The agent that is speaking to the user."""
+        agent: Agent = self._verb(messages.CurrentAgent())
+        return agent
+
+    def close(self, timeout: float = 2.0) -> None:
+        """End the conversation, and wait until its threads and its socket are gone.
+
+        Waits at most `timeout` seconds, then drops what is left. Closing a closed
+        session does nothing.
+        """
+        try:
+            otp.stop(self, timeout=timeout)
+        except otp.CallTimeout:
+            otp.exit_signal(self, otp.KILL)
+            if self._line.transport is not None:
+                self._line.transport.close(0.0)
+        except otp.CallExit:
+            return
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that the configured session can use."""
+        return self._line.gate.open
+
+    @property
+    def playback_tracker(self) -> PlaybackTracker | None:
+        """The tracker made by `ModelConfig.playback_tracker`, if there is one."""
+        return self._line.playback_tracker
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _verb(self, verb: messages.Verb) -> Any:
+        try:
+            return self.ask(verb, timeout=CALL_TIMEOUT)
+        except otp.CallExit as gone:
+            name = type(verb).__name__
+            raise SessionClosedError(f"{name}: the session has ended") from gone
+
+
+@frozen
+class Frames:
+    """What one read of the socket gave."""
+
+    events: Sequence[ServerEvent | Disconnected]
+
+
+@frozen
+class AwaitReady:
+    """Asked by `run()`: answered once the server has taken the configuration."""
+
+
+@define
+class _Running:
+    """What the server keeps beside the machine: handles of what it has started."""
+
+    machine: SessionMachine
+    transport: Transport
+    ready: bool = False
+    waiting: list[otp.From] = field(factory=list)  # for it to be ready
+    tools: dict[str, Any] = field(factory=dict)  # call id: task
+    tasks: dict[otp.MonitorRef, Callable[[object], Message | None]] = field(factory=dict)
+    subscribers: dict[otp.MonitorRef, Any] = field(factory=dict)
+    timers: dict[Hashable, Any] = field(factory=dict)
+    hooks: Any = None
+    ended: fx.End | None = None
+
+
+class SessionServer(otp.GenServer):
+    """The actor behind a `Session`."""
+
+    ref_class = Session
+    kind = "session"
+
+    # -- callbacks -------------------------------------------------------------------
+
+    def init(self, plan: SessionPlan) -> otp.Ok:
+        self._plan = plan
+        self._session = cast(Session, self.actor_ref)
+        self._line = self._session._line
+        self._line.transport = plan.transport()
+        tracker = plan.playback_tracker
+        if tracker is not None:
+            tracker.bind(self._session.tell)
+            self._line.playback_tracker = tracker
+        running = _Running(plan.machine(), self._line.transport)
+        return otp.Ok(running, continue_=Started())
+
+    def handle_continue(self, message: Started, state: _Running) -> otp.NoReply | otp.Stop:
+        # Connecting is slow, so it has a task of its own, beside the agent's user code.
+        def connected(reason: object) -> Message | None:
+            if reason == otp.NORMAL:
+                return None
+            if isinstance(reason, RealtimeError):
+                return ConnectFailed(reason)
+            return ConnectFailed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
+
+        self._task(state, connected, self._connect, state.transport)
+        return self._handle(state, message)
+
+    def handle_call(
+        self, message: Any, from_: otp.From, state: _Running
+    ) -> otp.Reply | otp.NoReply | otp.Stop:
+        match message:
+            case messages.Subscribe() | messages.Unsubscribe() | messages.SendAudio():
+                try:
+                    self._for_the_shell(message, state)
+                except RealtimeError as error:
+                    return otp.Reply(otp.Failed(error), state)
+                return otp.Reply(None, state)
+            case AwaitReady():
+                if state.ready:
+                    return otp.Reply(None, state)
+                state.waiting.append(from_)
+                return otp.NoReply(state)
+        return self._handle(state, Asked(message, from_))
+
+    def handle_cast(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
+        match message:
+            case messages.Subscribe() | messages.Unsubscribe() | messages.SendAudio():
+                try:
+                    self._for_the_shell(message, state)
+                except RealtimeError as error:
+                    self._report(error)
+                return otp.NoReply(state)
+        return self._handle(state, Asked(message))
+
+    def handle_info(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
+        match message:
+            case Frames(events=batch):
+                return self._frames(batch, state)
+            case otp.Down():
+                return self._down(message, state)
+            case _:
+                return self._handle(state, message)
+
+    def terminate(self, reason: otp.Reason, state: _Running) -> None:
+        machine = state.machine
+        if isinstance(reason, BaseException):
+            # Nothing trusts the state of a machine that failed: only say so, and clean up.
+            log.error("session %s failed: %s", self.actor_urn, type(reason).__name__)
+            self._publish_end(machine, f"internal error: {type(reason).__name__}")
+        elif machine.phase is not Phase.ENDED:
+            self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
+        self._line.gate = fx.Gate(False, "the session has ended")
+        for task in state.tools.values():
+            task.kill()
+        for timer in state.timers.values():
+            otp.cancel_timer(timer)
+        error = state.ended.error if state.ended else None
+        for from_ in state.waiting:
+            why = error or SessionClosedError("the session was closed")
+            otp.reply(from_, otp.Failed(why))
+        if state.hooks is not None:
+            self._let_hooks_finish(state.hooks)
+        state.transport.close(GOODBYE)
+
+    # -- what comes in -----------------------------------------------------------------
+
+    def _frames(
+        self, batch: Sequence[ServerEvent | Disconnected], state: _Running
+    ) -> otp.NoReply | otp.Stop:
+        subscribers = self._line.subscribers
+        for event in batch:
+            if isinstance(event, Disconnected):
+                log.info("session %s lost its connection: %s", self.actor_urn, event.code)
+                lost = ConnectionLost(code=event.code, reason=event.reason)
+                self._perform(state, state.machine.handle(lost, self._now()))
+                continue
+            if subscribers.wants_raw:
+                info = state.machine.info
+                subscribers.publish_raw(events.RawModelEvent(event=event, info=info))
+            self._perform(state, state.machine.handle(event, self._now()))
+        return self._go_on(state)
+
+    def _handle(self, state: _Running, message: Message) -> otp.NoReply | otp.Stop:
+        self._perform(state, state.machine.handle(message, self._now()))
+        return self._go_on(state)
+
+    def _go_on(self, state: _Running) -> otp.NoReply | otp.Stop:
+        if state.ended is None:
+            return otp.NoReply(state)
+        error = state.ended.error
+        return otp.Stop(otp.NORMAL if error is None else (otp.SHUTDOWN, error), state)
+
+    def _down(self, down: otp.Down, state: _Running) -> otp.NoReply | otp.Stop:
+        subscriber = state.subscribers.pop(down.monitor_ref, None)
+        if subscriber is not None:
+            self._line.subscribers.remove(subscriber)
+            return otp.NoReply(state)
+        on_down = state.tasks.pop(down.monitor_ref, None)
+        message = on_down(down.reason) if on_down is not None else None
+        return self._handle(state, message) if message is not None else self._go_on(state)
+
+    def _for_the_shell(
+        self,
+        message: messages.Subscribe | messages.Unsubscribe | messages.SendAudio,
+        state: _Running,
+    ) -> None:
+        """What needs no decision of the core."""
+        match message:
+            case messages.Subscribe(subscriber=subscriber):
+                subscribers = self._line.subscribers
+                subscribers.add(subscriber, only=message.only, raw=message.raw)
+                if isinstance(subscriber, otp.ServerRef):
+                    known = state.subscribers.values()
+                    if not any(each is subscriber for each in known):
+                        state.subscribers[otp.monitor(subscriber)] = subscriber
+            case messages.Unsubscribe(subscriber=subscriber):
+                self._line.subscribers.remove(subscriber)
+                for monitor, known in tuple(state.subscribers.items()):
+                    if known is subscriber:
+                        del state.subscribers[monitor]
+                        otp.demonitor(monitor, flush=True)
+            case messages.SendAudio(audio=audio, commit=commit):
+                self._session.send_audio(audio, commit=commit)
+
+    # -- what goes out -----------------------------------------------------------------
+
+    def _perform(self, state: _Running, effects: fx.Effects) -> None:
+        failure: RealtimeError | None = None
+        for effect in effects:
+            match effect:
+                case fx.Publish(event=event):
+                    self._line.subscribers.publish(event)
+                case fx.Send(event=event):
+                    try:
+                        state.transport.send(event)
+                    except (NotConnectedError, TransportError) as error:
+                        # The news that the connection is down is on its way to us; whoever
+                        # asked for this hears it now.
+                        failure = error
+                case fx.Answer(caller=caller, value=value):
+                    self._answer(caller, value if failure is None else otp.Failed(failure))
+                case fx.Refuse(caller=caller, error=error):
+                    self._answer(caller, otp.Failed(error))
+                case fx.SetTimer(key=key, delay=delay):
+                    self._cancel_timer(state, key)
+                    fired = TimerFired(key)
+                    state.timers[key] = otp.send_after(self._session, fired, delay)
+                case fx.CancelTimer(key=key):
+                    self._cancel_timer(state, key)
+                case fx.ResolveAgent(agent=agent):
+                    self._resolve(state, agent)
+                case fx.RunTool():
+                    self._run_tool(state, effect)
+                case fx.RunHandoff():
+                    self._run_handoff(state, effect)
+                case fx.CancelTool(call_id=call_id):
+                    task = state.tools.pop(call_id, None)
+                    if task is not None:
+                        task.kill()
+                case fx.RunGuardrails():
+                    self._judge(state, effect)
+                case fx.CallHook():
+                    if state.hooks is None:
+                        state.hooks = otp.start_link(HookRunner, self._session, self._plan.context)
+                    otp.cast(state.hooks, effect)
+                case fx.SetGate(gate=gate):
+                    self._line.gate = gate
+                case fx.Ready():
+                    state.ready = True
+                    for from_ in state.waiting:
+                        otp.reply(from_, None)
+                    state.waiting.clear()
+                case fx.End():
+                    state.ended = effect
+
+    def _answer(self, caller: object, answer: object) -> None:
+        if isinstance(caller, otp.From):
+            otp.reply(caller, answer)
+        elif isinstance(answer, otp.Failed):
+            self._report(answer.error)  # it was told, so nobody waits
+
+    def _report(self, error: Exception) -> None:
+        info = events.ErrorInfo(type=type(error).__name__, message=str(error))
+        self._line.subscribers.publish(events.ErrorEvent(error=info, source="session"))
+
+    def _cancel_timer(self, state: _Running, key: Hashable) -> None:
+        timer = state.timers.pop(key, None)
+        if timer is not None:
+            otp.cancel_timer(timer)
+
+    # -- tasks ---------------------------------------------------------------------------
+
+    def _task(
+        self,
+        state: _Running,
+        on_down: Callable[[object], Message | None],
+        work: Callable[..., Message | None],
+        *arguments: object,
+    ) -> Any:
+        """Run `work` beside the session; its result, or its death, comes back as a message."""
+        session = self._session
+
+        def run() -> None:
+            message = work(*arguments)
+            if message is not None:
+                otp.send(session, message)
+
+        task, monitor = otp.Task.start_monitor(run)
+        state.tasks[monitor] = on_down
+        return task
+
+    def _connect(self, transport: Transport) -> Message:
+        session = self._session
+        transport.connect(lambda batch: otp.send(session, Frames(batch)))
+        return Connected()
+
+    def _resolve(self, state: _Running, agent: Agent) -> None:
+        def died(reason: object) -> Message | None:
+            if reason == otp.NORMAL:
+                return None
+            return AgentNotResolved(agent, f"agent {agent.name!r} could not be set up: {reason}")
+
+        self._task(state, died, resolve_agent, agent, self._plan.context)
+
+    def _run_tool(self, state: _Running, effect: fx.RunTool) -> None:
+        died = self._call_died(state, effect.call_id)
+        state.tools[effect.call_id] = self._task(
+            state, died, run_tool, effect, self._session, self._plan.context
+        )
+
+    def _run_handoff(self, state: _Running, effect: fx.RunHandoff) -> None:
+        died = self._call_died(state, effect.call_id)
+        state.tools[effect.call_id] = self._task(state, died, hand_off, effect, self._plan.context)
+
+    def _call_died(self, state: _Running, call_id: str) -> Callable[[object], Message | None]:
+        def died(reason: object) -> Message | None:
+            state.tools.pop(call_id, None)
+            if reason == otp.NORMAL:
+                return None
+            # It has no outcome yet if it ended in a way that no `except` sees.
+            why = f"Error: Tool execution failed - {reason}"
+            return ToolFinished(call_id=call_id, output=why, error=why)
+
+        return died
+
+    def _judge(self, state: _Running, effect: fx.RunGuardrails) -> None:
+        def died(reason: object) -> Message | None:
+            if reason == otp.NORMAL:
+                return None
+            return GuardrailsFinished(
+                response_id=effect.response_id,
+                item_id=effect.item_id,
+                text=effect.text,
+                failure=f"a guardrail ended with {reason}",
+            )
+
+        self._task(state, died, judge, effect, self._plan.context)
+
+    # -- the end -------------------------------------------------------------------------
+
+    def _let_hooks_finish(self, hooks: Any) -> None:
+        """Give the hooks that are due a moment, but no more than that."""
+        try:
+            otp.stop(hooks, timeout=0.3)
+        except otp.CallTimeout:
+            otp.exit_signal(hooks, otp.KILL)
+        except otp.CallExit:
+            return
+
+    def _publish_end(self, machine: SessionMachine, why: str) -> None:
+        error = events.ErrorEvent(
+            error=events.ErrorInfo(type="internal_error", message=why),
+            recoverable=False,
+            source="session",
+            info=machine.info,
+        )
+        closed = events.ConnectionEvent(state="closed", reason=why, info=machine.info)
+        self._line.subscribers.publish(error)
+        self._line.subscribers.publish(closed)
+
+    def _now(self) -> float:
+        return self._plan.clock()

@@ -1,0 +1,169 @@
+"""Handing events to whoever subscribed, without ever waiting for one of them.
+
+A subscriber is an actor's ref (it is told `SessionEvent`s), or anything with `put`
+(`queue.Queue`, `queue.SimpleQueue`, ...). One that is full drops what it can't take,
+counted; one that raises or is dead is removed, logged once. None of them is noticed by
+the session or by the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
+from typing import Any, Final
+
+import pykka
+from attrs import define, field
+
+from realtime_actors.errors import ConfigError
+from realtime_actors.events import ConnectionEvent, Event, RawModelEvent
+from realtime_actors.messages import SessionEvent
+
+__all__ = ["EventStream", "Subscribers"]
+
+log = logging.getLogger("realtime_actors.session")
+
+EVENTS_LIMIT: Final = 10_000
+"""Events that wait in `session.events()`: three minutes of audio at 50 frames a second."""
+
+
+@define(eq=False)
+class _Subscription:
+    subscriber: Any
+    put: Callable[[SessionEvent], object]
+    only: tuple[type[Any], ...] | None
+    raw: bool
+    dropped: int = 0
+
+    def wants(self, event: Event) -> bool:
+        return self.only is None or isinstance(event, self.only)
+
+
+@define
+class Subscribers:
+    """Those who receive a session's events, in the order in which they came."""
+
+    session: Any
+    _subscriptions: tuple[_Subscription, ...] = ()
+    # Replaced as a whole under the lock, so that publishing needs none.
+    _lock: Lock = field(factory=Lock)
+
+    @property
+    def wants_raw(self) -> bool:
+        """Whether somebody wants every event of the server."""
+        return any(each.raw for each in self._subscriptions)
+
+    def add(
+        self, subscriber: Any, *, only: Sequence[type[Any]] | None = None, raw: bool = False
+    ) -> None:
+        """Subscribe, or change how one is subscribed. Raises `ConfigError`."""
+        new = _Subscription(
+            subscriber, _put_for(subscriber), None if only is None else tuple(only), raw
+        )
+        with self._lock:
+            kept = (each for each in self._subscriptions if not _same(each, subscriber))
+            self._subscriptions = (*kept, new)
+
+    def remove(self, subscriber: Any) -> None:
+        """Unsubscribe. Does nothing for a stranger."""
+        with self._lock:
+            self._subscriptions = tuple(
+                each for each in self._subscriptions if not _same(each, subscriber)
+            )
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to everyone who wants it."""
+        message = SessionEvent(self.session, event)
+        is_raw = type(event) is RawModelEvent
+        for each in self._subscriptions:
+            # A raw subscriber has had this event already, with all the others.
+            if each.wants(event) and not (is_raw and each.raw):
+                self._hand(each, message)
+
+    def publish_raw(self, event: RawModelEvent) -> None:
+        """Hand an event of the server to those who want all of them."""
+        message = SessionEvent(self.session, event)
+        for each in self._subscriptions:
+            if each.raw and each.wants(event):
+                self._hand(each, message)
+
+    def dropped(self, subscriber: Any) -> int:
+        """How many events a subscriber was too full to take."""
+        return sum(each.dropped for each in self._subscriptions if _same(each, subscriber))
+
+    def _hand(self, to: _Subscription, message: SessionEvent) -> None:
+        try:
+            to.put(message)
+        except queue.Full:
+            to.dropped += 1
+            if to.dropped == 1:
+                log.warning("a subscriber is full: events for it are dropped")
+        except Exception as error:
+            self.remove(to.subscriber)
+            if not isinstance(error, pykka.ActorDeadError):
+                log.warning("a subscriber raised %s: it was removed", type(error).__name__)
+
+
+class EventStream(Iterator[Event]):
+    """The events of a session, one after the other, until the session ends.
+
+    Waits for the next event as long as it takes, or raises `TimeoutError` after
+    `timeout` seconds. Holds at most `limit` events that nobody took; more are dropped,
+    oldest first, and counted in `dropped`. One thread may iterate.
+    """
+
+    def __init__(self, *, timeout: float | None = None, limit: int = EVENTS_LIMIT) -> None:
+        self.dropped = 0
+        self._timeout = timeout
+        self._queue: queue.Queue[SessionEvent] = queue.Queue(limit)
+        self._ended = False
+
+    def put(self, message: SessionEvent) -> None:
+        """Called by the session."""
+        while True:
+            try:
+                self._queue.put_nowait(message)
+                return
+            except queue.Full:
+                self.dropped += 1
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        try:
+            self._queue.get_nowait()
+        except queue.Empty:
+            return  # the reader was faster
+
+    def __next__(self) -> Event:
+        if self._ended:
+            raise StopIteration
+        try:
+            event = self._queue.get(timeout=self._timeout).event
+        except queue.Empty:
+            raise TimeoutError(f"no event of the session in {self._timeout:g} s") from None
+        # The last event of a session: nothing follows it.
+        self._ended = isinstance(event, ConnectionEvent) and event.state == "closed"
+        return event
+
+
+def _put_for(subscriber: Any) -> Callable[[SessionEvent], object]:
+    if isinstance(subscriber, pykka.ActorRef):
+        tell: Callable[[SessionEvent], object] = subscriber.tell
+        return tell
+    for name in ("put_nowait", "put"):
+        put = getattr(subscriber, name, None)
+        if callable(put):
+            return put  # type: ignore[no-any-return]  # any object with `put` will do
+    raise ConfigError(
+        f"{type(subscriber).__name__} cannot receive events: give an actor's ref, or something"
+        " with put(), such as a queue.SimpleQueue"
+    )
+
+
+def _same(subscription: _Subscription, subscriber: Any) -> bool:
+    known = subscription.subscriber
+    if isinstance(known, pykka.ActorRef):
+        return bool(known == subscriber)
+    return known is subscriber

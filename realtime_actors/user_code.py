@@ -1,0 +1,135 @@
+"""What runs in tasks: everything that a user wrote.
+
+Each function here runs user code to its end and gives back the message that the core
+waits for. It may block and it may raise: it has a thread of its own, and the session
+watches that thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from realtime_actors import otp
+from realtime_actors._calling import finish
+from realtime_actors.agent import Agent, Handoff
+from realtime_actors.core.effects import CallHook, RunGuardrails, RunHandoff, RunTool
+from realtime_actors.core.messages import (
+    AgentNotResolved,
+    AgentResolved,
+    GuardrailsFinished,
+    HandoffResolved,
+    HookFailed,
+    ResolvedAgent,
+    ToolFinished,
+)
+from realtime_actors.tools import Tool, ToolContext, error_text
+
+__all__ = [
+    "HookRunner",
+    "hand_off",
+    "judge",
+    "resolve_agent",
+    "run_tool",
+]
+
+log = logging.getLogger("realtime_actors.session")
+
+
+def resolve_agent(agent: Agent, context: object) -> AgentResolved | AgentNotResolved:
+    """Find out an agent's instructions and tools."""
+    try:
+        return AgentResolved(_resolve(agent, context))
+    except Exception as error:
+        why = f"agent {agent.name!r} could not be set up: {type(error).__name__}: {error}"
+        return AgentNotResolved(agent, why)
+
+
+def run_tool(effect: RunTool, session: object, context: object) -> ToolFinished:
+    """Run a tool, and say what the model is to be told."""
+    call = ToolContext(
+        session=session,
+        agent=effect.agent,
+        call_id=effect.call_id,
+        context=context,
+        tool=effect.tool,
+    )
+    try:
+        output = effect.tool.invoke(effect.arguments, call)
+    except Exception as error:
+        log.info("tool call %s failed: %s", effect.call_id, type(error).__name__)
+        text = error_text(error)
+        return ToolFinished(call_id=effect.call_id, output=text, error=text)
+    return ToolFinished(call_id=effect.call_id, output=output)
+
+
+def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinished:
+    """Find the agent of a handoff, and everything that its code has to say."""
+    handoff = effect.handoff
+    try:
+        resolved = _resolve(handoff.invoke(effect.arguments, context), context)
+        history = None
+        if handoff.input_filter is not None:
+            history = handoff.filter_history(effect.history, context)
+    except Exception as error:
+        log.info("handoff %s failed: %s", effect.call_id, type(error).__name__)
+        text = error_text(error)
+        return ToolFinished(call_id=effect.call_id, output=text, error=text)
+    return HandoffResolved(call_id=effect.call_id, resolved=resolved, history=history)
+
+
+def judge(effect: RunGuardrails, context: object) -> GuardrailsFinished:
+    """Ask the guardrails one after the other; the first that trips counts.
+
+    One that raises lets the text pass, and is reported: it is no reason to fall silent.
+    """
+    failure = None
+    for guardrail in effect.guardrails:
+        try:
+            verdict = guardrail.run(effect.text, context, effect.agent)
+        except Exception as error:
+            log.warning("guardrail %s failed: %s", guardrail.name, type(error).__name__)
+            failure = f"guardrail {guardrail.name!r} failed: {type(error).__name__}: {error}"
+            continue
+        if verdict.tripped:
+            return GuardrailsFinished(
+                response_id=effect.response_id,
+                item_id=effect.item_id,
+                text=effect.text,
+                guardrail=guardrail.name,
+                reason=verdict.reason or None,
+            )
+    return GuardrailsFinished(
+        response_id=effect.response_id,
+        item_id=effect.item_id,
+        text=effect.text,
+        failure=failure,
+    )
+
+
+class HookRunner(otp.GenServer):
+    """Calls an agent's hooks, one after the other, beside the session."""
+
+    def init(self, session: Any, context: object) -> otp.Ok:
+        return otp.Ok((session, context))
+
+    def handle_cast(self, message: CallHook, state: Any) -> otp.NoReply:
+        session, context = state
+        hook = getattr(message.agent.hooks, message.method)
+        try:
+            finish(hook(context, message.agent, *message.arguments))
+        except Exception as error:
+            log.warning("hook %s failed: %s", message.method, type(error).__name__)
+            otp.send(session, HookFailed(message.method, error_text(error)))
+        return otp.NoReply(state)
+
+
+def _resolve(agent: Agent, context: object) -> ResolvedAgent:
+    enabled = agent.enabled_tools(context)
+    return ResolvedAgent(
+        agent=agent,
+        instructions=agent.resolve_instructions(context),
+        tools={each.name: each for each in enabled if isinstance(each, Tool)},
+        handoffs={each.name: each for each in enabled if isinstance(each, Handoff)},
+        definitions=tuple(each.to_wire() for each in enabled),
+    )
