@@ -86,6 +86,8 @@ class Handoff:
             raise ConfigError(f"{what} leads nowhere: give it an agent or an on_invoke_handoff")
         if self.agent is not None and not isinstance(self.agent, Agent):
             check_takes(self.agent, (), what=f"the agent of {what}")
+        if not isinstance(self.tool_description, str | None):
+            raise ConfigError(f"{what}: tool_description must be text")
         if self.input_schema is not None:
             check_parameters(self.input_schema, what)
         if self.on_invoke_handoff is not None:
@@ -197,8 +199,12 @@ def _each(given: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(given)
 
 
-def _names(members: tuple[Any, ...]) -> str:
-    return "[" + ", ".join(getattr(each, "name", repr(each)) for each in members) + "]"
+def _names(members: tuple[AnyTool | OutputGuardrail, ...]) -> str:
+    return "[" + ", ".join(map(_label, members)) + "]"
+
+
+def _label(member: AnyTool | OutputGuardrail) -> str:
+    return member.server_label if isinstance(member, HostedMcpTool) else member.name
 
 
 @frozen(kw_only=True)
