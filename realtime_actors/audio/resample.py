@@ -112,21 +112,24 @@ class _LinearStream:
         self._samples_in = 0
         self._samples_out = 0
         self._end = b"\0" * _SAMPLE
+        self._early = b""
+        """A sample that has no time yet: downwards, ratecv gives one as early as it can."""
 
     def process(self, audio: bytes, last: bool) -> bytes:
         self._samples_in += len(audio) // _SAMPLE
         self._end = audio[-_SAMPLE:] or self._end
         if last:
             # A line needs two points: ratecv is short by the samples after the last one.
-            # Hold that one until there are enough, and cut off what is too much.
+            # Hold that one until there are enough; what is too much is cut off below.
             audio += self._end * (self._source_hz // self._target_hz + 2)
         resampled, self._state = audioop.ratecv(
             audio, _SAMPLE, 1, self._source_hz, self._target_hz, self._state
         )
-        if last:
-            resampled = resampled[: (self._expected() - self._samples_out) * _SAMPLE]
-        self._samples_out += len(resampled) // _SAMPLE
-        return resampled
+        resampled = self._early + resampled
+        due = resampled[: (self._samples_due() - self._samples_out) * _SAMPLE]
+        self._early = resampled[len(due) :]
+        self._samples_out += len(due) // _SAMPLE
+        return due
 
-    def _expected(self) -> int:
+    def _samples_due(self) -> int:
         return (2 * self._samples_in * self._target_hz + self._source_hz) // (2 * self._source_hz)
