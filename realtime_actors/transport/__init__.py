@@ -1,7 +1,14 @@
-"""The way to the server: connections that hand decoded events to one function."""
+"""The way to the server: connections that hand decoded events to one function.
+
+`transport_named("fast")` and `transport_named("plain")` make real ones. Both connect with
+websocket-client. The fast one then reads the socket with its own frame parser on an I/O
+thread that all connections share; the plain one stays with websocket-client's frames and
+takes a thread for each connection. `MemoryListener` is for tests.
+"""
 
 from __future__ import annotations
 
+from realtime_actors.errors import ConfigError, did_you_mean
 from realtime_actors.transport.base import (
     ConnectOptions,
     Deliver,
@@ -10,12 +17,36 @@ from realtime_actors.transport.base import (
     Transport,
     TransportFactory,
 )
+from realtime_actors.transport.connect import detached_connects
+from realtime_actors.transport.io_thread import IoThreads, set_io_threads
+from realtime_actors.transport.memory import MemoryListener, MemoryPeer, MemoryTransport
+from realtime_actors.transport.websocket import WebSocketTransport
 
 __all__ = [
     "ConnectOptions",
     "Deliver",
     "Disconnected",
+    "IoThreads",
+    "MemoryListener",
+    "MemoryPeer",
+    "MemoryTransport",
     "OutboundFullError",
     "Transport",
     "TransportFactory",
+    "WebSocketTransport",
+    "detached_connects",
+    "set_io_threads",
+    "transport_named",
 ]
+
+
+def transport_named(name: str) -> TransportFactory:
+    """What `ModelConfig(transport=...)` names: "fast" or "plain"."""
+    if name == "fast":
+        return WebSocketTransport
+    if name == "plain":
+        # Imported when asked for: it needs all of websocket-client from the start.
+        from realtime_actors.transport.plain import PlainTransport
+
+        return PlainTransport
+    raise ConfigError(f"no transport {name!r}: {did_you_mean(name, ('fast', 'plain'))}")

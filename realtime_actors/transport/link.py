@@ -1,0 +1,286 @@
+"""One connection's life, whoever reads it: sending, closing, failing.
+
+Everything that reads or writes the socket, or decides that the connection is over, is
+here or in a subclass, under one lock. The subclasses bring the reading thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from realtime_actors.errors import NotConnectedError, TransportError
+from realtime_actors.protocol import MalformedEvent
+from realtime_actors.transport.base import (
+    ConnectOptions,
+    Deliver,
+    Disconnected,
+    OutboundFullError,
+)
+from realtime_actors.transport.frames import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    Message,
+    build_close,
+    build_frame,
+    parse_close,
+)
+from realtime_actors.transport.io_thread import READ, WRITE
+from realtime_actors.transport.mask import best_mask
+from realtime_actors.transport.outbound import Outbound
+
+if TYPE_CHECKING:
+    from realtime_actors.protocol import Dialect, ServerEvent
+
+__all__ = ["Link", "Phase"]
+
+logger = logging.getLogger(__name__)
+
+_NORMAL_CLOSURE, _INTERNAL_ERROR = 1000, 1011
+
+# How long a connection that has failed is kept, for the peer to read why: closing a
+# socket that still receives throws away what was sent last.
+_LINGER = 1.0
+
+# What `close` allows the reading thread on top of its timeout, to let go of the socket.
+_GRACE = 0.5
+
+
+class Phase(Enum):
+    """How far a connection is.
+
+        OPEN ── close() ────────────────────> CLOSING ── CLOSE, EOF, deadline ──> GONE
+         ├── CLOSE received, rules broken ──> LINGERING ── EOF, deadline ───────> GONE
+         ├── EOF, reading fails ────────────────────────────────────────────────> GONE
+         └── writing fails ─────────────────> BROKEN ── all read ───────────────> GONE
+
+    Calling close() in any phase but OPEN and CLOSING leads to GONE at once.
+    """
+
+    OPEN = auto()
+    BROKEN = auto()
+    """Nothing can be sent; what came before may say why. Not announced yet."""
+    CLOSING = auto()
+    """We have said goodbye and wait for the answer. Nothing is delivered any more."""
+    LINGERING = auto()
+    """It is over and announced. Our last words are on their way; what comes is ignored."""
+    GONE = auto()
+
+
+class Link(ABC):
+    """A connected, non-blocking socket, with what is to be sent and what has to be told."""
+
+    def __init__(
+        self, sock: socket.socket, options: ConnectOptions, dialect: Dialect, deliver: Deliver
+    ) -> None:
+        self._socket = sock
+        self._limit = options.outbound_limit_bytes
+        self._decode = dialect.decode_server
+        self._deliver = deliver
+        self._mask = best_mask()
+        # Guards the socket (TLS must not be read and written at once) and what follows
+        # here. Held for nothing that waits.
+        self._lock = threading.Lock()
+        self._outbound = Outbound(sock)
+        self._read_wants_write = False
+        self._phase = Phase.OPEN
+        self._deadline: float | None = None  # of BROKEN, CLOSING and LINGERING
+        self._write_error: TransportError | None = None  # of BROKEN
+        self._closed = False  # by us: nothing is delivered any more
+        self._released = threading.Event()
+
+    # -- for any thread --------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        return self._phase is Phase.OPEN
+
+    def send(self, payloads: Sequence[bytes], *, audio: bool = False) -> None:
+        """Send texts in one piece. Bounds and errors are those of `Transport`."""
+        frames = [build_frame(TEXT, payload, self._mask) for payload in payloads]
+        with self._lock:
+            if self._phase is not Phase.OPEN:
+                raise NotConnectedError("the connection is down: nothing was sent")
+            waiting = self._outbound.size
+            if audio and waiting >= self._limit:
+                raise OutboundFullError(f"audio dropped: {waiting} bytes wait for the server")
+            if waiting >= 2 * self._limit:
+                self._break(f"the server does not read: {waiting} bytes wait for it")
+            else:
+                for frame in frames:
+                    self._write(frame)
+            broken = self._write_error
+            stuck = not waiting and self._outbound.size
+        if broken or stuck:
+            self._ask_for_turn()
+        if broken:
+            raise NotConnectedError(f"nothing was sent: {broken}")
+
+    def close(self, timeout: float) -> None:
+        """See `Transport.close`."""
+        with self._lock:
+            self._closed = True
+            deadline = time.monotonic() + timeout
+            if self._phase is Phase.OPEN:
+                self._phase, self._deadline = Phase.CLOSING, deadline
+                self._write(build_close(_NORMAL_CLOSURE, "", self._mask))
+            elif self._phase is Phase.CLOSING and self._deadline is not None:
+                self._deadline = min(self._deadline, deadline)
+            else:
+                self._phase = Phase.GONE
+        self._ask_for_turn()
+        if not self._is_reading_thread():
+            self._released.wait(timeout + _GRACE)
+            self._join(_GRACE)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Have it read from now on. Raises RuntimeError when the system has no thread left."""
+
+    @abstractmethod
+    def _ask_for_turn(self) -> None:
+        """Make the reading thread look at the phase, the deadline and what is unsent."""
+
+    @abstractmethod
+    def _is_reading_thread(self) -> bool: ...
+
+    @abstractmethod
+    def _join(self, timeout: float) -> None:
+        """Wait for the end of the reading thread, if this was its last connection."""
+
+    # -- for the reading thread ------------------------------------------------------------
+
+    def release(self) -> None:
+        """Close the socket, for which nobody waits any more."""
+        with self._lock:
+            self._phase = Phase.GONE
+            self._socket.close()
+        self._released.set()
+
+    def answer_ping(self, payload: bytes) -> None:
+        """Send a pong; behind a backlog nobody misses it, the next ping gets one again."""
+        pong = build_frame(PONG, payload, self._mask)
+        with self._lock:
+            if self._phase is Phase.OPEN and self._outbound.size < self._limit:
+                self._write(pong)
+
+    def _receive(self, messages: list[Message], error: TransportError | None) -> None:
+        """Deliver what one read gave, and the end of the connection if it gave that.
+
+        An error that has a close code is the server's doing, and it is told so; one
+        without says that there is nobody to tell.
+        """
+        events: list[ServerEvent | Disconnected] = []
+        end = None
+        for opcode, payload in messages:
+            if opcode == TEXT:
+                events.append(self._decode(payload))
+            elif opcode == PING:
+                self.answer_ping(bytes(payload))
+            elif opcode == BINARY:
+                reason = f"a binary message of {len(payload)} bytes: the protocol is JSON text"
+                events.append(MalformedEvent(reason=reason))
+            elif opcode == CLOSE:
+                code, reason = parse_close(payload)
+                closed = TransportError(reason or "the server closed the connection", code=code)
+                end = self._end(closed, build_close(code, "", self._mask))
+        if end is None and error is not None:
+            end = self._end(error, self._reproach(error))
+        if end is not None:
+            events.append(end)
+        if events and not self._closed:
+            self._deliver(events)
+
+    def _fail(self, bug: Exception) -> None:
+        """Something of ours raised: that ends this connection, and no other one."""
+        logger.error("handling what the server sent failed; the connection ends", exc_info=bug)
+        if self._phase not in (Phase.LINGERING, Phase.GONE):
+            error = TransportError(f"{type(bug).__name__} in the client", code=_INTERNAL_ERROR)
+            end = self._end(error, self._reproach(error))
+            if not self._closed:
+                with contextlib.suppress(Exception):  # it may be `deliver` that raises
+                    self._deliver([end])
+
+    def _reproach(self, error: TransportError) -> bytes | None:
+        return None if error.code is None else build_close(error.code, error.reason, self._mask)
+
+    def _end(self, error: TransportError, goodbye: bytes | None) -> Disconnected:
+        with self._lock:
+            if self._phase is Phase.OPEN and goodbye is not None:
+                self._phase = Phase.LINGERING
+                self._deadline = time.monotonic() + _LINGER
+                self._write(goodbye)
+            else:
+                self._phase = Phase.GONE
+        return Disconnected(code=error.code, reason=error.reason, error=error)
+
+    # -- with the lock held ----------------------------------------------------------------
+
+    def _read(self, size: int) -> bytes | None:
+        """What the socket has, None for nothing yet. TransportError: nothing will come."""
+        self._read_wants_write = False
+        try:
+            data = self._socket.recv(size)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            data = None
+        except ssl.SSLWantWriteError:
+            data = None
+            self._read_wants_write = True
+        except OSError as error:
+            lost = TransportError(f"the connection was lost: {_describe(error)}")
+            raise self._write_error or lost from error
+        if data == b"" or (data is None and self._phase is Phase.BROKEN):
+            raise self._write_error or TransportError("the connection was lost")
+        return data
+
+    def _write(self, frame: bytes) -> None:
+        """Send or queue a frame; no error when the connection is broken already."""
+        if self._write_error is None:
+            try:
+                self._outbound.write(frame)
+            except OSError as error:
+                self._break(f"the connection was lost: {_describe(error)}")
+
+    def _flush(self) -> None:
+        """Send what is queued."""
+        if self._write_error is None and self._outbound.size:
+            try:
+                self._outbound.flush()
+            except OSError as error:
+                self._break(f"the connection was lost: {_describe(error)}")
+
+    def _break(self, reason: str) -> None:
+        self._write_error = TransportError(reason)
+        if self._phase is Phase.OPEN:
+            # What the server said before may tell why; but it may also talk without end.
+            self._phase = Phase.BROKEN
+            self._deadline = time.monotonic() + _LINGER
+        else:
+            self._phase = Phase.GONE
+
+    def _check_deadline(self) -> None:
+        """TransportError when BROKEN has lasted long enough; other phases just end."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            if self._phase is Phase.BROKEN and self._write_error is not None:
+                raise self._write_error
+            self._phase = Phase.GONE
+
+    def _interest(self) -> int:
+        """What the socket has to become for things to go on."""
+        unsent = self._outbound.size and not self._outbound.wants_read
+        return READ | WRITE if unsent or self._read_wants_write else READ
+
+
+def _describe(error: OSError) -> str:
+    return error.strerror or type(error).__name__

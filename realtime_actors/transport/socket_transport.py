@@ -1,0 +1,92 @@
+"""What the two transports with a socket have in common: connecting, encoding, closing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from realtime_actors.errors import (
+    LocalProtocolError,
+    NotConnectedError,
+    StartCause,
+    StartError,
+)
+from realtime_actors.transport.base import ConnectOptions, Deliver
+from realtime_actors.transport.connect import Connecting, closed_while_connecting
+from realtime_actors.transport.link import Link
+from realtime_actors.transport.outbound import audio_payloads
+
+if TYPE_CHECKING:
+    from realtime_actors.protocol import ClientEvent, Dialect
+
+__all__ = ["SocketTransport"]
+
+
+class SocketTransport(ABC):
+    """A `Transport` over a socket, whoever reads it."""
+
+    def __init__(self, options: ConnectOptions, dialect: Dialect) -> None:
+        self._options = options
+        self._dialect = dialect
+        self._lock = threading.Lock()  # guards the three below
+        self._connecting: Connecting | None = None
+        self._link: Link | None = None
+        self._closed = False
+
+    @abstractmethod
+    def _make_link(self, sock: socket.socket, deliver: Deliver) -> Link:
+        """The connection on this socket, not yet started."""
+
+    def connect(self, deliver: Deliver) -> None:
+        """See `Transport.connect`."""
+        with self._lock:
+            if self._connecting is not None:
+                raise LocalProtocolError("a transport connects once: make another one")
+            self._connecting = Connecting(self._options, self._dialect.connect_headers)
+            if self._closed:
+                self._connecting.cancel()
+        sock = self._connecting.run()
+        link = self._make_link(sock, deliver)
+        with self._lock:
+            # Before it starts: who gets the first event may want to answer it.
+            if not self._closed:
+                self._link = link
+        if self._link is None:
+            sock.close()
+            raise closed_while_connecting()
+        try:
+            link.start()
+        except RuntimeError as error:
+            link.release()
+            raise StartError(f"no thread to be had: {error}", StartCause.NETWORK) from error
+
+    def send(self, event: ClientEvent) -> None:
+        """See `Transport.send`."""
+        self._open_link().send([self._dialect.encode_client(event)])
+
+    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """See `Transport.send_audio`."""
+        self._open_link().send(audio_payloads(self._dialect, audio, commit=commit), audio=True)
+
+    def close(self, timeout: float = 2.0) -> None:
+        """See `Transport.close`."""
+        with self._lock:
+            self._closed = True
+            connecting, link = self._connecting, self._link
+        if link is not None:
+            link.close(timeout)
+        elif connecting is not None:
+            connecting.cancel()
+
+    @property
+    def connected(self) -> bool:
+        """See `Transport.connected`."""
+        return self._link is not None and self._link.connected
+
+    def _open_link(self) -> Link:
+        # Looked at before the event is encoded; the link looks again, under its lock.
+        if self._link is None or not self._link.connected:
+            raise NotConnectedError("there is no connection: nothing was sent")
+        return self._link
