@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from attrs import define, field, frozen
 
-from realtime_actors import agent as agents
 from realtime_actors import events
+from realtime_actors.agent import Handoff as HandoffTool
 from realtime_actors.audio import Resampler, decode_audio, sample_rate
 from realtime_actors.recording.sound import Channel, audible_span
 from realtime_actors.recording.timeline import (
@@ -216,7 +216,7 @@ class Recorder:
         )
 
     def _tool_ended(self, event: events.ToolEndEvent, at: float) -> None:
-        if isinstance(event.tool, agents.Handoff) and event.error is None:
+        if isinstance(event.tool, HandoffTool) and event.error is None:
             return  # its HandoffEvent tells the same
         started_at, start = self._open_calls.pop(event.call_id, (at, None))
         self._tool_calls.append(

@@ -1,0 +1,1 @@
+"""A receptionist on the phone: agents, a caller, and what has to happen between them."""
