@@ -10,12 +10,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from realtime_actors.errors import ConfigError
 
-__all__ = ["Function", "call", "check_takes", "finish"]
+__all__ = [
+    "Function",
+    "IsEnabled",
+    "call",
+    "check_is_enabled",
+    "check_takes",
+    "finish",
+    "is_enabled_for",
+]
 
-Function = Callable[..., object]
+Function: TypeAlias = Callable[..., object]
+IsEnabled: TypeAlias = bool | Function
+"""Whether the model is offered something: a bool, or a function of context and agent."""
 
 
 def check_takes(function: object, offered: Sequence[str], *, what: str, at_least: int = 0) -> None:
@@ -55,6 +66,17 @@ def finish(result: object) -> object:
     import asyncio  # here, because few programs need it and it costs 30 ms
 
     return asyncio.run(result)
+
+
+def check_is_enabled(is_enabled: object, what: str) -> None:
+    """Raise `ConfigError` for what can't say whether something is enabled."""
+    if not isinstance(is_enabled, bool):
+        check_takes(is_enabled, ("context", "agent"), what=f"is_enabled of {what}")
+
+
+def is_enabled_for(is_enabled: IsEnabled, context: object, agent: object) -> bool:
+    """Ask a function whether something is enabled, or take the bool for an answer."""
+    return is_enabled if isinstance(is_enabled, bool) else bool(call(is_enabled, context, agent))
 
 
 def _count(function: Function, offered: int, *, what: str) -> int:

@@ -19,21 +19,24 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypedDict, Unpack
 import attrs
 from attrs import field, frozen
 
-from realtime_actors._calling import Function, call, check_takes
-from realtime_actors.errors import ConfigError, ToolError, did_you_mean
-from realtime_actors.guardrails import OutputGuardrail
-from realtime_actors.hooks import AgentHooks
-from realtime_actors.tools import (
-    HostedMcpTool,
+from realtime_actors._calling import (
+    Function,
     IsEnabled,
-    Tool,
-    check_enabled,
+    call,
+    check_is_enabled,
+    check_takes,
+    is_enabled_for,
+)
+from realtime_actors._schema.function_tool import (
     check_parameters,
     check_tool_name,
     function_to_wire,
-    is_enabled_for,
     parse_arguments,
 )
+from realtime_actors.errors import ConfigError, ToolError, did_you_mean
+from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.hooks import AgentHooks
+from realtime_actors.tools import HostedMcpTool, Tool
 
 if TYPE_CHECKING:
     from realtime_actors.items import Item
@@ -96,7 +99,7 @@ class Handoff:
                 ("context", "arguments"),
                 what=f"on_invoke_handoff of {what}",
             )
-        check_enabled(self.is_enabled, what)
+        check_is_enabled(self.is_enabled, what)
         if self.input_filter is not None:
             check_takes(
                 self.input_filter,

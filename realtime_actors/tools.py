@@ -14,17 +14,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime, time
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 from attrs import field, frozen
 
-from realtime_actors._calling import Function, call, check_takes, finish
-from realtime_actors._schema.check import check_schema, problems
+from realtime_actors._calling import (
+    Function,
+    IsEnabled,
+    call,
+    check_is_enabled,
+    check_takes,
+    finish,
+    is_enabled_for,
+)
+from realtime_actors._schema.function_tool import (
+    check_parameters,
+    check_tool_name,
+    function_to_wire,
+    parse_arguments,
+)
 from realtime_actors._schema.signature import Signature
 from realtime_actors._schema.types import enum_to_json
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
@@ -34,20 +46,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HostedMcpTool",
-    "IsEnabled",
     "Tool",
     "ToolContext",
-    "check_tool_name",
     "error_text",
     "output_text",
-    "parse_arguments",
     "tool",
 ]
-
-IsEnabled: TypeAlias = bool | Function
-"""Whether the model is offered something: a bool, or a function of context and agent."""
-
-_LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 @frozen(kw_only=True)
@@ -94,7 +98,7 @@ class Tool:
             raise ConfigError(f"{what}: timeout is a number of seconds, not {self.timeout!r}")
         if not isinstance(self.description, str):
             raise ConfigError(f"{what}: description must be text, not {self.description!r}")
-        check_enabled(self.is_enabled, what)
+        check_is_enabled(self.is_enabled, what)
         check_parameters(self.parameters, what)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -171,7 +175,7 @@ class HostedMcpTool:
                 f"{what}: require_approval is 'always', 'never' or a filter, "
                 f"not {self.require_approval!r}"
             )
-        check_enabled(self.is_enabled, what)
+        check_is_enabled(self.is_enabled, what)
 
     def enabled_for(self, context: object, agent: Agent) -> bool:
         """Whether the model is offered this server now."""
@@ -268,69 +272,6 @@ def output_text(value: object) -> str:
 def error_text(error: BaseException) -> str:
     """What the model is told instead of an output, when a tool raised `error`."""
     return f"Error: {str(error) or type(error).__name__}"
-
-
-def parse_arguments(arguments: str, schema: Mapping[str, Any], name: str) -> dict[str, object]:
-    """Read the JSON text that the model sent for the tool `name`.
-
-    Empty text is no arguments. Raises `ToolArgumentsError` for what isn't JSON, isn't
-    an object, or doesn't fit `schema`.
-    """
-    try:
-        values = json.loads(arguments, parse_constant=_refuse_constant) if arguments else {}
-    except (ValueError, RecursionError) as error:
-        raise ToolArgumentsError(f"Invalid JSON arguments for {name}: {error}") from None
-    if not isinstance(values, dict):
-        raise ToolArgumentsError(f"Invalid JSON arguments for {name}: expected an object")
-    wrong = "; ".join(problems(values, schema))
-    if wrong:
-        raise ToolArgumentsError(f"Wrong arguments for {name}: {wrong}")
-    return values
-
-
-def check_tool_name(name: object, what: str) -> None:
-    """Raise `ConfigError` for a name that the API refuses."""
-    if not isinstance(name, str) or not _LEGAL_NAME.fullmatch(name):
-        raise ConfigError(
-            f"{what} name {name!r} is refused by the API: "
-            "1 to 64 letters, digits, underscores and hyphens are allowed"
-        )
-
-
-def check_enabled(is_enabled: object, what: str) -> None:
-    """Raise `ConfigError` for what can't say whether something is enabled."""
-    if not isinstance(is_enabled, bool):
-        check_takes(is_enabled, ("context", "agent"), what=f"is_enabled of {what}")
-
-
-def is_enabled_for(is_enabled: IsEnabled, context: object, agent: Agent) -> bool:
-    """Ask a function whether something is enabled, or take the bool for an answer."""
-    return is_enabled if isinstance(is_enabled, bool) else bool(call(is_enabled, context, agent))
-
-
-def check_parameters(schema: object, what: str) -> None:
-    """Raise `ConfigError` for what can't be the schema of a tool's arguments."""
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise ConfigError(f"{what}: parameters must be a JSON Schema of type object: {schema!r}")
-    check_schema(schema, f"{what}: parameters")
-    try:
-        json.dumps(schema, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{what}: parameters can't be written as JSON: {error}") from None
-
-
-def function_to_wire(name: str, description: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """A function tool as the API wants to have it described."""
-    return {
-        "type": "function",
-        "name": name,
-        "description": description,
-        "parameters": dict(parameters),
-    }
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _plain(value: object) -> object:

@@ -2,5 +2,6 @@
 
 `check` knows JSON Schema and no types; `types` turns a type hint into a schema and a
 conversion; `docstring` finds the descriptions; `signature` puts them together for a
-function. All of it is private: `realtime_actors.tools` is what it is for.
+function; `function_tool` is what tools and handoffs share. All of it is private:
+`realtime_actors.tools` is what it is for.
 """
