@@ -94,7 +94,7 @@ class Tool:
         what = f"tool {self.name!r}"
         if self._signature is None:
             check_takes(self.function, ("arguments", "tool context"), what=what, at_least=1)
-        if self.timeout is not None and not self.timeout > 0:
+        if not _is_time(self.timeout):
             raise ConfigError(f"{what}: timeout is a number of seconds, not {self.timeout!r}")
         if not isinstance(self.description, str):
             raise ConfigError(f"{what}: description must be text, not {self.description!r}")
@@ -272,6 +272,12 @@ def output_text(value: object) -> str:
 def error_text(error: BaseException) -> str:
     """What the model is told instead of an output, when a tool raised `error`."""
     return f"Error: {str(error) or type(error).__name__}"
+
+
+def _is_time(timeout: object) -> bool:
+    if timeout is None:
+        return True
+    return isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0
 
 
 def _plain(value: object) -> object:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Final
 
 __all__ = ["parse_docstring"]
@@ -122,9 +123,9 @@ def _inline(text: str, known: set[str]) -> Iterator[tuple[str, list[str]]]:
         return
     names = "|".join(map(re.escape, known))
     marks = list(re.finditer(rf"(?<!\w)({names})\s*(?:\([^)]*\))?\s*:\s", text + " "))
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
-        words = text[mark.end() : following.start() if following else len(text)]
-        yield mark[1], [words.rstrip(" ,;") if following else words]
+    ends = [mark.start() for mark in marks[1:]]
+    for mark, end in zip_longest(marks, ends):
+        yield mark[1], [text[mark.end() : end].rstrip(" ,;" if end else None)]
 
 
 def _margin(line: str) -> int:

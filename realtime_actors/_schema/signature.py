@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
 from attrs import frozen
 
-from realtime_actors._schema.check import problems
 from realtime_actors._schema.docstring import parse_docstring
 from realtime_actors._schema.types import Shape, described, object_schema, shape_of
 from realtime_actors.errors import ConfigError
@@ -58,10 +57,6 @@ class Signature:
             shapes=shapes,
             context_name=context_name,
         )
-
-    def problems(self, arguments: dict[str, object]) -> Iterator[str]:
-        """What is wrong with the arguments that the model sent."""
-        return problems(arguments, self.schema)
 
     def convert(self, arguments: dict[str, object]) -> dict[str, object]:
         """The arguments as the function's types. They must have no problems.

@@ -77,6 +77,7 @@ class TestOptions:
             ({"instructions": 3}, "instructions of agent 'Agent' must be a function, not 3"),
             ({"instructions": lambda a, b, c: ""}, "takes 3 positional arguments"),
             ({"instructions": lambda *, a: ""}, "keyword-only"),
+            ({"instructions": min}, "can't be read, wrap it in a function of yours"),
             ({"model": ""}, "model must be"),
             ({"model": 3}, "model must be"),
             ({"handoff_description": 3}, "handoff_description must be text"),

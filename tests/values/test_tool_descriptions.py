@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from enum import Enum
 from typing import Annotated, Any, Literal
 
+import attrs
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime_actors.agent import Agent
 from realtime_actors.errors import ConfigError
@@ -43,6 +47,12 @@ def taking(hint: object) -> Tool:
 
     function.__annotations__ = {"value": hint}
     return tool(function)
+
+
+DOCSTRING_PIECES = [
+    "Args:", "Parameters", "----------", "Returns:", ":param city:", ":returns:", "city", "days",
+    "(int)", ":", " : ", "\n", "\n", "\n    ", "\n        ", "Weather. ", "*", ",", "",
+]  # fmt: skip
 
 
 class TestDescribing:
@@ -131,6 +141,43 @@ class TestDescribing:
         assert weather.description == "Current weather."
         assert properties["city"]["description"] == "Name of the city, in English."
         assert properties["days"]["description"] == "How many."
+
+    def test_sections_that_follow_do_not_run_into_the_parameters(self) -> None:
+        @tool
+        def weather(city: str, days: int) -> str:
+            """Current weather.
+
+            Not the forecast: city: and days: in here are words.
+
+            Args:
+                *city: where
+                days: how many;
+                    city: is not this one
+
+            Note:
+                days: this is not it either
+            """
+            return city
+
+        properties = weather.parameters["properties"]
+        assert weather.description == (
+            "Current weather.\n\nNot the forecast: city: and days: in here are words."
+        )
+        assert properties["city"]["description"] == "where"
+        assert properties["days"]["description"] == "how many; city: is not this one"
+
+    @given(st.lists(st.sampled_from(DOCSTRING_PIECES)).map("".join))
+    def test_no_docstring_is_too_odd(self, text: str) -> None:
+        def weather(city: str, days: int) -> str:
+            return city
+
+        weather.__doc__ = text
+
+        made = tool(weather)
+
+        assert set(made.parameters["properties"]) == {"city", "days"}
+        words = set(" ".join(text.split()).split())
+        assert set(made.description.split()) <= words
 
     def test_a_description_in_the_hint_is_the_parameter_s(self) -> None:
         @tool
@@ -266,6 +313,13 @@ class TestDescribing:
     def test_types_become_schemas(self, hint: object, schema: dict[str, Any]) -> None:
         assert schema_of(hint) == schema
 
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="the type statement came with 3.12")
+    def test_a_type_statement_is_looked_through(self) -> None:
+        names: dict[str, Any] = {}
+        exec("type Count = int | None", names)
+
+        assert schema_of(names["Count"]) == schema_of(int | None)
+
     def test_classes_nest(self) -> None:
         schema = schema_of(Room)
 
@@ -294,6 +348,8 @@ class TestRefusing:
             ([int], "can't be described"),
             (list["Nowhere"], "can't be read: name 'Nowhere' is not defined"),  # type: ignore[name-defined]  # noqa: F821
             (list[Plain], "Plain can't be described"),
+            (attrs.make_class("Old", ["member"]), "Old.member has no type hint"),
+            (attrs.make_class("Lost", {"a": attrs.field(type="Nowhere")}), "hints of Lost can't"),
         ],
     )
     def test_a_type_that_json_does_not_have_is_refused(self, hint: object, message: str) -> None:
@@ -336,8 +392,8 @@ class TestRefusing:
         with pytest.raises(ConfigError, match="1 to 64 letters"):
             Tool(name=name, invoke=lambda arguments: "")
 
-    @pytest.mark.parametrize("timeout", [0, -1.0, float("nan")])
-    def test_a_timeout_is_some_time(self, timeout: float) -> None:
+    @pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), "5", True])
+    def test_a_timeout_is_some_time(self, timeout: Any) -> None:
         with pytest.raises(ConfigError, match="timeout"):
             Tool(name="a", invoke=lambda arguments: "", timeout=timeout)
 
@@ -345,6 +401,10 @@ class TestRefusing:
     def test_a_hand_made_tool_takes_arguments_and_perhaps_the_context(self, invoke: Any) -> None:
         with pytest.raises(ConfigError, match="tool 'a'"):
             Tool(name="a", invoke=invoke)
+
+    def test_a_description_is_text(self) -> None:
+        with pytest.raises(ConfigError, match="description must be text, not 3"):
+            Tool(name="a", invoke=lambda arguments: "", description=3)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         ("parameters", "message"),
