@@ -8,7 +8,9 @@ Nothing in here has ever heard of voice.
 from __future__ import annotations
 
 from realtime_actors.otp.calls import Name, Target, call, cast, reply, send, stop, whereis
+from realtime_actors.otp.child import ChildCount, ChildError, ChildInfo, ChildSpec, child_spec
 from realtime_actors.otp.client import Client, ClientRef, messages, receive
+from realtime_actors.otp.dynamic import DynamicSupervisor, DynamicSupervisorRef
 from realtime_actors.otp.exits import (
     KILL,
     KILLED,
@@ -34,12 +36,18 @@ from realtime_actors.otp.link import ExitMessage, exit_signal, link, trap_exit, 
 from realtime_actors.otp.mailbox import Bounded, WhenFull
 from realtime_actors.otp.monitor import Down, MonitorRef, demonitor, monitor
 from realtime_actors.otp.names import register, registered, unregister
+from realtime_actors.otp.observe import ProcessInfo, Snapshot, Status, observe
 from realtime_actors.otp.process import ProcessRef, cancelled, check, detached_count, self_, sleep
+from realtime_actors.otp.pubsub import PubSub
 from realtime_actors.otp.ref import ServerRef
+from realtime_actors.otp.registry import AlreadyRegisteredError, Registry, Via, via
 from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, NoReply, Ok, Reply, Stop
 from realtime_actors.otp.slots import Failed, From
 from realtime_actors.otp.starting import start, start_link, start_monitor
+from realtime_actors.otp.strategy import AutoShutdown, Restart, Strategy
+from realtime_actors.otp.supervisor import Supervisor, SupervisorRef
 from realtime_actors.otp.task import Done, Exited, Task, TaskRef, TaskReply
+from realtime_actors.otp.task_supervisor import TaskSupervisor, TaskSupervisorRef
 from realtime_actors.otp.timer import (
     FakeClock,
     TimerRef,
@@ -59,15 +67,23 @@ __all__ = [
     "NOTHING",
     "SHUTDOWN",
     "TIMEOUT",
+    "AlreadyRegisteredError",
+    "AutoShutdown",
     "Bounded",
     "CallExit",
     "CallTimeout",
     "Cancelled",
+    "ChildCount",
+    "ChildError",
+    "ChildInfo",
+    "ChildSpec",
     "Client",
     "ClientRef",
     "DeadlockError",
     "Done",
     "Down",
+    "DynamicSupervisor",
+    "DynamicSupervisorRef",
     "Exit",
     "ExitMessage",
     "Exited",
@@ -83,24 +99,37 @@ __all__ = [
     "NoProcessError",
     "NoReply",
     "Ok",
+    "ProcessInfo",
     "ProcessRef",
+    "PubSub",
     "Reason",
+    "Registry",
     "Reply",
+    "Restart",
     "ServerRef",
+    "Snapshot",
     "StartFailed",
+    "Status",
     "Stop",
+    "Strategy",
+    "Supervisor",
+    "SupervisorRef",
     "Target",
     "Task",
     "TaskRef",
     "TaskReply",
+    "TaskSupervisor",
+    "TaskSupervisorRef",
     "TimerRef",
     "TooManyChildrenError",
+    "Via",
     "WhenFull",
     "call",
     "cancel_timer",
     "cancelled",
     "cast",
     "check",
+    "child_spec",
     "demonitor",
     "detached_count",
     "exit_signal",
@@ -109,6 +138,7 @@ __all__ = [
     "link",
     "messages",
     "monitor",
+    "observe",
     "read_timer",
     "receive",
     "register",
@@ -126,5 +156,6 @@ __all__ = [
     "trap_exit",
     "unlink",
     "unregister",
+    "via",
     "whereis",
 ]

@@ -7,7 +7,6 @@ plain pykka actor will do too. Nothing here raises because a receiver is gone, e
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -24,6 +23,7 @@ from realtime_actors.otp.exits import (
     NoProcessError,
     Reason,
 )
+from realtime_actors.otp.foreign import FOREIGN, foreign_process
 from realtime_actors.otp.mailbox import CAST
 from realtime_actors.otp.process import Process, ProcessRef, current, names, own_thread
 from realtime_actors.otp.slots import From, Outcome, Request, StopRequest
@@ -70,6 +70,8 @@ def process_of(target: Target) -> Process | None:
         return target._process
     if isinstance(target, str):
         return names.get(target)
+    if isinstance(target, pykka.ActorRef):
+        return foreign_process(target)
     if isinstance(target, Place):
         return target.find()
     raise TypeError(f"{target!r} is neither a ref nor a name")
@@ -103,33 +105,17 @@ def send(target: Target, message: object) -> None:
 
     A process that is gone swallows it. A name that nobody holds raises `NoProcessError`.
     """
-    if isinstance(target, ProcessRef):
-        deliver(target._process, message)
-    elif isinstance(target, pykka.ActorRef):
-        _tell_plainly(target, message)
-    else:
-        process = process_of(target)
-        if process is None:
-            raise NoProcessError(f"nobody is called {target!r}")
-        deliver(process, message)
+    process = process_of(target)
+    if process is None:
+        raise NoProcessError(f"nobody is called {target!r}")
+    deliver(process, message)
 
 
 def cast(target: Target, message: object) -> None:
     """Put a message into a mailbox for `handle_cast`. Whoever is gone swallows it."""
-    if isinstance(target, ProcessRef):
-        deliver(target._process, (CAST, message))
-    elif isinstance(target, pykka.ActorRef):
-        _tell_plainly(target, message)
-    else:
-        process = process_of(target)
-        if process is not None:
-            deliver(process, (CAST, message))
-
-
-def _tell_plainly(ref: pykka.ActorRef[Any], message: object) -> None:
-    current()
-    with contextlib.suppress(pykka.ActorDeadError):
-        ref.tell(message)
+    process = process_of(target)
+    if process is not None:
+        deliver(process, (CAST, message))
 
 
 def reply(from_: From, value: object) -> None:
@@ -150,12 +136,12 @@ def call(target: Target, message: object, timeout: float | None = 5.0) -> Any:
     the server is gone or ends before it answers, `DeadlockError` at once when it waits
     for us, and the error that the server foresaw (`Failed`).
     """
-    if isinstance(target, pykka.ActorRef) and not isinstance(target, ProcessRef):
-        return _ask_plainly(target, message, timeout)
     process = process_of(target)
     if process is None:
         current()
         raise CallExit(NOPROC, InCall(CALL, target, message, timeout))
+    if process.kind == FOREIGN:
+        return _ask_plainly(process.ref, message, timeout)
     return ask(process, message, timeout)
 
 
@@ -256,16 +242,12 @@ def stop(target: Target, reason: Reason = NORMAL, timeout: float | None = None) 
     The request waits its turn: what was sent before is handled. Raises `CallExit` when
     the server is gone already or ends with another reason; `CallTimeout`.
     """
-    if isinstance(target, pykka.ActorRef) and not isinstance(target, ProcessRef):
-        current()
-        if not target.stop(timeout=timeout):
-            raise CallExit(NOPROC, InCall(STOP, target, None, timeout))
-        return
     process = process_of(target)
-    if process is None:
+    if process is None or (process.kind == FOREIGN and not process.ref.stop(timeout=timeout)):
         current()
         raise CallExit(NOPROC, InCall(STOP, target, None, timeout))
-    stop_process(process, reason, timeout)
+    if process.kind != FOREIGN:
+        stop_process(process, reason, timeout)
 
 
 def stop_process(process: Process, reason: Reason, timeout: float | None) -> None:

@@ -10,7 +10,7 @@
     RealtimeError
     ├── StartFailed                   a process did not start; `.reason` says why
     ├── NoProcessError (LookupError)       nobody is there, where somebody is needed
-    ├── MailboxFullError                   a bounded mailbox took no more
+    ├── MailboxFullError              a bounded mailbox took no more
     └── TooManyChildrenError (RuntimeError)
 
 A reason is any value. `"normal"`, `"shutdown"` and `("shutdown", detail)` are orderly
@@ -86,6 +86,7 @@ class Exit(BaseException):
         self.reason = reason
         self.call = call
         """The call that failed, if it was one."""
+        self.__cause__ = exception_in(reason)
 
     def __str__(self) -> str:
         if self.call is None:
@@ -136,8 +137,7 @@ class StartFailed(RealtimeError):  # noqa: N818 - what became of the start
     def __init__(self, reason: Reason) -> None:
         super().__init__(f"did not start: {reason!r}")
         self.reason = reason
-        if isinstance(reason, BaseException):
-            self.__cause__ = reason
+        self.__cause__ = exception_in(reason)
 
 
 class NoProcessError(RealtimeError, LookupError):
@@ -166,6 +166,6 @@ def is_orderly(reason: Reason) -> bool:
 
 def exception_in(reason: Reason) -> BaseException | None:
     """The exception at the bottom of a reason, if there is one."""
-    while isinstance(reason, tuple) and len(reason) == 2 and isinstance(reason[1], InCall):
+    while isinstance(reason, tuple) and reason:
         reason = reason[0]
     return reason if isinstance(reason, BaseException) else None

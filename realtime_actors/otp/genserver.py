@@ -81,6 +81,7 @@ class GenServer(pykka.ThreadingActor):
     def __init__(self) -> None:
         super().__init__()
         self._process = Process(self.kind, type(self).__name__, cast(Mailbox, self.actor_inbox))
+        self._process.obeys_parent = True
         self._process.farewell = (self._farewell,)
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         self._state: Any = None

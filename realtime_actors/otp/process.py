@@ -127,9 +127,11 @@ class Process:
         "mailbox",
         "monitors",
         "names",
+        "obeys_parent",
         "parent",
         "reason",
         "ref",
+        "restarts",
         "sending",
         "since",
         "start",
@@ -151,12 +153,16 @@ class Process:
         self.reason: Reason = None
         self.trap_exit = False
         self.parent: Process | None = None
+        """Who start_linked it."""
+        self.obeys_parent = False
+        """Whether it ends with its parent even if it traps exits, as servers do."""
+        self.restarts = 0
         self.names: tuple[object, ...] = ()
         self.links: dict[Process, None] = {}
         self.monitors: dict[MonitorRef, None] = {}
         self.watching: dict[MonitorRef, None] = {}
         self.timers: dict[Any, None] = {}
-        self.farewell: tuple[Callable[[], None], ...] = ()
+        self.farewell: tuple[Callable[[], object], ...] = ()
         """Called once it has ended, before anybody is told, without the lock."""
         self.start: Slot | None = None
         self.handling: Request | None = None
@@ -182,7 +188,7 @@ own_thread: Final = _Own()
 names: Final[dict[str, Process]] = {}
 processes: Final[dict[Process, None]] = {}
 """All that are alive, in the order of their start."""
-_detached: Final[dict[Process, None]] = {}
+detached: Final[dict[Process, None]] = {}
 
 
 # -- who am I --------------------------------------------------------------------------
@@ -232,7 +238,7 @@ def alive(process: Process) -> bool:
 
 def detached_count() -> int:
     """How many threads still run for a process that was ended over their heads."""
-    return len(_detached)
+    return len(detached)
 
 
 # -- waiting ---------------------------------------------------------------------------
@@ -316,7 +322,7 @@ def _forget(dying: Process) -> None:
     dying.links, dying.monitors, dying.watching, dying.timers = {}, {}, {}, {}
     dying.parent = None
     if _is_busy(dying):
-        _detached[dying] = None
+        detached[dying] = None
 
 
 def _is_busy(dying: Process) -> bool:
@@ -337,7 +343,7 @@ def _after_its_last_message(dying: Process) -> None:
     if dying.thread is not threading.current_thread():
         while dying.sending:
             time.sleep(0)
-    if dying in _detached:
+    if dying in detached:
         log.warning("%s was ended while busy: its thread is detached", dying.label)
 
 
@@ -359,7 +365,7 @@ def thread_is_done(process: Process) -> None:
     with signals:
         process.thread_done = True
         process.thread = None
-        _detached.pop(process, None)
+        detached.pop(process, None)
 
 
 def log_crash(process: Process, reason: Reason) -> None:
@@ -384,7 +390,7 @@ def _is_fatal(process: Process, sender: Process | None, reason: Reason) -> bool:
     if process.dead:
         return False
     if process.trap_exit:
-        if sender is not None and process.parent is sender:
+        if process.obeys_parent and process.parent is sender:
             process.mailbox.put_signal(ParentExit(reason))
         else:
             process.mailbox.put_signal(ExitMessage(None if sender is None else sender.ref, reason))

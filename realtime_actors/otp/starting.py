@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 import pykka
 
 from realtime_actors.otp.calls import Name, await_answer
-from realtime_actors.otp.exits import KILLED, TIMEOUT, CallExit, CallTimeout, StartFailed
+from realtime_actors.otp.exits import (
+    KILLED,
+    TIMEOUT,
+    CallExit,
+    CallTimeout,
+    StartFailed,
+    exception_in,
+)
 from realtime_actors.otp.names import claim
 from realtime_actors.otp.process import (
     Down,
@@ -172,7 +179,7 @@ def start_server(
         raise StartFailed(TIMEOUT) from None
     except CallExit as exit_:
         _forget_attempt(starter, handle)
-        raise StartFailed(exit_.reason) from None
+        raise StartFailed(exit_.reason) from exception_in(exit_.reason)
     except BaseException:  # no thread to be had, or Ctrl-C: nobody would know of it
         end(process, KILLED)
         raise

@@ -7,7 +7,7 @@ hears of its end by a monitor, and of its value by a message.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from attrs import frozen
@@ -108,7 +108,7 @@ class Task:
     @staticmethod
     def start_link(function: Callable[..., object], *args: Any, **kwargs: Any) -> TaskRef:
         """`start`, linked to the calling process."""
-        return run_task(function, args, kwargs, link=me("Task.start_link"))
+        return run_task(function, args, kwargs, links=(me("Task.start_link"),))
 
     @staticmethod
     def start_monitor(
@@ -126,7 +126,7 @@ class Task:
     def async_(function: Callable[..., object], *args: Any, **kwargs: Any) -> TaskRef:
         """`start`, linked, with a value to wait for: `await_`, `yield_`, or a `TaskReply`."""
         owner = me("Task.async_")
-        return run_task(function, args, kwargs, link=owner, watch=owner, answer=True)
+        return run_task(function, args, kwargs, links=(owner,), watch=owner, answer=True)
 
     @staticmethod
     def await_(task: TaskRef, timeout: float | None = 5.0) -> Any:
@@ -175,7 +175,7 @@ def run_task(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     *,
-    link: Process | None = None,
+    links: Iterable[Process] = (),
     watch: Process | None = None,
     answer: bool = False,
 ) -> TaskRef:
@@ -184,8 +184,8 @@ def run_task(
     task = process.ref = TaskRef(process)
     with signals:
         processes[process] = None
-        if link is not None:
-            add_link(link, process)
+        for other in links:
+            add_link(other, process)
         if watch is not None:
             task.monitor_ref = add_monitor(watch, process, task)
     process.thread = threading.Thread(
@@ -245,18 +245,28 @@ def _result(task: TaskRef, timeout: float | None, *, again: bool = False) -> Don
     owner, monitor_ref = _owner(task, AWAIT), task.monitor_ref
     assert monitor_ref is not None
 
-    def concerns(item: object) -> bool:
-        if isinstance(item, TaskReply):
-            return item.ref is monitor_ref
-        return isinstance(item, Down) and item.monitor_ref is monitor_ref
-
-    item = owner.mailbox.select(concerns, timeout)
+    item = owner.mailbox.select(lambda each: task_of(each) is monitor_ref, timeout)
     if item is CLOSED:
         raise Cancelled(owner.reason)
     if item is TIMED_OUT and again:
         return None
-    remove_monitor(owner, monitor_ref)
-    owner.mailbox.discard(concerns)
-    if item is TIMED_OUT:
-        return None
+    stop_waiting(owner, monitor_ref)
+    return None if item is TIMED_OUT else result_in(item)
+
+
+def task_of(item: object) -> MonitorRef | None:
+    """The task, by its `monitor_ref`, that a message in a mailbox may be about."""
+    if isinstance(item, TaskReply):
+        return item.ref
+    return item.monitor_ref if isinstance(item, Down) else None
+
+
+def result_in(item: TaskReply | Down) -> Done | Exited:
+    """What such a message says."""
     return Done(item.value) if isinstance(item, TaskReply) else Exited(item.reason)
+
+
+def stop_waiting(owner: Process, monitor_ref: MonitorRef) -> None:
+    """Want nothing more of a task: neither its value nor its end."""
+    remove_monitor(owner, monitor_ref)
+    owner.mailbox.discard(lambda item: task_of(item) is monitor_ref)

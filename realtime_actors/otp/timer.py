@@ -1,20 +1,10 @@
-"""Timers: messages that arrive later. One thread for all of them, started by the first."""
+"""Timers: messages that arrive later."""
 
 from __future__ import annotations
 
-import contextlib
-import heapq
-import logging
-import threading
-import time
-from collections.abc import Callable, Iterator
-from itertools import count
-from typing import Final, Protocol
-
-import pykka
-
-from realtime_actors.otp.calls import Target, process_of, send
-from realtime_actors.otp.process import Process, ProcessRef, current
+from realtime_actors.otp.calls import Target, process_of
+from realtime_actors.otp.clock import FakeClock, TimerRef, call_later, fake_clock
+from realtime_actors.otp.process import ProcessRef, current
 
 __all__ = [
     "FakeClock",
@@ -25,163 +15,6 @@ __all__ = [
     "send_after",
     "send_interval",
 ]
-
-log = logging.getLogger("realtime_actors.otp")
-
-
-class TimerRef:
-    """A timer that was set. Compares by identity."""
-
-    __slots__ = ("_action", "_clock", "_due", "_every", "_owner", "_pending")
-
-    def __init__(
-        self,
-        clock: _Clock,
-        due: float,
-        every: float | None,
-        action: Callable[[], None],
-        owner: Process | None,
-    ) -> None:
-        self._clock = clock
-        self._due = due
-        self._every = every
-        self._action: Callable[[], None] | None = action
-        self._owner = owner
-        self._pending = True
-
-    def cancel(self) -> float | bool:
-        """Take the timer back. Gives the seconds that were left; False if it is over."""
-        left = self.left()
-        self._settle()
-        return left
-
-    def left(self) -> float | bool:
-        """Seconds until it fires; False if it has fired or was cancelled."""
-        return max(0.0, self._due - self._clock.now()) if self._pending else False
-
-    def _settle(self) -> None:
-        self._pending = False
-        self._action = None  # what it would have sent may be large
-        if self._owner is not None:
-            self._owner.timers.pop(self, None)
-
-    def _fire(self) -> None:
-        action = self._action
-        if action is None:
-            return
-        if self._every is None:
-            self._settle()
-        else:
-            self._due += self._every
-            self._clock.add(self)
-        try:
-            action()
-        except Exception:
-            log.exception("a timer failed")
-
-
-class _Clock(Protocol):
-    def now(self) -> float: ...
-
-    def add(self, timer: TimerRef) -> None: ...
-
-
-class _Heap:
-    """Timers by due time; of those due at the same time, the first that was set first."""
-
-    def __init__(self) -> None:
-        self._entries: list[tuple[float, int, TimerRef]] = []
-        self._order = count()
-        self._tidy_at = 64
-
-    def push(self, timer: TimerRef) -> None:
-        if len(self._entries) >= self._tidy_at:
-            # A timer that was cancelled stays in the heap until it would be due.
-            self._entries = [entry for entry in self._entries if entry[2]._pending]
-            heapq.heapify(self._entries)
-            self._tidy_at = max(64, 2 * len(self._entries))
-        heapq.heappush(self._entries, (timer._due, next(self._order), timer))
-
-    def next_due(self) -> float | None:
-        while self._entries and not self._entries[0][2]._pending:
-            heapq.heappop(self._entries)
-        return self._entries[0][0] if self._entries else None
-
-    def pop(self) -> TimerRef:
-        return heapq.heappop(self._entries)[2]
-
-
-class _ThreadedClock:
-    """The real one."""
-
-    def __init__(self) -> None:
-        self._heap = _Heap()
-        self._changed = threading.Condition()  # guards the heap and the thread
-        self._thread: threading.Thread | None = None
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def add(self, timer: TimerRef) -> None:
-        with self._changed:
-            self._heap.push(timer)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="otp-timer", daemon=True)
-                self._thread.start()
-            self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while True:
-                    due = self._heap.next_due()
-                    left = None if due is None else due - self.now()
-                    if left is not None and left <= 0.0:
-                        break
-                    self._changed.wait(left)
-                timer = self._heap.pop()
-            timer._fire()  # without the lock: it may set and cancel timers
-            del timer
-
-
-class FakeClock:
-    """A clock that stands still until a test moves it (`otp.fake_clock`)."""
-
-    def __init__(self) -> None:
-        self._heap = _Heap()
-        self._now = 0.0
-
-    def now(self) -> float:
-        return self._now
-
-    def add(self, timer: TimerRef) -> None:
-        self._heap.push(timer)
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass, and fire in this thread what comes due, in order."""
-        until = self._now + seconds
-        while True:
-            due = self._heap.next_due()
-            if due is None or due > until:
-                break
-            self._now = max(self._now, due)
-            self._heap.pop()._fire()
-        self._now = until
-
-
-_real: Final[_Clock] = _ThreadedClock()
-_clock: _Clock = _real
-
-
-@contextlib.contextmanager
-def fake_clock() -> Iterator[FakeClock]:
-    """Within this block, timers that are set go by a clock that only the test moves."""
-    global _clock
-    before, _clock = _clock, FakeClock()
-    try:
-        yield _clock
-    finally:
-        _clock = before
 
 
 def send_after(target: Target, message: object, seconds: float) -> TimerRef:
@@ -212,29 +45,14 @@ def read_timer(timer: TimerRef) -> float | bool:
     return timer.left()
 
 
-def call_every(seconds: float, action: Callable[[], None]) -> TimerRef:
-    """Call something short every so many seconds, in the timers' own thread."""
-    timer = TimerRef(_clock, _clock.now() + seconds, seconds, action, None)
-    _clock.add(timer)
-    return timer
-
-
 def _set(target: Target, message: object, seconds: float, every: float | None) -> TimerRef:
     current()
+    owner = process_of(target) if isinstance(target, ProcessRef) else None
 
     def fire() -> None:
-        # Past any bound of the mailbox: nobody may hold up this thread.
-        if isinstance(target, pykka.ActorRef) and not isinstance(target, ProcessRef):
-            send(target, message)
-        elif (process := process_of(target)) is not None:
-            process.mailbox.put_signal(message)
+        receiver = owner or process_of(target)
+        if receiver is not None:
+            # Past any bound of the mailbox: nobody may hold up this thread.
+            receiver.mailbox.put_signal(message)
 
-    owner = process_of(target) if isinstance(target, ProcessRef) else None
-    timer = TimerRef(_clock, _clock.now() + seconds, every, fire, owner)
-    if owner is not None:
-        owner.timers[timer] = None
-        if owner.dead:
-            timer.cancel()
-            return timer
-    _clock.add(timer)
-    return timer
+    return call_later(seconds, fire, every=every, owner=owner)

@@ -1,0 +1,230 @@
+"""Children of supervisors: how one is started, when again, and how it is ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Hashable, Iterable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import pykka
+from attrs import define, field, frozen
+
+from realtime_actors.errors import RealtimeError
+from realtime_actors.otp.calls import Name, process_of
+from realtime_actors.otp.exits import KILL, SHUTDOWN, Cancelled, StartFailed, reason_of
+from realtime_actors.otp.mailbox import CLOSED, TIMED_OUT
+from realtime_actors.otp.process import (
+    Down,
+    ExitMessage,
+    MonitorRef,
+    Process,
+    ProcessRef,
+    add_link,
+    add_monitor,
+    kill,
+    remove_link,
+    signal,
+)
+from realtime_actors.otp.starting import start_server
+from realtime_actors.otp.strategy import Restart
+
+if TYPE_CHECKING:
+    from realtime_actors.otp.genserver import GenServer
+    from realtime_actors.otp.ref import ServerRef
+
+__all__ = [
+    "Child",
+    "ChildCount",
+    "ChildError",
+    "ChildInfo",
+    "ChildRef",
+    "ChildSpec",
+    "child_spec",
+    "shut_down",
+    "start_child",
+]
+
+WORKER: Final = "worker"
+SUPERVISOR: Final = "supervisor"
+RESTARTING: Final = "restarting"
+"""In place of a ref: the child's restart has failed and is about to be tried again."""
+
+ChildRef: TypeAlias = ProcessRef | pykka.ActorRef[Any]
+
+
+class ChildError(RealtimeError):
+    """A supervisor could not do that with a child, in the state that the child is in.
+
+    `reason` is `"not_found"`, `"running"` or `"restarting"`.
+    """
+
+    def __init__(self, reason: str, child_id: object) -> None:
+        super().__init__(f"child {child_id!r}: {reason}")
+        self.reason = reason
+
+
+@frozen(kw_only=True)
+class ChildSpec:
+    """How a supervisor starts a child, when it starts it again, and how it ends it.
+
+    `child_spec` makes one of a server's class.
+    """
+
+    id: Hashable
+    start: Callable[[], ChildRef | None] = field(repr=False)
+    """Starts it, in the supervisor's process; None: it doesn't want to, which is no error."""
+    restart: Restart = Restart.PERMANENT
+    shutdown: float | str | None = 5.0
+    """Seconds it has for its end; None: as many as it needs; `"kill"`: none."""
+    significant: bool = False
+    """Whether its end may be the supervisor's (`AutoShutdown`)."""
+    kind: str = WORKER
+    """`"worker"` or `"supervisor"`."""
+
+
+@frozen
+class ChildInfo:
+    """A child as its supervisor lists it."""
+
+    id: Hashable
+    """None under a `DynamicSupervisor`."""
+    ref: ChildRef | str | None
+    """None: it does not run. `"restarting"`: it is about to."""
+    kind: str
+
+
+@frozen(kw_only=True)
+class ChildCount:
+    """What a supervisor has."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+def child_spec(
+    cls: type[GenServer],
+    *args: Any,
+    id: Hashable | None = None,  # noqa: A002 - OTP's word, and a keyword only
+    name: Name | None = None,
+    restart: Restart | str = Restart.PERMANENT,
+    shutdown: float | str | None = -1.0,
+    significant: bool = False,
+    keep_ref: bool = False,
+    **kwargs: Any,
+) -> ChildSpec:
+    """The spec of a child that is a `cls`, started with these arguments.
+
+    `id` is the class's name unless said otherwise; `shutdown` 5 seconds, for a
+    supervisor as many as it needs. With `keep_ref` a restarted child keeps its handle:
+    everybody who holds it goes on with the new incarnation. Such a spec is good for
+    one child.
+    """
+    kind = SUPERVISOR if cls.kind == SUPERVISOR else WORKER
+    before: list[ServerRef] = []
+
+    def start() -> ServerRef | None:
+        ref = before[0] if before else None
+        started: ServerRef | None = start_server(cls, args, kwargs, name=name, ref=ref, link=True)
+        if keep_ref and started is not None:
+            before[:] = [started]
+        return started
+
+    if shutdown == -1.0:
+        shutdown = None if kind == SUPERVISOR else 5.0
+    return ChildSpec(
+        id=cls.__name__ if id is None else id,
+        start=start,
+        restart=Restart(restart),
+        shutdown=shutdown,
+        significant=significant,
+        kind=kind,
+    )
+
+
+@define(eq=False)
+class Child:
+    """A supervisor's own note of a child. Changes; belongs to the supervisor alone."""
+
+    spec: ChildSpec
+    ref: ChildRef | str | None = None
+    restarts: int = 0
+
+    @property
+    def process(self) -> Process | None:
+        return None if self.ref is None or isinstance(self.ref, str) else process_of(self.ref)
+
+    @property
+    def info(self) -> ChildInfo:
+        return ChildInfo(self.spec.id, self.ref, self.spec.kind)
+
+
+def count(children: Collection[Child]) -> ChildCount:
+    supervisors = sum(each.spec.kind == SUPERVISOR for each in children)
+    return ChildCount(
+        specs=len(children),
+        active=sum(each.process is not None for each in children),
+        supervisors=supervisors,
+        workers=len(children) - supervisors,
+    )
+
+
+def start_child(supervisor: Process, child: Child) -> None:
+    """Start a child, linked to its supervisor. Raises `StartFailed`."""
+    try:
+        ref = child.spec.start()
+    except StartFailed:
+        raise
+    except Cancelled:
+        raise
+    except BaseException as error:
+        raise StartFailed(reason_of(error)) from error
+    child.ref = ref
+    process = child.process
+    if process is None:
+        return
+    process.restarts = child.restarts
+    if process.parent is None:
+        process.parent = supervisor
+    if not add_link(supervisor, process):
+        supervisor.mailbox.put_signal(ExitMessage(ref, process.reason))
+
+
+def shut_down(supervisor: Process, children: Iterable[Child]) -> None:
+    """End children, all at the same time, each in the time that its spec allows."""
+    watched: list[tuple[Child, Process, MonitorRef]] = []
+    for child in children:
+        process = child.process
+        if process is not None:
+            monitor = add_monitor(supervisor, process, child.ref)
+            remove_link(supervisor, process)
+            watched.append((child, process, monitor))
+            if child.spec.shutdown == KILL:
+                kill(process)
+            else:
+                signal(process, supervisor, SHUTDOWN)
+    began = time.monotonic()
+    for child, process, monitor in watched:
+        limit = child.spec.shutdown
+        if isinstance(limit, (int, float)):
+            if not _wait_for_end(supervisor, monitor, began + limit - time.monotonic()):
+                kill(process)
+                _wait_for_end(supervisor, monitor, None)
+        else:
+            _wait_for_end(supervisor, monitor, None)
+        _discard_exit_of(supervisor, child.ref)
+        child.ref = None
+
+
+def _discard_exit_of(supervisor: Process, ref: object) -> None:
+    supervisor.mailbox.discard(lambda item: isinstance(item, ExitMessage) and item.actor is ref)
+
+
+def _wait_for_end(supervisor: Process, monitor: MonitorRef, timeout: float | None) -> bool:
+    found = supervisor.mailbox.select(
+        lambda item: isinstance(item, Down) and item.monitor_ref is monitor, timeout
+    )
+    if found is CLOSED:
+        raise Cancelled(supervisor.reason)
+    return found is not TIMED_OUT
