@@ -1,0 +1,199 @@
+"""A GenServer for Python, and realtime voice agents built out of it.
+
+    import realtime_actors as ra
+
+    agent = ra.agent(name="Assistant", instructions="You are a helpful voice assistant.")
+    with ra.run(agent) as session:
+        session.send_message("Hello!")
+        for event in session.events(timeout=30):
+            ...
+
+A session is a pykka `ActorRef`. Its verbs exist in three forms that do the same:
+functions of this module (`ra.send_message(session, "Hi")`), methods of the handle
+(`session.send_message("Hi")`) and messages (`session.ask(messages.SendMessage("Hi"))`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
+
+from realtime_actors import (
+    audio,
+    config,
+    errors,
+    events,
+    guardrails,
+    hooks,
+    items,
+    messages,
+    otp,
+    protocol,
+    tools,
+)
+from realtime_actors.agent import Agent, Handoff, agent
+from realtime_actors.config import (
+    GuardrailsSettings,
+    ModelConfig,
+    NoiseReductionConfig,
+    RunConfig,
+    SessionModelSettings,
+    TracingConfig,
+    TranscriptionConfig,
+    TurnDetectionConfig,
+)
+from realtime_actors.errors import (
+    AudioFormatError,
+    ConfigError,
+    NotConnectedError,
+    RealtimeError,
+    SessionClosedError,
+    SessionError,
+    SessionFailedError,
+    SessionUpdateError,
+    StartError,
+    ToolError,
+    TransportError,
+)
+from realtime_actors.guardrails import GuardrailVerdict, OutputGuardrail, output_guardrail
+from realtime_actors.hooks import AgentHooks
+from realtime_actors.messages import SessionEvent
+from realtime_actors.playback import PlaybackTracker
+from realtime_actors.runner import Runner, run, runner
+from realtime_actors.session import Session
+from realtime_actors.tools import HostedMcpTool, Tool, ToolContext, tool
+
+__all__ = [
+    "Agent",
+    "AgentHooks",
+    "AudioFormatError",
+    "ConfigError",
+    "GuardrailVerdict",
+    "GuardrailsSettings",
+    "Handoff",
+    "HostedMcpTool",
+    "ModelConfig",
+    "NoiseReductionConfig",
+    "NotConnectedError",
+    "OutputGuardrail",
+    "PlaybackTracker",
+    "RealtimeError",
+    "RunConfig",
+    "Runner",
+    "Session",
+    "SessionClosedError",
+    "SessionError",
+    "SessionEvent",
+    "SessionFailedError",
+    "SessionModelSettings",
+    "SessionUpdateError",
+    "StartError",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "TracingConfig",
+    "TranscriptionConfig",
+    "TransportError",
+    "TurnDetectionConfig",
+    "agent",
+    "audio",
+    "close",
+    "config",
+    "create_response",
+    "current_agent",
+    "errors",
+    "events",
+    "guardrails",
+    "history",
+    "hooks",
+    "interrupt",
+    "items",
+    "messages",
+    "otp",
+    "output_guardrail",
+    "protocol",
+    "run",
+    "runner",
+    "send_audio",
+    "send_message",
+    "send_raw_event",
+    "subscribe",
+    "tool",
+    "tools",
+    "unsubscribe",
+    "update_session",
+]
+
+
+def _session(session: Session | str) -> Session:
+    if isinstance(session, Session):
+        return session
+    found = otp.whereis(session) if isinstance(session, str) else None
+    if not isinstance(found, Session):
+        raise ConfigError(f"{session!r} is neither a session nor the name of one")
+    return found
+
+
+def send_audio(session: Session | str, audio: bytes, *, commit: bool = False) -> None:
+    """Send audio of the user. See `Session.send_audio`."""
+    _session(session).send_audio(audio, commit=commit)
+
+
+def send_message(session: Session | str, message: str | Mapping[str, object] | items.Item) -> None:
+    """Add a message of the user and ask for a response. See `Session.send_message`."""
+    _session(session).send_message(message)
+
+
+def create_response(
+    session: Session | str, **overrides: Unpack[messages.ResponseOptions]
+) -> None:
+    """Ask for a response. See `Session.create_response`."""
+    _session(session).create_response(**overrides)
+
+
+def send_raw_event(session: Session | str, event: Mapping[str, object]) -> None:
+    """Send a client event as it is. See `Session.send_raw_event`."""
+    _session(session).send_raw_event(event)
+
+
+def interrupt(session: Session | str) -> None:
+    """Stop the model's speech now. See `Session.interrupt`."""
+    _session(session).interrupt()
+
+
+def update_session(
+    session: Session | str, settings: SessionModelSettings | Mapping[str, object]
+) -> None:
+    """Change settings and wait for the server. See `Session.update_session`."""
+    _session(session).update_session(settings)
+
+
+def subscribe(
+    session: Session | str,
+    subscriber: Any,
+    *,
+    only: Sequence[type[Any]] | None = None,
+    raw: bool = False,
+) -> None:
+    """Hand events to an actor or a queue. See `Session.subscribe`."""
+    _session(session).subscribe(subscriber, only=only, raw=raw)
+
+
+def unsubscribe(session: Session | str, subscriber: Any) -> None:
+    """Hand no more events to a subscriber. See `Session.unsubscribe`."""
+    _session(session).unsubscribe(subscriber)
+
+
+def history(session: Session | str) -> tuple[items.Item, ...]:
+    """The conversation so far. See `Session.history`."""
+    return _session(session).history()
+
+
+def current_agent(session: Session | str) -> Agent:
+    """The agent that is speaking to the user. See `Session.current_agent`."""
+    return _session(session).current_agent()
+
+
+def close(session: Session | str, timeout: float = 2.0) -> None:
+    """End the conversation. See `Session.close`."""
+    _session(session).close(timeout)

@@ -11,7 +11,7 @@ back and what it raises. `tell` never raises: what goes wrong is an `ErrorEvent`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from attrs import define, field, frozen
 
@@ -30,6 +30,7 @@ __all__ = [
     "History",
     "Interrupt",
     "PlaybackPosition",
+    "ResponseOptions",
     "SendAudio",
     "SendMessage",
     "SendRawEvent",
@@ -82,6 +83,20 @@ class CommitAudio:
 @frozen
 class ClearAudio:
     """Throw away the audio that is not committed yet. Raises `NotConnectedError`."""
+
+
+class ResponseOptions(TypedDict, total=False):
+    """What `create_response()` takes: the fields of `CreateResponse`."""
+
+    instructions: str | None
+    modalities: tuple[str, ...] | None
+    tools: tuple[Mapping[str, object], ...] | None
+    tool_choice: str | Mapping[str, object] | None
+    metadata: Mapping[str, str] | None
+    conversation: str | None
+    input: tuple[Item, ...] | None
+    max_output_tokens: int | Literal["inf"] | None
+    extra: Mapping[str, object]
 
 
 @frozen(kw_only=True)

@@ -32,7 +32,8 @@ from realtime_actors.events import EventInfo
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import Dialect, dialect
 from realtime_actors.session import AwaitReady, Session, SessionPlan, SessionServer
-from realtime_actors.transport import PlainTransport, WebSocketTransport
+from realtime_actors.transport.plain import PlainTransport
+from realtime_actors.transport.websocket import WebSocketTransport
 from realtime_actors.transport.base import ConnectOptions, TransportFactory
 
 __all__ = ["Runner", "run", "runner"]
@@ -57,7 +58,10 @@ class Runner:
         """Start a session with a context of its own. See `run`."""
         where = _model_config(model_config)
         plan = self._plan(where, context, timeout)
-        session = cast(Session, otp.start(SessionServer, plan))
+        try:
+            session = cast(Session, otp.start(SessionServer, plan))
+        except otp.StartFailed as failed:
+            raise StartError(f"the session could not be made: {failed.reason!r}") from failed
         try:
             session.ask(AwaitReady(), timeout=timeout)
         except BaseException as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self, Unpack, cast
 
 from attrs import define, field, frozen
 
@@ -120,12 +120,11 @@ class Session(otp.ServerRef):
         """
         self._verb(messages.SendMessage(message))
 
-    def create_response(self, **overrides: Any) -> None:
+    def create_response(self, **overrides: Unpack[messages.ResponseOptions]) -> None:
         """Ask for a response, now or after the one in progress.
 
-        `overrides` are the fields of `messages.CreateResponse`: instructions,
-        modalities, tools, tool_choice, metadata, conversation, input,
-        max_output_tokens, extra. What is left out is the session's.
+        What `overrides` leave out is the session's. With `conversation="none"` it runs
+        beside the conversation, at once; tell it apart by its `metadata`.
         """
         self._verb(messages.CreateResponse(**overrides))
 
