@@ -7,6 +7,7 @@ from realtime_actors.protocol.base import (
     ClientEvent,
     Event,
     MalformedEvent,
+    RawClientEvent,
     ServerEvent,
     UnknownEvent,
 )
@@ -19,11 +20,12 @@ from realtime_actors.protocol.client_events import (
     InputAudioBufferClear,
     InputAudioBufferCommit,
     OutputAudioBufferClear,
-    RawClientEvent,
     ResponseCancel,
     ResponseCreate,
     SessionUpdate,
 )
+from realtime_actors.protocol.codec import CLIENT_EVENTS, SERVER_EVENTS
+from realtime_actors.protocol.dialects import Dialect, dialect
 from realtime_actors.protocol.objects import (
     CachedTokensDetails,
     ConversationInfo,
@@ -89,6 +91,8 @@ from realtime_actors.protocol.server_events import (
 )
 
 __all__ = [
+    "CLIENT_EVENTS",
+    "SERVER_EVENTS",
     "CachedTokensDetails",
     "ClientEvent",
     "ConversationCreated",
@@ -107,6 +111,7 @@ __all__ = [
     "ConversationItemRetrieved",
     "ConversationItemTruncate",
     "ConversationItemTruncated",
+    "Dialect",
     "ErrorDetail",
     "Event",
     "InputAudioBufferAppend",
@@ -166,4 +171,5 @@ __all__ = [
     "TranscriptionUsage",
     "UnknownEvent",
     "Usage",
+    "dialect",
 ]

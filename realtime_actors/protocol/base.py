@@ -25,7 +25,15 @@ else:
     # that come fifty times a second, and for what they inherit from.
     light = partial(define, unsafe_hash=True)
 
-__all__ = ["ClientEvent", "Event", "MalformedEvent", "ServerEvent", "UnknownEvent", "light"]
+__all__ = [
+    "ClientEvent",
+    "Event",
+    "MalformedEvent",
+    "RawClientEvent",
+    "ServerEvent",
+    "UnknownEvent",
+    "light",
+]
 
 
 @light(kw_only=True)
@@ -67,3 +75,12 @@ class MalformedEvent(ServerEvent, ClientEvent):
     """What is wrong with it, for people."""
     raw_text: str | None = field(default=None, repr=False)
     """The beginning of what came."""
+
+
+@frozen(kw_only=True)
+class RawClientEvent(ClientEvent):
+    """Any JSON object. It is sent as it is."""
+
+    type = "raw"
+
+    payload: Mapping[str, Any] = field(repr=False, hash=False)

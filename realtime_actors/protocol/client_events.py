@@ -6,9 +6,6 @@ names of the members. What is None is not sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from attrs import field, frozen
 
 from realtime_actors.config import ResponseSettings, SessionModelSettings
@@ -24,7 +21,6 @@ __all__ = [
     "InputAudioBufferClear",
     "InputAudioBufferCommit",
     "OutputAudioBufferClear",
-    "RawClientEvent",
     "ResponseCancel",
     "ResponseCreate",
     "SessionUpdate",
@@ -130,12 +126,3 @@ class ResponseCancel(ClientEvent):
     type = "response.cancel"
 
     response_id: str | None = None
-
-
-@frozen(kw_only=True)
-class RawClientEvent(ClientEvent):
-    """Any JSON object. It is sent as it is."""
-
-    type = "raw"
-
-    payload: Mapping[str, Any] = field(repr=False, hash=False)

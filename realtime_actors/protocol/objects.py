@@ -133,7 +133,7 @@ class ConversationInfo:
 class StatusDetails:
     """Why a response ended as it did."""
 
-    type: str = ""
+    type: str | None = None
     reason: str | None = None
     """turn_detected or client_cancelled (cancelled); max_output_tokens or content_filter
     (incomplete)."""

@@ -1,0 +1,201 @@
+"""Where the model is, how to get there, and with which key."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from attrs import Attribute, field, frozen
+
+from realtime_actors.config.checks import (
+    Settings,
+    check,
+    flag,
+    from_mapping,
+    instance_of,
+    is_number,
+    is_text,
+    one_of,
+    some_text,
+    whole,
+    wrong,
+)
+from realtime_actors.config.session import DialectName, SessionModelSettings
+from realtime_actors.errors import ConfigError
+
+__all__ = ["DEFAULT_URL", "ModelConfig"]
+
+DEFAULT_URL: Final = "wss://api.openai.com/v1/realtime"
+
+_NAMES_A_SESSION: Final = ("model", "deployment", "call_id", "intent")
+"""Parameters of a URL that say which model or session it is about: Azure's dated
+interface has `deployment`, a transcription has its `intent`."""
+
+
+def _check_url(config: Any, attribute: Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    try:
+        url = urlsplit(value)
+        good = url.scheme in ("ws", "wss") and bool(url.hostname) and url.port != 0
+    except (AttributeError, TypeError, ValueError):  # no text; a bad port or IPv6 address
+        good = False
+    if not good or not value.isprintable() or " " in value:
+        why = "allowed is a URL that begins with ws:// or wss:// and has a host"
+        raise wrong(config, attribute, value, why)
+
+
+def _without_secrets(url: object) -> str:
+    """The URL as it may be shown: a query may have a key in it, and so may the user's part."""
+    if not isinstance(url, str):
+        return repr(url)
+    address, question, _ = url.partition("?")
+    scheme, slashes, rest = address.partition("://")
+    host = rest.rpartition("@")[2]
+    return repr(f"{scheme}{slashes}{host}{'?...' if question else ''}")
+
+
+def _is_header(name: object, value: object) -> bool:
+    both_texts = isinstance(name, str) and isinstance(value, str) and name.isascii()
+    # A line break would begin another header.
+    return both_texts and is_text(name) and not any(c in f"{name}{value}" for c in "\r\n\0")
+
+
+def _checked(key: object, source: str) -> str:
+    key = key.strip() if isinstance(key, str) else key  # a file ends in a line break
+    if not is_text(key) or not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"the key of {source} is no text that can be sent in a header "
+            f"({'it is empty' if key == '' else type(key).__name__})"
+        )
+    return key
+
+
+def _model_settings(
+    value: SessionModelSettings | Mapping[str, Any],
+) -> SessionModelSettings:
+    return from_mapping(SessionModelSettings, value)
+
+
+@frozen(kw_only=True)
+class ModelConfig(Settings):
+    """A connection to a model: address, key, dialect, and how to connect.
+
+    Nothing is looked up before it is needed, so one config may serve many sessions.
+    """
+
+    api_key: str | Callable[[], str] | None = field(
+        default=None,
+        repr=False,
+        validator=check(lambda value: is_text(value) or callable(value), "a text or a function"),
+    )
+    """A key, or a function that is called for one at each connect: keys that expire."""
+    url: str | None = field(default=None, validator=_check_url, repr=_without_secrets)
+    """None: OpenAI's. Azure's URLs are taken as they are."""
+    headers: Mapping[str, str] = field(
+        factory=dict,
+        repr=False,
+        validator=check(
+            lambda value: (
+                isinstance(value, Mapping) and all(_is_header(*header) for header in value.items())
+            ),
+            "a mapping of texts without line breaks",
+        ),
+    )
+    """Sent on connecting. They win over ours of the same name."""
+    dialect: DialectName = field(default="ga", validator=one_of("ga", "beta"))
+    model: str | None = field(default=None, validator=some_text)
+    """None: the agent's, or else the dialect's default."""
+    initial_model_settings: SessionModelSettings = field(
+        factory=SessionModelSettings,
+        converter=_model_settings,
+        validator=instance_of(SessionModelSettings, "SessionModelSettings, or a dict"),
+    )
+    """What every session over this connection starts from."""
+    playback_tracker: Callable[[], Any] | None = field(
+        default=None, validator=check(callable, "a function that makes a PlaybackTracker")
+    )
+    """Makes the tracker of a session: each has its own."""
+    call_id: str | None = field(default=None, validator=some_text)
+    """Join a WebRTC or SIP call. The model is the call's then."""
+    transport: Literal["fast", "plain"] = field(default="fast", validator=one_of("fast", "plain"))
+    connect_timeout: float = field(
+        default=10.0,
+        validator=check(lambda value: is_number(value) and 0 < value <= 3600, "seconds above 0"),
+    )
+    max_message_size: int = field(default=16 * 2**20, validator=whole(1))
+    """Bytes. A longer message fails the connection."""
+    ca_bundle: str | None = field(default=None, validator=some_text)
+    """A file or a directory of CA certificates. None: the system's."""
+    proxy: str | None = field(default=None, repr=False, validator=some_text)
+    """`http://user:password@host:port`. None: what the environment says."""
+    azure: bool | None = field(default=None, validator=flag)
+    """Whether the key goes into Azure's `api-key` header. None: the host decides."""
+
+    def build_url(self, model: str | None = None) -> str:
+        """Make the URL to connect to, for `model` or else the config's own.
+
+        With a `call_id` it names the call and no model. A URL that names a model,
+        a deployment, a call or an intent already stays as it is.
+        """
+        url = self.url or DEFAULT_URL
+        parts = urlsplit(url)
+        named = parse_qs(parts.query, keep_blank_values=True)
+        if any(name in named for name in _NAMES_A_SESSION):
+            return url
+        model = model or self.model
+        if self.call_id is not None:
+            added = {"call_id": self.call_id}
+        elif model is not None:
+            added = {"model": model}
+        else:
+            return url
+        query = "&".join(part for part in (parts.query, urlencode(added)) if part)
+        return parts._replace(query=query).geturl()
+
+    def resolve_api_key(self, environ: Mapping[str, str]) -> str | None:
+        """Find the key: ours, or `OPENAI_API_KEY` of `environ` (pass `os.environ`).
+
+        None when there is none and the server is on this machine. Raises `ConfigError`
+        for any other server, and when the function for the key gives none.
+        """
+        if self.api_key is not None:
+            return _checked(self.api_key() if callable(self.api_key) else self.api_key, "api_key")
+        if "OPENAI_API_KEY" in environ:
+            return _checked(environ["OPENAI_API_KEY"], "OPENAI_API_KEY")
+        if self.is_loopback:
+            return None
+        raise ConfigError(
+            f"no API key for {urlsplit(self.url or DEFAULT_URL).hostname}: set the environment "
+            "variable OPENAI_API_KEY, or ModelConfig(api_key=...)"
+        )
+
+    def connect_headers(self, api_key: str | None) -> dict[str, str]:
+        """Make the headers to connect with: the key, and ours. The dialect adds its own."""
+        own = {name.lower() for name in self.headers}
+        headers = {}
+        if api_key is not None and self.is_azure and "api-key" not in own:
+            headers["api-key"] = api_key
+        if api_key is not None and not self.is_azure and "authorization" not in own:
+            headers["Authorization"] = f"Bearer {api_key}"
+        return {**headers, **self.headers}
+
+    @property
+    def is_azure(self) -> bool:
+        """Whether the server is one of Azure's: by the setting, or else by its host."""
+        if self.azure is not None:
+            return self.azure
+        return (urlsplit(self.url or DEFAULT_URL).hostname or "").endswith(".azure.com")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is on this machine."""
+        host = urlsplit(self.url or DEFAULT_URL).hostname or ""
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False

@@ -1,0 +1,90 @@
+"""JSON and base64: by the libraries of the extra `speed` where they are, or the standard ones.
+
+Either way the same is accepted. Whatever can't be read raises `ValueError`.
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from attrs import evolve, frozen
+
+__all__ = ["STANDARD", "Backend", "fastest"]
+
+
+@frozen(kw_only=True)
+class Backend:
+    """Four functions that turn bytes into values and back."""
+
+    loads: Callable[[bytes | bytearray | memoryview | str], Any]
+    """Strict: no NaN, and bytes must be UTF-8."""
+    dumps: Callable[[Any], bytes]
+    """UTF-8, without blanks. Raises `TypeError` or `ValueError` for what JSON can't say."""
+    decode64: Callable[[str], bytes]
+    """Strict: nothing but base64. Padding may be missing, some servers leave it out."""
+    encode64: Callable[[bytes], str]
+
+
+def fastest() -> Backend:
+    """Make the fastest backend out of what is installed."""
+    backend = STANDARD
+    try:
+        import orjson
+    except ImportError:
+        pass
+    else:
+        backend = evolve(backend, loads=orjson.loads, dumps=orjson.dumps)
+    try:
+        import pybase64
+    except ImportError:
+        pass
+    else:
+        backend = evolve(
+            backend,
+            decode64=_forgiving(lambda text: pybase64.b64decode(text, None, True)),
+            encode64=pybase64.b64encode_as_string,
+        )
+    return backend
+
+
+def _loads(data: bytes | bytearray | memoryview | str) -> Any:
+    # json.loads would guess at other encodings of bytes, and take what is nearly UTF-8.
+    return _DECODER.decode(data if isinstance(data, str) else str(data, "utf-8"))
+
+
+def _dumps(value: Any) -> bytes:
+    return _ENCODER.encode(value).encode()
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _forgiving(decode: Callable[[str], bytes]) -> Callable[[str], bytes]:
+    """Make a decoder that also takes base64 whose padding was left out."""
+
+    def decode64(text: str) -> bytes:
+        try:
+            return decode(text)
+        except ValueError:
+            if len(text) % 4 < 2:
+                raise
+            return decode(text + "=" * (-len(text) % 4))
+
+    return decode64
+
+
+STANDARD: Final = Backend(
+    loads=_loads,
+    dumps=_dumps,
+    decode64=_forgiving(lambda text: a2b_base64(text, strict_mode=True)),
+    encode64=lambda audio: b2a_base64(audio, newline=False).decode("ascii"),
+)
+"""The standard library alone."""

@@ -1,0 +1,117 @@
+"""Reading and writing objects by the fields of their classes.
+
+The type of a field says what is read, its default what happens when that isn't there.
+See `base` for what this means to an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import attrs
+from attrs import NOTHING, frozen
+
+__all__ = ["Kind", "Kinds", "Struct", "UnreadableError"]
+
+T = TypeVar("T")
+
+
+class UnreadableError(ValueError):
+    """Why a JSON object can't be what it ought to be."""
+
+
+@frozen
+class Kind:
+    """How values of one type travel."""
+
+    what: str
+    """For people: "a text"."""
+    read: Callable[[Any], Any]
+    """Makes a value out of JSON; None when it is none of this kind."""
+    write: Callable[[Any], Any] = lambda value: value
+
+
+class Kinds:
+    """The kinds of all types of fields: the given ones, tuples of them, and attrs classes."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[Hashable, Kind] = {}
+
+    def add(self, hint: object, kind: Kind) -> None:
+        """Say what a type of field is on the wire."""
+        self._kinds[_alternatives(hint)] = kind
+
+    def __getitem__(self, hint: Any) -> Kind:
+        """What a type of field is on the wire. Whether it may also be None doesn't matter."""
+        alternatives = _alternatives(hint)
+        if alternatives not in self._kinds:
+            (single,) = alternatives
+            if get_origin(single) is tuple:
+                self._kinds[alternatives] = _many(self[get_args(single)[0]])
+            else:
+                struct = Struct(single, self)
+                self._kinds[alternatives] = Kind("an object", struct.find, struct.write)
+        return self._kinds[alternatives]
+
+
+class Struct(Generic[T]):
+    """Objects of one attrs class. A field `raw` keeps the JSON object itself."""
+
+    def __init__(self, cls: type[T], kinds: Kinds) -> None:
+        hints = get_type_hints(cls)
+        members: tuple[attrs.Attribute[Any], ...] = attrs.fields(cast("Any", cls))
+        self._make: Callable[..., T] = cls
+        self._keeps_raw = any(member.name == "raw" for member in members)
+        self._members = [
+            (member.name, kinds[hints[member.name]], member.default is NOTHING)
+            for member in members
+            if member.name != "raw"
+        ]
+
+    def read(self, wire: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> T:
+        """Make an object out of JSON; `raw` is what to keep of it, if not `wire`.
+
+        Raises `UnreadableError` when something is missing that is needed.
+        """
+        values: dict[str, Any] = {}
+        for name, kind, is_needed in self._members:
+            given = wire.get(name)
+            value = None if given is None else kind.read(given)
+            if value is not None:
+                values[name] = value
+            elif is_needed:
+                why = "is missing" if given is None else f"is not {kind.what}"
+                raise UnreadableError(f"{name} {why}")
+        if self._keeps_raw:
+            values["raw"] = wire if raw is None else raw
+        return self._make(**values)
+
+    def find(self, wire: object) -> T | None:
+        """Make an object out of JSON; None when that isn't possible."""
+        try:
+            return self.read(wire) if isinstance(wire, Mapping) else None
+        except UnreadableError:
+            return None
+
+    def write(self, value: T) -> dict[str, Any]:
+        """Make JSON. What is None is left out."""
+        members = ((name, kind, getattr(value, name)) for name, kind, _ in self._members)
+        return {name: kind.write(member) for name, kind, member in members if member is not None}
+
+
+def _alternatives(hint: Any) -> frozenset[Any]:
+    is_union = get_origin(hint) in (Union, UnionType)
+    return frozenset(get_args(hint) if is_union else [hint]) - {NoneType}
+
+
+def _many(kind: Kind) -> Kind:
+    """A list of things. What is none of them is left out."""
+
+    def read(value: object) -> tuple[Any, ...] | None:
+        if not isinstance(value, list):
+            return None
+        return tuple(each for each in map(kind.read, value) if each is not None)
+
+    return Kind("a list", read, lambda value: [kind.write(each) for each in value])
