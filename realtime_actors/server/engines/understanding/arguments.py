@@ -1,0 +1,463 @@
+"""What a sentence says about a tool's parameters.
+
+Every kind of parameter has a finder. Finders share the sentence: what one has taken (the
+"seven" of "at seven"), the next one doesn't get.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from realtime_actors.server.engines.understanding.quantities import (
+    Span,
+    find_codes,
+    find_dates,
+    find_numbers,
+    find_times,
+)
+from realtime_actors.server.engines.understanding.schema import Kind, Parameter
+from realtime_actors.server.engines.understanding.words import humanized, stem
+
+__all__ = ["answer_to", "find_arguments"]
+
+# The surest finders first: what they take can't be mistaken for something else any more.
+_ORDER = (
+    Kind.CHOICE,
+    Kind.EMAIL,
+    Kind.MOMENT,
+    Kind.DATE,
+    Kind.TIME,
+    Kind.CODE,
+    Kind.NUMBER,
+    Kind.PERSON,
+    Kind.PLACE,
+    Kind.BOOLEAN,
+    Kind.LIST,
+    Kind.TEXT,
+    Kind.OBJECT,
+)
+
+
+def find_arguments(
+    text: str, parameters: Iterable[Parameter], *, action: str = ""
+) -> dict[str, Any]:
+    """The arguments that a sentence gives, by name, in the order of the parameters.
+
+    `action` is the tool's name in words: what follows its verb may be its object.
+    """
+    parameters = tuple(parameters)
+    sentence = _Sentence(text, action)
+    found: dict[str, Any] = {}
+    for kind in _ORDER:
+        same = [each for each in parameters if each.kind is kind]
+        for parameter in sorted(same, key=lambda each: not _cues(each)):
+            value = _FINDERS[kind](sentence, parameter)
+            if value is not None:
+                found[parameter.name] = value
+    return {each.name: found[each.name] for each in parameters if each.name in found}
+
+
+def answer_to(text: str, parameter: Parameter) -> Any:
+    """What somebody means who was asked for this parameter, None if it isn't to be seen."""
+    found = find_arguments(text, [parameter]).get(parameter.name)
+    if found is not None:
+        return found
+    plain = _plain(text)
+    match parameter.kind:
+        case Kind.BOOLEAN:
+            return _yes_or_no(text)
+        case Kind.CHOICE | Kind.NUMBER | Kind.OBJECT:
+            return None
+        case Kind.LIST:
+            return _split(plain) if parameter.item and parameter.item.kind is Kind.TEXT else None
+        case Kind.PERSON | Kind.PLACE:
+            return plain[:1].upper() + plain[1:] or None
+        case _:
+            return plain or None
+
+
+class _Sentence:
+    """A sentence, and what of it has been taken."""
+
+    def __init__(self, text: str, action: str) -> None:
+        self.text = text
+        self.verbs = {stem(word) for word in action.split()}
+        self._taken: list[Span] = []
+
+    def take(self, spans: Iterable[Span]) -> Span | None:
+        """The first of the spans that nobody has taken."""
+        for span in spans:
+            if self.is_free(span):
+                self._taken.append(span)
+                return span
+        return None
+
+    def is_free(self, span: Span) -> bool:
+        return not any(span.overlaps(taken) for taken in self._taken)
+
+    def before(self, span: Span) -> str:
+        """The word before a span, in small letters, articles left out."""
+        words = re.findall(r"[\w']+", self.text[: span.start].lower())
+        while words and words[-1] in ("the", "a", "an", "my", "our", "about"):
+            words.pop()
+        return words[-1] if words else ""
+
+    def around(self, span: Span) -> list[str]:
+        """The stems of three words after a span, and of two before it."""
+        after = re.findall(r"[\w']+", self.text[span.end :])[:3]
+        before = re.findall(r"[\w']+", self.text[: span.start])[-2:]
+        return [stem(word) for word in [*after, *before]]
+
+    def rest(self, start: int, end: int | None = None) -> str:
+        """What nobody has taken of a part of the text."""
+        end = len(self.text) if end is None else end
+        letters = list(self.text[start:end])
+        for taken in self._taken:
+            for place in range(max(taken.start, start), min(taken.end, end)):
+                letters[place - start] = "\0"
+        return re.sub(r"\s*\0+\s*", " ", "".join(letters)).strip()
+
+
+# --- which of several --------------------------------------------------------------------
+
+_ROLES = (
+    (frozenset("source from origin departure start sender".split()), ("from",)),
+    (
+        frozenset("target to destination arrival end recipient goal".split()),
+        ("to", "into", "in", "for", "until"),
+    ),
+)
+
+
+def _cues(parameter: Parameter) -> tuple[str, ...]:
+    """The words that stand before a value of this parameter, if its name tells."""
+    words = set(parameter.words.split())
+    return next((cues for names, cues in _ROLES if words & names), ())
+
+
+def _by_cue(sentence: _Sentence, parameter: Parameter, spans: Sequence[Span]) -> list[Span]:
+    """The spans, those with the right word before them first."""
+    cues = _cues(parameter)
+    opposite = {
+        cue for _, others in _ROLES if cues and others != cues for cue in others if cue not in cues
+    }
+    allowed = [each for each in spans if sentence.before(each) not in opposite]
+    return sorted(allowed, key=lambda each: sentence.before(each) not in cues)
+
+
+# --- finders -----------------------------------------------------------------------------
+
+
+def _choice(sentence: _Sentence, parameter: Parameter) -> Any:
+    matches = _choices(sentence, parameter)
+    span = sentence.take(_by_cue(sentence, parameter, list(matches)))
+    return matches[span] if span else None
+
+
+def _choices(sentence: _Sentence, parameter: Parameter) -> dict[Span, Any]:
+    """Where the text names which choice, in order. "EUR" is in "euros", "on" isn't in "one"."""
+    found: dict[Span, Any] = {}
+    for value in parameter.choices:
+        words = humanized(str(value)).split() or [str(value).lower()]
+        endings = [r"\w*" if len(word) > 2 else "" for word in words]
+        stems = [
+            re.escape(word if len(word) < 4 else stem(word)) + ending
+            for word, ending in zip(words, endings, strict=True)
+        ]
+        pattern = r"\b" + r"[\W_]+".join(stems) + r"\b"
+        for match in re.finditer(pattern, sentence.text, re.IGNORECASE):
+            found[Span(start=match.start(), end=match.end(), text=match[0])] = value
+    longest_first = sorted(found, key=lambda each: each.start - each.end)
+    chosen: list[Span] = []
+    for span in longest_first:
+        if not any(span.overlaps(other) for other in chosen):
+            chosen.append(span)
+    return {span: found[span] for span in sorted(chosen, key=lambda each: each.start)}
+
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_SPOKEN_EMAIL = re.compile(r"([\w.+-]+(?: dot [\w-]+)*) at ([\w-]+(?:(?: dot |\.)[\w-]+)+)", re.I)
+
+
+def _email(sentence: _Sentence, parameter: Parameter) -> Any:
+    for pattern in (_EMAIL, _SPOKEN_EMAIL):
+        if match := pattern.search(sentence.text):
+            sentence.take([Span(start=match.start(), end=match.end(), text=match[0])])
+            return re.sub(r" dot ", ".", re.sub(r" at ", "@", match[0])).rstrip(".").lower()
+    return None
+
+
+def _date(sentence: _Sentence, parameter: Parameter) -> Any:
+    return _text_of(sentence.take(_by_cue(sentence, parameter, find_dates(sentence.text))))
+
+
+def _time(sentence: _Sentence, parameter: Parameter) -> Any:
+    return _text_of(sentence.take(_by_cue(sentence, parameter, find_times(sentence.text))))
+
+
+def _moment(sentence: _Sentence, parameter: Parameter) -> Any:
+    day = _date(sentence, parameter)
+    time = _time(sentence, parameter)
+    return f"{day} at {time}" if day and time else day or time
+
+
+def _code(sentence: _Sentence, parameter: Parameter) -> Any:
+    busy = [*find_dates(sentence.text), *find_times(sentence.text)]
+    spans = [
+        span
+        for span in find_codes(sentence.text)
+        if not any(span.overlaps(other) for other in busy)
+        and not re.fullmatch(r"\d+(?:st|nd|rd|th)", span.text, re.I)
+    ]
+    hinted = [each for each in spans if parameter.stems & set(sentence.around(each))]
+    return _text_of(sentence.take(sorted(hinted or spans, key=lambda each: -len(each.text))))
+
+
+_PEOPLE = frozenset(
+    map(stem, "people guests persons party seats adults passengers size us".split())
+)
+
+
+def _number(sentence: _Sentence, parameter: Parameter) -> Any:
+    spans = _numbers(sentence, parameter)
+    stems = parameter.stems | (_PEOPLE if parameter.stems & _PEOPLE else set())
+    hinted = [each for each in spans if stems & set(sentence.around(each))]
+    span = sentence.take([*hinted, *_by_cue(sentence, parameter, spans)])
+    return _numeric(span, parameter) if span else None
+
+
+def _numbers(sentence: _Sentence, parameter: Parameter) -> list[Span]:
+    busy = [*find_dates(sentence.text), *find_times(sentence.text)]
+    return [
+        span
+        for span in find_numbers(sentence.text)
+        if not any(span.overlaps(other) for other in busy)
+        and (span.value.is_integer() or not parameter.whole)
+        # "one of the lamps", "which one": no number is meant.
+        and not (
+            span.text.lower() == "one"
+            and re.search(r"\b(?:this|that|which|no|any|another) $", sentence.text[: span.start])
+        )
+    ]
+
+
+def _numeric(span: Span, parameter: Parameter) -> int | float:
+    return int(span.value) if parameter.whole or span.value.is_integer() else span.value
+
+
+_CAPITAL = r"[A-ZÀ-Ö][\w'’-]*"  # noqa: RUF001
+_NO_NAME = frozenset(
+    """
+    i i'm i'll i'd i've monday tuesday wednesday thursday friday saturday sunday january february
+    march april may june july august september october november december please yes no hello hi hey
+    okay ok thanks thank sorry can could would will do does is are what where when who why how which
+    the a an my our your this that these it it's and but or so well if there we you he she they
+    today tomorrow tonight good mr mrs ms dr
+    """.split()  # noqa: SIM905  # a page of quotation marks would hide the words
+)
+_TITLE = r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Doctor|Professor)\.? )?"
+_NAME = rf"{_TITLE}{_CAPITAL}(?: (?:van |von |de |der |la )?{_CAPITAL}){{0,2}}"
+_OWN_NAME = re.compile(
+    r"(?i:my name is|my name's|(?:the )?name is|name's|under the name(?: of)?|under|i am|i'm|this is"
+    rf"|it's|for)\s+({_NAME})"
+)
+_OTHER_NAME = re.compile(
+    r"(?i:to|tell|text|call|message|ask|with|contact|let|invite|write|email|ring|phone|for)\s+"
+    rf"(?i:my (?:\w+ )?)?({_NAME})"
+)
+_SMALL_NAME = re.compile(
+    r"(?:my name is|(?:the )?name is|under the name(?: of)?)\s+([^\W\d]+(?: [^\W\d]+)?)",
+    re.IGNORECASE,
+)
+
+
+def _person(sentence: _Sentence, parameter: Parameter) -> Any:
+    words = set(parameter.words.split())
+    others = words & {"recipient", "contact", "to", "person", "attendee", "who"}
+    patterns = (_OTHER_NAME, _OWN_NAME) if others else (_OWN_NAME, _OTHER_NAME)
+    for pattern in (*patterns[: 2 if others else 1], _SMALL_NAME):
+        for match in pattern.finditer(sentence.text):
+            name = _names_only(sentence.text, match.start(1), match.end(1))
+            if name and sentence.take([name]):
+                return name.text
+    return None
+
+
+def _names_only(text: str, start: int, end: int) -> Span | None:
+    """The part of a span that may be a name: capital letters, and no word that isn't one."""
+    last = start
+    for word in re.finditer(r"[\w'’.-]+", text[start:end]):  # noqa: RUF001
+        is_name = word[0].lower().rstrip(".") not in _NO_NAME or word[0].rstrip(".") in (
+            "Mr",
+            "Mrs",
+            "Ms",
+            "Dr",
+        )
+        if not is_name or (not word[0][0].isupper() and text[start].isupper()):
+            break
+        last = start + word.end()
+    name = text[start:last].rstrip(".,'")
+    return Span(start=start, end=start + len(name), text=name) if name else None
+
+
+_PLACE = re.compile(
+    rf"\b(in|at|to|from|near|for|of|around|into|on|via)\s+(?:the )?((?:\d+\w? )?{_CAPITAL}(?:[ -]{_CAPITAL})*)"
+)
+_SMALL_PLACE = re.compile(
+    r"\b(in|at|near|to|from|for)\s+([^\W\d]+(?: [^\W\d]+)?)(?=\s+(?:today|tomorrow|now|right|this|next)|[.?!,]|$)"
+)
+
+
+def _place(sentence: _Sentence, parameter: Parameter) -> Any:
+    for pattern in (_PLACE, _SMALL_PLACE):
+        spans = []
+        for match in pattern.finditer(sentence.text):
+            start = match.start(2)
+            number = re.match(r"\d+\w? ", match[2])
+            name = _names_only(sentence.text, start + (number.end() if number else 0), match.end(2))
+            if name and name.text.lower() not in _NO_PLACE:
+                text = sentence.text[start : name.end]
+                spans.append(Span(start=start, end=name.end, text=text))
+        if span := sentence.take(_by_cue(sentence, parameter, spans)):
+            return span.text
+    return None
+
+
+_NO_PLACE = frozenset("now there here home me us you order delivery dinner lunch".split())
+
+_YES = re.compile(r"^\W*(?:yes|yeah|yep|sure|of course|please do|right|correct|okay|ok)\b", re.I)
+_NO = re.compile(r"^\W*(?:no|nope|not|don't|never)\b|\bwithout\b", re.I)
+
+
+def _boolean(sentence: _Sentence, parameter: Parameter) -> Any:
+    for match in re.finditer(r"[\w']+", sentence.text):
+        if stem(match[0]) in {stem(word) for word in parameter.words.split()}:
+            before = sentence.text[: match.start()].lower()
+            return not re.search(r"\b(?:no|not|without|don't|any)\W+(?:\w+\W+)?$", before)
+    return None
+
+
+def _yes_or_no(text: str) -> bool | None:
+    if _YES.search(text):
+        return True
+    return False if _NO.search(text) else None
+
+
+def _list(sentence: _Sentence, parameter: Parameter) -> Any:
+    item = parameter.item
+    if item is None:
+        return None
+    if item.kind is Kind.CHOICE:
+        matches = _choices(sentence, item)
+        return [value for span, value in matches.items() if sentence.take([span])] or None
+    if item.kind is Kind.NUMBER:
+        numbers = _numbers(sentence, item)
+        return [_numeric(span, item) for span in numbers if sentence.take([span])] or None
+    found = _FINDERS[item.kind](sentence, item)
+    if isinstance(found, str):
+        return _split(found)
+    return None if found is None else [found]
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r",\s*(?:and\s+)?|\s+and\s+", text) if part.strip()]
+
+
+# Parameters that are what the user says, as a whole.
+_UTTERANCES = frozenset(
+    "query question request search problem issue symptoms complaint feedback input prompt".split()
+)
+_QUOTE = re.compile(r"[\"“](.+?)[\"”]")
+_CLAUSE = re.compile(
+    r"\b(?:saying(?: that)?|says?(?: that)?|that(?!'s)|because(?: of)?|about|regarding|due to|know)"
+    r"\s+(.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_END_OF_OBJECT = re.compile(
+    r"\s+(?:to|for|on|in|at|from|with|into|by|please|and|because|that|as)\b|[.,;!?]", re.IGNORECASE
+)
+
+
+def _text(sentence: _Sentence, parameter: Parameter) -> Any:
+    if quote := _QUOTE.search(sentence.text):
+        return quote[1].strip()
+    if set(parameter.words.split()) & _UTTERANCES:
+        return sentence.text.strip() or None
+    if (clause := _CLAUSE.search(sentence.text)) and _wants_clause(parameter):
+        return sentence.rest(clause.start(1)).strip(" .,!") or None
+    return _after_own_name(sentence, parameter) or _object(sentence, parameter)
+
+
+def _wants_clause(parameter: Parameter) -> bool:
+    wanted = {"text", "message", "reason", "note", "content", "topic", "subject", "body", "comment"}
+    return bool(wanted & set(parameter.words.split())) or parameter.stems.isdisjoint(
+        {"name", "title", "item", "product"}
+    )
+
+
+def _after_own_name(sentence: _Sentence, parameter: Parameter) -> str | None:
+    """The "blue" of "the colour is blue"."""
+    pattern = rf"\b{re.escape(parameter.words)}\s*(?:is|:|should be|as)\s+(.+)$"
+    if match := re.search(pattern, sentence.text, re.IGNORECASE):
+        return _plain(sentence.rest(match.start(1))) or None
+    return None
+
+
+def _object(sentence: _Sentence, parameter: Parameter) -> str | None:
+    """What follows the tool's own verb: the "coffee" of "order a coffee for me"."""
+    if not parameter.required or _wants_clause(parameter):
+        return None
+    for word in re.finditer(r"[\w']+", sentence.text):
+        if stem(word[0]) in sentence.verbs:
+            end = _END_OF_OBJECT.search(sentence.text, word.end())
+            rest = sentence.rest(word.end(), end.start() if end else None)
+            return _plain(rest) or None
+    return None
+
+
+def _object_of_members(sentence: _Sentence, parameter: Parameter) -> Any:
+    found = {}
+    for member in parameter.members:
+        value = _FINDERS[member.kind](sentence, member)
+        if value is not None:
+            found[member.name] = value
+    return found or None
+
+
+_FINDERS: Mapping[Kind, Callable[[_Sentence, Parameter], Any]] = {
+    Kind.CHOICE: _choice,
+    Kind.BOOLEAN: _boolean,
+    Kind.NUMBER: _number,
+    Kind.DATE: _date,
+    Kind.TIME: _time,
+    Kind.MOMENT: _moment,
+    Kind.EMAIL: _email,
+    Kind.CODE: _code,
+    Kind.PERSON: _person,
+    Kind.PLACE: _place,
+    Kind.TEXT: _text,
+    Kind.LIST: _list,
+    Kind.OBJECT: _object_of_members,
+}
+
+_LEAD_IN = re.compile(
+    r"^\W*(?:(?:um+|uh+|er+m?|well|so|yes|yeah|sure|okay|ok|oh|please|maybe|perhaps|just|i think"
+    r"|let's say|make (?:it|that)|it's|it is|it was|that's|that is|that would be|it would be"
+    r"|(?:my|the) (?:name|number|address|city|day|time|order|order number|reason) is|i'm|i am"
+    r"|this is|you can use|i'd like|i would like|i want|i'll take|because(?: of)?|for|on|at|in|to"
+    r"|from|the|an?|some)\b[\s,]*)+",
+    re.IGNORECASE,
+)
+_LEAD_OUT = re.compile(r"(?:[\s,]+(?:please|thanks|thank you))*[\s.,!?]*$", re.IGNORECASE)
+
+
+def _plain(text: str) -> str:
+    """An answer without what is only politeness around it."""
+    stripped = _LEAD_OUT.sub("", text.strip())
+    return _LEAD_IN.sub("", stripped).strip() or stripped
+
+
+def _text_of(span: Span | None) -> str | None:
+    return span.text if span else None
