@@ -71,7 +71,7 @@ def test_a_turn_is_told_when_it_was_heard_to_its_end() -> None:
 def test_a_turn_that_was_cut_short_says_so() -> None:
     cut = Timeline(length=6.0, turns=(evolve(ANSWER, heard=0.5, latency_ms=None),))
 
-    assert shown(cut) == ["0:02.2 Desk Yes, from ten to four. ✂ barge-in"]
+    assert shown(cut) == ["0:02.2 Desk Yes, from ten… ✂ barge-in"]
 
 
 def test_arguments_that_are_no_object_are_told_as_they_came() -> None:
@@ -84,6 +84,15 @@ def test_arguments_that_are_no_object_are_told_as_they_came() -> None:
         "0:01.8 tool hours([1])",
         "0:01.8 tool hours()",
     ]
+
+
+def test_a_long_output_is_cut_since_the_agent_says_it_anyway() -> None:
+    call = evolve(CALL, output="word " * 100)
+
+    told = "".join(shown(Timeline(length=9.0, tool_calls=(call,))))
+
+    assert told.endswith("word…")
+    assert len(told) < 180
 
 
 def test_checks_say_what_is_missing() -> None:

@@ -20,6 +20,8 @@ __all__ = ["View", "show_checks"]
 
 METER = " ▁▂▃▄▅▆▇█"
 NAME_WIDTH = 13
+LONGEST_OUTPUT = 110
+"""Characters of a tool's output: the agent will say it anyway."""
 
 
 class View:
@@ -100,14 +102,13 @@ def _described(line: object) -> tuple[str, str, Text]:
         case Turn():
             text = Text(line.heard_text or "(nothing recognised)")
             if line.cut_short:
-                text.append(line.unheard_text, style="dim strike")
-                text.append("  ✂ barge-in", style="bold red")
+                text.append("…  ✂ barge-in", style="bold red")
             if line.latency_ms is not None:
                 text.append(f"  {line.latency_ms / 1000:.2f} s", style="dim")
             return line.name, "blue" if line.speaker == "caller" else "green", text
         case ToolCall():
             text = Text(f"{line.name}({_arguments(line)}) → ", style="yellow")
-            text.append(line.error or line.output, style="red" if line.error else "dim")
+            text.append(_short(line.error or line.output), style="red" if line.error else "dim")
             return "tool", "yellow", text
         case Handoff():
             text = Text(f"{line.from_agent} → {line.to_agent}", style="magenta")
@@ -127,6 +128,10 @@ def _arguments(call: ToolCall) -> str:
     if not isinstance(members, dict):
         return call.arguments
     return ", ".join(f"{name}={value!r}" for name, value in members.items())
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_OUTPUT else text[: LONGEST_OUTPUT - 1].rstrip() + "…"
 
 
 def show_checks(console: Console, checks: tuple[Check, ...]) -> None:
