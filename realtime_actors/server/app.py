@@ -1,0 +1,297 @@
+"""The embedded Realtime server: a socket that listens, and a thread for each connection."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import os
+import secrets
+import socket as sockets
+import threading
+import time
+from collections.abc import Collection, Iterable, Sequence
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+
+from attrs import asdict
+from websockets.http11 import Request, Response
+from websockets.sync.server import Server, ServerConnection, serve
+from websockets.typing import Subprotocol
+
+from realtime_actors.protocol import ErrorDetail, ServerError, dialect
+from realtime_actors.server.admission import Admission, Admitted, BetaPolicy, Dismissed, TurnedAway
+from realtime_actors.server.connection import Connection, Faults
+from realtime_actors.server.conversation import ConversationOptions, ServerConversation
+from realtime_actors.server.engines.base import Engines
+from realtime_actors.server.engines.energy import EnergyDetector
+from realtime_actors.server.engines.loading import load_engines
+from realtime_actors.server.engines.scripted import Reply, ScriptedBrain, ScriptedRecognizer
+from realtime_actors.server.engines.tone import ToneVoice
+from realtime_actors.server.outbox import Ids
+
+__all__ = ["RealtimeServer"]
+
+MAX_MESSAGE_BYTES = 32 * 2**20
+"""More than the largest append (15 MiB of audio in base64), so that too much of it gets an
+error and not a closed connection."""
+CLOSE_TIMEOUT = 1.0
+"""How long a client may take to answer a close frame."""
+
+_GOING = "the server is stopping"
+
+_log = logging.getLogger("realtime_actors.server")
+
+
+class RealtimeServer:
+    """A Realtime-protocol server, in this process and on this machine.
+
+    It speaks the GA dialect, and the beta dialect to clients that ask for it
+    (`OpenAI-Beta: realtime=v1`). Any path that ends with `/realtime` will do.
+
+    `engines` None takes the default ones of the extra [local], loaded at `start()`.
+    `api_key`: what clients have to show; `models`: those there are, None for any;
+    `beta="retired"` answers beta clients as the real service does today; `pace`: speech
+    is sent at most so many times faster than it is spoken, None for as fast as it comes.
+    `faults` may be replaced at any time, and holds for connections made from then on.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        engines: Engines | None = None,
+        api_key: str | None = None,
+        models: Collection[str] | None = None,
+        beta: BetaPolicy = "serve",
+        pace: float | None = None,
+        options: ConversationOptions | None = None,
+        faults: Faults | None = None,
+    ) -> None:
+        self.faults = faults or Faults()
+        self._host = host
+        self._port = port
+        self._engines = engines
+        self._admission = Admission(api_key=api_key, models=models, beta=beta)
+        self._pace = pace
+        self._options = options
+        self._server: Server | None = None
+        self._acceptor: threading.Thread | None = None
+        self._stopping = threading.Event()
+        # Guards the two below, which the connections' threads change.
+        self._lock = threading.Lock()
+        self._threads: dict[threading.Thread, sockets.socket] = {}
+        self._connections: set[Connection] = set()
+
+    @classmethod
+    def scripted(
+        cls,
+        replies: Iterable[Reply] | None = None,
+        *,
+        heard: Iterable[str] = (),
+        character_ms: int = 60,
+        **options: Any,
+    ) -> Self:
+        """A server that needs no engine: for tests, with nothing but the extra [server].
+
+        It answers with one of `replies` after the other (None: it repeats what was said),
+        in a tone of `character_ms` per letter; it takes every loud sound for speech, and
+        hears the texts of `heard`, one after the other. `options` as for a server.
+        """
+        engines = Engines(
+            detector=EnergyDetector,
+            recognizer=ScriptedRecognizer(heard),
+            brain=ScriptedBrain(replies),
+            voice=ToneVoice(character_ms=character_ms),
+        )
+        return cls(engines=engines, **options)
+
+    @property
+    def port(self) -> int:
+        """Where it listens. Chosen by the system at `start()` when it was 0."""
+        return self._port
+
+    @property
+    def base_url(self) -> str:
+        """What OpenAI's client wants as `websocket_base_url`."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"ws://{host}:{self._port}/v1"
+
+    @property
+    def url(self) -> str:
+        """Where to connect to, without a model."""
+        return f"{self.base_url}/realtime"
+
+    def start(self) -> Self:
+        """Listen. Raises `OSError` when the port is taken, and what loading engines raises."""
+        if self._server is not None:
+            return self
+        if self._engines is None:
+            self._engines = load_engines()
+        self._stopping.clear()
+        server = serve(
+            self._serve,
+            self._host,
+            self._port,
+            family=sockets.AF_INET6 if ":" in self._host else sockets.AF_INET,
+            process_request=self._process_request,
+            select_subprotocol=_select_subprotocol,
+            compression=None,
+            ping_interval=None,
+            close_timeout=CLOSE_TIMEOUT,
+            max_size=MAX_MESSAGE_BYTES,
+            server_header=None,
+            logger=logging.getLogger("realtime_actors.server.websocket"),
+        )
+        accepted = server.handler
+
+        def handler(socket: sockets.socket, address: Any) -> None:
+            thread = threading.current_thread()
+            with self._lock:
+                if self._stopping.is_set():  # accepted at the last moment
+                    socket.close()
+                    return
+                self._threads[thread] = socket
+            try:
+                accepted(socket, address)
+            finally:
+                with self._lock:
+                    del self._threads[thread]
+
+        server.handler = handler
+        self._server, self._port = server, server.socket.getsockname()[1]
+        # A daemon, and so are the threads that it starts: who forgets to stop still exits.
+        self._acceptor = threading.Thread(
+            target=server.serve_forever, name="realtime-server", daemon=True
+        )
+        self._acceptor.start()
+        _log.info("listening on %s", self.url)
+        return self
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Close all connections with code 1001, and wait until their threads are gone.
+
+        After `timeout` seconds what is left is cut off. Stopping twice does nothing.
+        """
+        server, acceptor = self._server, self._acceptor
+        if server is None or acceptor is None:
+            return
+        self._server = self._acceptor = None
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            self._stopping.set()
+            connections, threads = list(self._connections), dict(self._threads)
+        server.shutdown()
+        acceptor.join()
+        for name in ("shutdown_watcher", "shutdown_notifier"):
+            if hasattr(server, name):  # a pipe that websockets opens, and never closes
+                os.close(getattr(server, name))
+        for connection in connections:
+            connection.close(1001, _GOING)
+        for thread in threads:
+            thread.join(max(0.0, deadline - CLOSE_TIMEOUT - time.monotonic()))
+        for thread, socket in threads.items():
+            if thread.is_alive():
+                _cut(socket)
+        for thread in threads:
+            thread.join(max(CLOSE_TIMEOUT, deadline - time.monotonic()))
+
+    def drop_connections(self) -> None:
+        """Cut every connection off, without a close frame."""
+        with self._lock:
+            live = list(self._threads.values())
+        for socket in live:
+            _cut(socket)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # --- one connection --------------------------------------------------------------
+
+    def _decide(self, request: Request) -> Admitted | TurnedAway | Dismissed:
+        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        return self._admission.decide(request.path, headers)
+
+    def _process_request(self, websocket: ServerConnection, request: Request) -> Response | None:
+        self._stopping.wait(self.faults.upgrade_delay)
+        if self.faults.upgrade_status is not None:
+            status = HTTPStatus(self.faults.upgrade_status)
+            return _refusal(
+                websocket, status, ErrorDetail(type="server_error", message=status.phrase)
+            )
+        decision = self._decide(request)
+        if isinstance(decision, TurnedAway):
+            return _refusal(websocket, decision.status, decision.error)
+        return None
+
+    def _serve(self, websocket: ServerConnection) -> None:
+        assert websocket.request is not None  # there is no connection without
+        decision = self._decide(websocket.request)
+        ids = _ids()
+        if isinstance(decision, Dismissed):
+            event = ServerError(event_id=ids("event"), error=decision.error)
+            websocket.send(dialect("ga").encode_server(event), text=True)
+            websocket.close(decision.code, decision.reason)
+            return
+        assert isinstance(decision, Admitted)  # or it was turned away before the upgrade
+        assert self._engines is not None  # loaded by start()
+        connection = Connection(
+            websocket,
+            conversation=ServerConversation(
+                ids=ids,
+                model=decision.model,
+                beta=decision.beta,
+                type_=decision.session_type,
+                options=self._options,
+            ),
+            dialect=dialect(decision.dialect_name),
+            engines=self._engines,
+            pace=self._pace,
+            faults=self.faults,
+        )
+        with self._lock:
+            self._connections.add(connection)
+        if self._stopping.is_set():
+            connection.close(1001, _GOING)
+        try:
+            connection.serve()
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+
+
+def _refusal(websocket: ServerConnection, status: HTTPStatus, error: ErrorDetail) -> Response:
+    response = websocket.respond(status, json.dumps({"error": asdict(error)}))
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response
+
+
+def _select_subprotocol(
+    websocket: ServerConnection, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    """Browsers offer "realtime", and their key as another one: answer the first."""
+    return Subprotocol("realtime") if "realtime" in offered else None
+
+
+def _ids() -> Ids:
+    """Ids that no other connection gives out."""
+    connection, numbers = secrets.token_hex(6), itertools.count()
+    return lambda prefix: f"{prefix}_{connection}{next(numbers):06x}"
+
+
+def _cut(socket: sockets.socket) -> None:
+    """End a connection from another thread than the one that owns it: it closes the socket."""
+    with contextlib.suppress(OSError):  # it is closed already
+        socket.shutdown(sockets.SHUT_RDWR)

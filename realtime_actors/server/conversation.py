@@ -1,0 +1,427 @@
+"""The server's half of a conversation, without any input or output.
+
+`ServerConversation.handle(message, now)` takes what the client sent and what the engines
+found, and answers what is to be done. It has no threads, no clock, no socket and no
+chance: the same messages at the same times, with the same ids, give the same effects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from realtime_actors.items import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    Item,
+    MessageItem,
+    OutputAudio,
+    UnknownItem,
+    UnknownPart,
+)
+from realtime_actors.protocol import (
+    ClientEvent,
+    ConversationCreated,
+    ConversationInfo,
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemDeleted,
+    ConversationItemRetrieve,
+    ConversationItemRetrieved,
+    ConversationItemTruncate,
+    ConversationItemTruncated,
+    ErrorDetail,
+    InputAudioBufferAppend,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+    MalformedEvent,
+    OutputAudioBufferClear,
+    RawClientEvent,
+    ResponseCancel,
+    ResponseCreate,
+    ServerError,
+    SessionCreated,
+    SessionUpdate,
+    SessionUpdated,
+    UnknownEvent,
+    dialect,
+)
+from realtime_actors.server.client_rules import check_client_event
+from realtime_actors.server.effects import CancelTimer, CloseConnection, Effects, SetTimer
+from realtime_actors.server.hearing import Hearing
+from realtime_actors.server.item_chain import ROOT, Entry, ItemChain
+from realtime_actors.server.messages import (
+    GenerationAudio,
+    GenerationEnded,
+    GenerationFailed,
+    GenerationText,
+    GenerationToolCall,
+    Message,
+    Opened,
+    TimerFired,
+    Transcribed,
+    TranscriptionFailed,
+)
+from realtime_actors.server.outbox import Ids, Outbox
+from realtime_actors.server.refusals import Refused, invalid_value, unknown_item
+from realtime_actors.server.response import ResponseRun
+from realtime_actors.server.responses import Responses
+from realtime_actors.server.session_state import SessionState, SessionType
+from realtime_actors.server.turn_detection import (
+    SilenceBegan,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+)
+from realtime_actors.server.usage import RateLimiter
+
+__all__ = ["ConversationOptions", "ServerConversation"]
+
+IDLE, EXPIRY = "idle", "expiry"
+"""The keys of the timers."""
+
+
+@frozen(kw_only=True)
+class ConversationOptions:
+    """What a server may do differently from the real one, or differently from another day."""
+
+    max_session_seconds: float = 3600.0
+    silence_duration_ms: int = 500
+    """How much silence ends a turn, until the client says otherwise."""
+    requests_per_minute: int = 100_000
+    tokens_per_minute: int = 100_000_000
+    echo_event_ids: bool = True
+    """Whether an error names the client event that caused it. The real service sometimes
+    forgets."""
+
+
+class ServerConversation:
+    """One client's session, from `Opened` to `CloseConnection`.
+
+    `ids` makes ids that were never used before out of a prefix. After a
+    `CloseConnection` nothing has any effect.
+    """
+
+    def __init__(
+        self,
+        *,
+        ids: Ids,
+        model: str,
+        beta: bool = False,
+        type_: SessionType = "realtime",
+        options: ConversationOptions | None = None,
+    ) -> None:
+        self._options = options or ConversationOptions()
+        self._beta = beta
+        self._dialect = dialect("beta" if beta else "ga")
+        self._out = Outbox(ids)
+        self._conversation_id = ids("conv")
+        self._session = SessionState(
+            ids("sess"),
+            model=model,
+            beta=beta,
+            type_=type_,
+            silence_duration_ms=self._options.silence_duration_ms,
+        )
+        self._chain = ItemChain(self._out, beta=beta)
+        self._hearing = Hearing(out=self._out, chain=self._chain, session=self._session)
+        self._responses = Responses(
+            out=self._out,
+            chain=self._chain,
+            session=self._session,
+            hearing=self._hearing,
+            limiter=RateLimiter(
+                requests_per_minute=self._options.requests_per_minute,
+                tokens_per_minute=self._options.tokens_per_minute,
+            ),
+            conversation_id=self._conversation_id,
+            on_done=self._response_done,
+        )
+        self._idle_runs = False
+        self._closed = False
+
+    def handle(self, message: Message, now: float) -> Effects:
+        """Take a message at a time (seconds of a monotonic clock), answer what to do."""
+        if self._closed:
+            return ()
+        if isinstance(message, RawClientEvent):
+            message = self._dialect.decode_client(json.dumps(message.payload))
+        try:
+            if isinstance(message, ClientEvent):
+                self._check(message)
+                self._client(message, now)
+            else:
+                self._found(message, now)
+        except Refused as refused:
+            self._error(refused.detail, message)
+        return self._out.drain()
+
+    def _client(self, event: ClientEvent, now: float) -> None:
+        match event:
+            case InputAudioBufferAppend(audio=audio):
+                self._hearing.append(audio)
+            case InputAudioBufferCommit():
+                self._stop_idling()
+                self._hearing.commit()
+            case InputAudioBufferClear():
+                self._hearing.clear()
+            case SessionUpdate():
+                self._update(event)
+            case ConversationItemCreate(item=item, previous_item_id=previous):
+                self._create_item(item, previous)
+            case ConversationItemRetrieve(item_id=item_id):
+                entry = self._entry(item_id, "retrieving", "item_retrieve_invalid_item_id")
+                self._out.emit(
+                    ConversationItemRetrieved(
+                        event_id=self._out.event_id(), item=entry.with_audio()
+                    )
+                )
+            case ConversationItemDelete(item_id=item_id):
+                self._entry(item_id, "deleting", "item_delete_invalid_item_id")
+                self._chain.remove(item_id)
+                self._out.emit(
+                    ConversationItemDeleted(event_id=self._out.event_id(), item_id=item_id)
+                )
+            case ConversationItemTruncate():
+                self._truncate(event)
+            case ResponseCreate(response=override):
+                if self._session.type == "transcription":
+                    raise Refused(
+                        "A transcription session has no responses.", code="invalid_parameter"
+                    )
+                self._responses.create(override, now)
+                self._stop_idling()
+            case ResponseCancel(response_id=response_id):
+                self._responses.cancel(response_id, now)
+            case OutputAudioBufferClear():
+                raise Refused(
+                    "output_audio_buffer.clear is only for WebRTC and SIP connections.",
+                    code="invalid_value",
+                    param="type",
+                )
+
+    def _found(self, message: Message, now: float) -> None:
+        match message:
+            case Opened():
+                self._open(message)
+            case SpeechStarted():
+                self._speech_started(message, now)
+            case SilenceBegan():
+                self._hearing.silence_began(message)
+            case SpeechResumed():
+                self._hearing.speech_resumed(message)
+            case SpeechStopped():
+                if self._hearing.speech_stopped(message):
+                    self._answer_turn(now)
+            case Transcribed() | TranscriptionFailed():
+                item_id = self._hearing.recognised(message)
+                if item_id is not None:
+                    self._responses.words_known(item_id)
+            case (
+                GenerationText()
+                | GenerationAudio()
+                | GenerationToolCall()
+                | GenerationEnded()
+                | GenerationFailed()
+            ):
+                self._responses.found(message, now)
+            case TimerFired(key=key):
+                self._timer_fired(key, now)
+
+    # --- the session -----------------------------------------------------------------
+
+    def _open(self, opened: Opened) -> None:
+        seconds = self._options.max_session_seconds
+        self._session.expires_at = int(opened.unix_time + seconds)
+        self._out.emit(SessionCreated(event_id=self._out.event_id(), session=self._session.info))
+        if self._beta:
+            self._out.emit(
+                ConversationCreated(
+                    event_id=self._out.event_id(),
+                    conversation=ConversationInfo(id=self._conversation_id),
+                )
+            )
+        self._hearing.configure()
+        self._out.do(SetTimer(EXPIRY, seconds))
+
+    def _update(self, event: SessionUpdate) -> None:
+        self._session.update(
+            event,
+            fresh=not len(self._chain) and self._responses.active is None,
+            spoke=self._responses.spoke,
+            responding=self._responses.active is not None,
+        )
+        self._out.emit(SessionUpdated(event_id=self._out.event_id(), session=self._session.info))
+        self._hearing.configure()
+        if self._idle_timeout_ms is None:
+            self._stop_idling()
+
+    def _expire(self) -> None:
+        minutes = self._options.max_session_seconds / 60
+        message = f"Your session hit the maximum duration of {minutes:g} minutes."
+        self._error(
+            ErrorDetail(type="invalid_request_error", code="session_expired", message=message)
+        )
+        self._responses.abandon()
+        self._out.do(CloseConnection(1001, message))
+        self._closed = True
+
+    # --- turns -----------------------------------------------------------------------
+
+    def _speech_started(self, found: SpeechStarted, now: float) -> None:
+        if not self._hearing.speech_started(found):
+            return
+        self._stop_idling()
+        detection = self._session.turn_detection
+        if detection is not None and detection.interrupt_response:
+            self._responses.interrupt(now)
+
+    def _answer_turn(self, now: float) -> None:
+        detection = self._session.turn_detection
+        if detection and detection.create_response and self._session.type == "realtime":
+            self._responses.answer_turn(now)
+            self._stop_idling()
+
+    @property
+    def _idle_timeout_ms(self) -> int | None:
+        detection = self._session.turn_detection
+        return detection.idle_timeout_ms if detection else None
+
+    def _response_done(self, run: ResponseRun, now: float) -> None:
+        """Give the caller until so long after the last word has been played."""
+        if self._idle_timeout_ms is not None and not self._hearing.in_turn:
+            delay = (run.audio_ms + self._idle_timeout_ms) / 1000
+            self._out.do(SetTimer(IDLE, delay))
+            self._idle_runs = True
+
+    def _stop_idling(self) -> None:
+        if self._idle_runs:
+            self._out.do(CancelTimer(IDLE))
+            self._idle_runs = False
+
+    def _timer_fired(self, key: object, now: float) -> None:
+        if key == EXPIRY:
+            self._expire()
+        elif key == IDLE and self._idle_runs and self._idle_timeout_ms is not None:
+            self._idle_runs = False
+            self._hearing.time_out(self._idle_timeout_ms)
+            self._answer_turn(now)
+
+    # --- items -----------------------------------------------------------------------
+
+    def _entry(self, item_id: str, doing: str, code: str) -> Entry:
+        entry = self._chain.get(item_id)
+        if entry is None:
+            raise unknown_item(doing, item_id, code=code)
+        return entry
+
+    def _create_item(self, item: Item, previous: str | None) -> None:
+        if item.id is not None and item.id in self._chain:
+            raise Refused(
+                f"Error adding item: an item with id '{item.id}' already exists.",
+                code="item_create_duplicate_item_id",
+                param="item.id",
+            )
+        if previous is not None and previous != ROOT and previous not in self._chain:
+            raise unknown_item(
+                "adding", previous, code="item_create_invalid_item_id", param="previous_item_id"
+            )
+        self._check_item(item)
+        item_id = item.id or self._out.new_id("item")
+        entry = Entry(evolve(item, id=item_id, status="completed"), self._session.input_format)
+        self._chain.add(item_id, entry, after=previous)
+        self._chain.done(item_id)
+        self._hearing.listen_to(item_id, entry)
+
+    def _check_item(self, item: Item) -> None:
+        match item:
+            case UnknownItem(type=type_):
+                raise invalid_value(type_, ("message", "function_call_output"), "item.type")
+            case MessageItem(role="assistant", content=content) if any(
+                isinstance(part, OutputAudio) for part in content
+            ):
+                raise Refused(
+                    "Assistant audio messages cannot be created by a client.",
+                    code="unsupported_content_type",
+                    param="item.content",
+                )
+            case MessageItem(content=content):
+                for index, part in enumerate(content):
+                    if isinstance(part, UnknownPart):
+                        raise Refused(
+                            f"Invalid 'item.content[{index}]': its data is not base64.",
+                            code="invalid_value",
+                            param=f"item.content[{index}]",
+                        )
+            case FunctionCallOutputItem(call_id=call_id):
+                calls = {
+                    entry.item.call_id
+                    for _, entry in self._chain.items()
+                    if isinstance(entry.item, FunctionCallItem)
+                }
+                if call_id not in calls:
+                    raise Refused(
+                        f"Tool call ID '{call_id}' not found in conversation.",
+                        code="invalid_tool_call_id",
+                        param="item.call_id",
+                    )
+
+    def _truncate(self, event: ConversationItemTruncate) -> None:
+        entry = self._entry(event.item_id, "truncating", "item_truncate_invalid_item_id")
+        if not entry.speech:
+            raise Refused(
+                "Only model output audio messages can be truncated",
+                code="unsupported_content_type",
+                param="item_id",
+            )
+        if event.content_index != 0:
+            raise Refused(
+                f"Content index {event.content_index} is out of range: the item has 1 part.",
+                code="invalid_value",
+                param="content_index",
+            )
+        length_ms = -int(-entry.speech_ms // 1)
+        if event.audio_end_ms > length_ms:
+            raise Refused(
+                f"Audio content of {length_ms}ms is already shorter than {event.audio_end_ms}ms",
+                code="invalid_value",
+                param="audio_end_ms",
+            )
+        entry.cut(event.audio_end_ms, self._responses.words_of(event.item_id))
+        self._out.emit(
+            ConversationItemTruncated(
+                event_id=self._out.event_id(),
+                item_id=event.item_id,
+                content_index=event.content_index,
+                audio_end_ms=event.audio_end_ms,
+            )
+        )
+
+    # --- refusing --------------------------------------------------------------------
+
+    def _check(self, event: ClientEvent) -> None:
+        """Refuse what has the wrong shape."""
+        if isinstance(event, InputAudioBufferAppend):
+            return  # fifty times a second, and its one member was decoded already
+        wire = event.raw
+        if wire is None and isinstance(event, MalformedEvent):
+            raise Refused(event.reason, code="invalid_json")
+        check_client_event(self._to_wire(event) if wire is None else wire, beta=self._beta)
+        if isinstance(event, MalformedEvent | UnknownEvent):
+            raise Refused(
+                event.reason if isinstance(event, MalformedEvent) else "Unknown event.",
+                code="invalid_value",
+            )
+
+    def _to_wire(self, event: ClientEvent) -> Mapping[str, Any]:
+        """What the event would be on the wire: it was made here, and never was there."""
+        wire: Mapping[str, Any] = json.loads(self._dialect.encode_client(event))
+        return wire
+
+    def _error(self, detail: ErrorDetail, cause: Message | None = None) -> None:
+        if isinstance(cause, ClientEvent) and self._options.echo_event_ids:
+            detail = evolve(detail, event_id=cause.event_id)
+        self._out.emit(ServerError(event_id=self._out.event_id(), error=detail))

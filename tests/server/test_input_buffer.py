@@ -1,0 +1,60 @@
+"""The input buffer: positions go on counting, whatever is taken out."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_actors.server.input_buffer import InputBuffer
+
+MS = 48
+"""Bytes of a millisecond of pcm16."""
+
+
+def test_a_stretch_is_addressed_by_its_position() -> None:
+    buffer = InputBuffer("pcm16")
+    buffer.append(b"a" * 100 * MS)
+    buffer.append(b"b" * 100 * MS)
+
+    assert buffer.between(90, 110) == b"a" * 10 * MS + b"b" * 10 * MS
+    assert (buffer.start_ms, buffer.end_ms, buffer.length_ms) == (0, 200, 200)
+
+
+def test_positions_survive_forgetting_and_clearing() -> None:
+    buffer = InputBuffer("pcm16")
+    buffer.append(b"a" * 100 * MS)
+    buffer.forget_before(60)
+    assert (buffer.start_ms, buffer.end_ms, buffer.length_ms) == (60, 100, 40)
+    assert buffer.between(0, 100) == b"a" * 40 * MS
+
+    buffer.clear()
+    buffer.append(b"b" * 10 * MS)
+    assert (buffer.start_ms, buffer.end_ms) == (100, 110)
+    assert buffer.between(100, 110) == b"b" * 10 * MS
+
+
+def test_another_format_begins_where_the_old_one_ended() -> None:
+    buffer = InputBuffer("pcm16")
+    buffer.append(b"a" * 100 * MS)
+
+    buffer.change_format("g711_ulaw")
+    buffer.append(b"u" * 8 * 50)
+
+    assert (buffer.start_ms, buffer.end_ms) == (100, 150)
+    assert buffer.between(100, 150) == b"u" * 8 * 50
+
+
+@given(
+    pieces=st.lists(st.binary(max_size=300), max_size=8),
+    cuts=st.lists(st.integers(0, 60), max_size=8),
+)
+def test_what_is_kept_is_the_end_of_what_came(pieces: list[bytes], cuts: list[int]) -> None:
+    buffer, came = InputBuffer("g711_alaw"), b""
+    for piece, cut in zip(pieces, [*cuts, *[0] * 8], strict=False):
+        buffer.append(piece)
+        came += piece
+        buffer.forget_before(cut)
+
+        assert buffer.end_ms == len(came) // 8
+        assert came.endswith(buffer.between(buffer.start_ms, buffer.end_ms + 1))
+        assert buffer.start_ms <= max(buffer.end_ms, *cuts, 0) + 1
