@@ -272,18 +272,41 @@ def message_from_input(message: str | Wire | Item) -> Item:
 
 
 def _item_from_mapping(given: Wire) -> Item:
+    """Read an item that a program wrote: mistakes are refused, where a server's are kept."""
     item = item_from_wire({"type": "message", **given} if "role" in given else given)
     if isinstance(item, UnknownItem):
         if item.type in _NAMES:
-            raise ConfigError(f"a {item.type} item lacks a member, or one is of the wrong type")
+            raise ConfigError(f"a {item.type} item lacks a member, or has one of the wrong type")
         raise ConfigError(f"item type is {item.type!r}: {did_you_mean(item.type, _NAMES)}")
-    for part in item.content if isinstance(item, MessageItem) else ():
-        if isinstance(part, UnknownPart):
-            raise ConfigError(
-                f"content part {part.type!r} is unknown, lacks a member, or has one that is "
-                f"wrong: {did_you_mean(part.type, _PART_TYPES)}"
-            )
+    for name in item.extra:
+        raise ConfigError(
+            f"a {item.type} item has no {name!r}: {did_you_mean(name, _NAMES[item.type])}"
+        )
+    content = given.get("content")
+    if isinstance(item, MessageItem) and isinstance(content, list | tuple):
+        for wire, part in zip(content, item.content, strict=True):
+            _check_part(wire, part)
     return item
+
+
+def _check_part(wire: object, part: ContentPart) -> None:
+    if isinstance(part, UnknownPart) or not isinstance(wire, Mapping):
+        kind = part.type if isinstance(part, UnknownPart) else ""
+        raise ConfigError(
+            f"content part {kind!r} is unknown, lacks a member, or has one that is wrong: "
+            f"{did_you_mean(kind, _PART_TYPES)}"
+        )
+    understood = part_to_wire(part)
+    for name, value in wire.items():
+        if value is not None and name not in understood:
+            known = fields_dict(type(part))
+            why = (
+                "it must be text, and audio base64" if name in known else did_you_mean(name, known)
+            )
+            raise ConfigError(f"{name!r} of a content part {wire['type']!r} is wrong: {why}")
+    for name in understood:
+        if name not in wire:
+            raise ConfigError(f"a content part {wire['type']!r} needs {name!r}")
 
 
 # --- from the wire ----------------------------------------------------------------------

@@ -47,9 +47,21 @@ S = TypeVar("S", bound="Settings")
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Settings:
-    """The base of all settings: immutable, compared by value, made by keywords or from a dict."""
+    """The base of all settings: immutable, compared by value, made by keywords or from a dict.
+
+    A subclass says `repr=False` to attrs: the repr here shows what is set, and no secrets.
+    """
+
+    def __repr__(self) -> str:
+        known = fields_dict(type(self))
+        shown = (
+            f"{name}={_repr(known[name], value)}"
+            for name, value in self.set_members().items()
+            if known[name].repr
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -131,10 +143,7 @@ def check(is_right: Callable[[Any], bool], allowed: str) -> Check:
 
 def wrong(settings: Any, attribute: Attribute[Any], value: Any, why: str) -> ConfigError:
     """Make the error that says which value is wrong. Secrets are not repeated in it."""
-    if callable(attribute.repr):
-        given = attribute.repr(value)
-    else:
-        given = _shown(value) if attribute.repr else f"wrong (a {type(value).__name__})"
+    given = _repr(attribute, value) if attribute.repr else f"wrong (a {type(value).__name__})"
     return ConfigError(f"{type(settings).__name__}.{attribute.name} is {given}: {why}")
 
 
@@ -209,6 +218,10 @@ texts = check(
     lambda value: isinstance(value, tuple) and all(is_text(each) for each in value),
     "a list of texts",
 )
+
+
+def _repr(attribute: Attribute[Any], value: Any) -> str:
+    return attribute.repr(value) if callable(attribute.repr) else _shown(value)
 
 
 def _shown(value: object) -> str:

@@ -79,7 +79,7 @@ def _model_settings(
     return from_mapping(SessionModelSettings, value)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class ModelConfig(Settings):
     """A connection to a model: address, key, dialect, and how to connect.
 

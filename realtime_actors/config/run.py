@@ -24,7 +24,7 @@ from realtime_actors.guardrails import OutputGuardrail
 __all__ = ["GuardrailsSettings", "RunConfig"]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class GuardrailsSettings(Settings):
     """When guardrails look at what the model says."""
 
@@ -56,7 +56,7 @@ def _check_guardrails(run: Any, attribute: Attribute[Any], value: Any) -> None:
         )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class RunConfig(Settings):
     """What holds for all agents of a run."""
 

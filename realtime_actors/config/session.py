@@ -74,7 +74,7 @@ OFF: Final = Off.OFF
 # --- parts of a session's settings ------------------------------------------------------------
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class TurnDetectionConfig(Settings):
     """How the server notices that the user has begun or finished to speak.
 
@@ -119,7 +119,7 @@ def _texts(value: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if value is None else to_tuple(value)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class TranscriptionConfig(Settings):
     """How the user's speech is written down. What the model hears doesn't depend on it."""
 
@@ -136,7 +136,7 @@ class TranscriptionConfig(Settings):
     """How long to wait for more, to be surer. gpt-realtime-whisper only."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class NoiseReductionConfig(Settings):
     """What kind of noise to take out of the user's audio."""
 
@@ -144,7 +144,7 @@ class NoiseReductionConfig(Settings):
     """near_field: a headset or a telephone; far_field: a laptop or a conference room."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class TracingConfig(Settings):
     """How a session appears in OpenAI's traces. It can't be changed once it is on."""
 
@@ -303,7 +303,7 @@ def _tool_names(tools: tuple[Wire, ...] | None) -> str:
 # --- sessions and responses ----------------------------------------------------------------------
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class SessionModelSettings(Settings):
     """The settings of a session that are sent to the server. Unset is what is None.
 
@@ -379,7 +379,7 @@ class SessionModelSettings(Settings):
     """What has no name here: merged into the session object, in the dialect's own shape."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class ResponseSettings(Settings):
     """What is different for one response. Unset is what is None: the session's setting holds."""
 
