@@ -13,7 +13,7 @@ them.
 from __future__ import annotations
 
 from enum import Enum
-from typing import assert_never
+from typing import Final, assert_never
 
 from attrs import define, field
 
@@ -73,7 +73,6 @@ from realtime_actors.errors import (
     NotConnectedError,
     RealtimeError,
     SessionClosedError,
-    SessionError,
     SessionFailedError,
     SessionUpdateError,
 )
@@ -81,6 +80,10 @@ from realtime_actors.guardrails import OutputGuardrail
 from realtime_actors.items import FunctionCallItem, Item
 
 __all__ = ["Phase", "SessionMachine"]
+
+
+ABNORMAL_CLOSURE: Final = 1006
+"""RFC 6455: the connection broke, nobody closed it."""
 
 
 class Phase(Enum):
@@ -114,6 +117,7 @@ class SessionMachine:
     phase: Phase = field(default=Phase.STARTING, init=False)
     _resolved: ResolvedAgent | None = field(default=None, init=False)
     _connected: bool = field(default=False, init=False)
+    _refusal: wire.ErrorDetail | None = field(default=None, init=False)  # the last error
     _event_ids: int = field(default=0, init=False)
     _call_names: dict[str, str] = field(factory=dict, init=False)
     _configuration: Configuration = field(init=False)
@@ -339,7 +343,7 @@ class SessionMachine:
 
     def _connection_lost(self, code: int | None, reason: str) -> Effects:
         if self.phase in (Phase.STARTING, Phase.CONFIGURING):
-            return self._end(NotConnectedError(f"the server hung up while starting: {reason}"))
+            return self._end(self._hung_up(code, reason))
         self.phase = Phase.DISCONNECTED
         lost = events.ConnectionEvent(
             state="disconnected", code=code, reason=reason, info=self.info
@@ -351,6 +355,14 @@ class SessionMachine:
             self._error("connection_lost", why, code=str(code) if code else None),
             *self._abandon(NotConnectedError(why)),
         ]
+
+    def _hung_up(self, code: int | None, reason: str) -> RealtimeError:
+        """Why the server didn't let us start: what it said last, or how it closed."""
+        if self._refusal is not None:
+            return _failed(self._refusal)
+        if code is not None and code != ABNORMAL_CLOSURE:
+            return SessionFailedError(f"the server hung up: {reason or code}", code=str(code))
+        return NotConnectedError(f"the connection was lost while starting: {reason or code}")
 
     def _end(self, error: RealtimeError | None) -> Effects:
         """Leave nothing open, and nobody waiting."""
@@ -510,6 +522,7 @@ class SessionMachine:
         effects: Effects = [Publish(event)]
         if fatal:
             return effects + self._end(_failed(error))
+        self._refusal = error
         pending = self._configuration.refused(error)
         if pending is not None:
             return effects + self._update_refused(pending, error)
@@ -563,8 +576,7 @@ class SessionMachine:
         for event in published:
             # Not for a hook that raised: it would be told of itself, for ever.
             if isinstance(event, events.ErrorEvent) and event.source != "hook":
-                error = SessionError(event.error.message)
-                effects.append(CallHook(agent, "on_error", (error,)))
+                effects.append(CallHook(agent, "on_error", (event.error,)))
         if any(
             isinstance(event, events.HistoryAddedEvent | events.HistoryUpdatedEvent)
             for event in published

@@ -102,7 +102,7 @@ class ToolCalls:
                 )
             )
         ]
-        if isinstance(call.target, Tool) and call.agent.hooks is not None:
+        if call.agent.hooks is not None:
             effects.append(CallHook(call.agent, "on_tool_start", (call.target, call.arguments)))
         return effects
 
@@ -217,6 +217,6 @@ class ToolCalls:
                 )
             )
         ]
-        if isinstance(call.target, Tool) and call.agent.hooks is not None:
+        if call.agent.hooks is not None:
             effects.append(CallHook(call.agent, "on_tool_end", (call.target, output)))
         return effects
