@@ -42,3 +42,18 @@ def test_what_a_module_offers_says_what_it_does(name: str) -> None:
     ]
 
     assert silent == []
+
+
+def test_every_verb_at_the_top_is_in_the_reference() -> None:
+    package = importlib.import_module("realtime_actors")
+    page = (ROOT / "docs" / "reference" / "realtime_actors.md").read_text("utf-8")
+    listed = re.findall(r"^.. autofunction:: realtime_actors\.(\w+)$", page, re.MULTILINE)
+
+    own = {
+        name
+        for name in package.__all__
+        if inspect.isfunction(getattr(package, name))
+        and getattr(package, name).__module__ == "realtime_actors"
+    }
+
+    assert set(listed) == own
