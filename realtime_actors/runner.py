@@ -31,10 +31,10 @@ from realtime_actors.errors import (
 from realtime_actors.events import EventInfo
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import Dialect, dialect
-from realtime_actors.session import AwaitReady, Session, SessionPlan, SessionServer
+from realtime_actors.session import Session, SessionPlan, SessionServer
+from realtime_actors.transport.base import ConnectOptions, TransportFactory
 from realtime_actors.transport.plain import PlainTransport
 from realtime_actors.transport.websocket import WebSocketTransport
-from realtime_actors.transport.base import ConnectOptions, TransportFactory
 
 __all__ = ["Runner", "run", "runner"]
 
@@ -63,7 +63,7 @@ class Runner:
         except otp.StartFailed as failed:
             raise StartError(f"the session could not be made: {failed.reason!r}") from failed
         try:
-            session.ask(AwaitReady(), timeout=timeout)
+            plan.ready.result(timeout)
         except BaseException as error:
             session.close()
             failure = _start_error(error, timeout)
@@ -186,7 +186,7 @@ def _start_error(error: BaseException, timeout: float) -> BaseException:
     match error:
         case StartError() | ConfigError():
             return error
-        case otp.CallTimeout():
+        case TimeoutError():
             return StartError(
                 f"the session was not ready within {timeout:g} s: the server connected, but did"
                 " not acknowledge the configuration",
@@ -198,7 +198,5 @@ def _start_error(error: BaseException, timeout: float) -> BaseException:
             return StartError(str(error), StartCause.NETWORK)
         case RealtimeError():
             return StartError(str(error), StartCause.SERVER)
-        case otp.CallExit(reason=reason):
-            return StartError(f"the session ended while starting: {reason!r}", StartCause.SERVER)
         case _:
             return error

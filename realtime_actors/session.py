@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Self, Unpack, cast
 
 from attrs import define, field, frozen
@@ -68,6 +69,8 @@ class SessionPlan:
     context: object = field(default=None, repr=False)
     clock: Callable[[], float]
     playback_tracker: PlaybackTracker | None = None
+    ready: Future[None] = field(factory=Future)
+    """Done once the server has taken the configuration, or with what kept it from that."""
 
 
 @define
@@ -247,19 +250,12 @@ class Frames:
     events: Sequence[ServerEvent | Disconnected]
 
 
-@frozen
-class AwaitReady:
-    """Asked by `run()`: answered once the server has taken the configuration."""
-
-
 @define
 class _Running:
     """What the server keeps beside the machine: handles of what it has started."""
 
     machine: SessionMachine
     transport: Transport
-    ready: bool = False
-    waiting: list[otp.From] = field(factory=list)  # for it to be ready
     tools: dict[str, Any] = field(factory=dict)  # call id: task
     tasks: dict[otp.MonitorRef, Callable[[object], Message | None]] = field(factory=dict)
     subscribers: dict[otp.MonitorRef, Any] = field(factory=dict)
@@ -293,8 +289,6 @@ class SessionServer(otp.GenServer):
         def connected(reason: object) -> Message | None:
             if reason == otp.NORMAL:
                 return None
-            if isinstance(reason, RealtimeError):
-                return ConnectFailed(reason)
             return ConnectFailed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
 
         self._task(state, connected, self._connect, state.transport)
@@ -310,11 +304,6 @@ class SessionServer(otp.GenServer):
                 except RealtimeError as error:
                     return otp.Reply(otp.Failed(error), state)
                 return otp.Reply(None, state)
-            case AwaitReady():
-                if state.ready:
-                    return otp.Reply(None, state)
-                state.waiting.append(from_)
-                return otp.NoReply(state)
         return self._handle(state, Asked(message, from_))
 
     def handle_cast(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
@@ -349,10 +338,12 @@ class SessionServer(otp.GenServer):
             task.kill()
         for timer in state.timers.values():
             otp.cancel_timer(timer)
-        error = state.ended.error if state.ended else None
-        for from_ in state.waiting:
-            why = error or SessionClosedError("the session was closed")
-            otp.reply(from_, otp.Failed(why))
+        if not self._plan.ready.done():
+            why = state.ended.error if state.ended else None
+            if isinstance(reason, Exception):
+                why = SessionClosedError(f"the session failed: {reason!r}")
+            gone = SessionClosedError("the session was closed while it was starting")
+            self._plan.ready.set_exception(why or gone)
         if state.hooks is not None:
             self._let_hooks_finish(state.hooks)
         state.transport.close(GOODBYE)
@@ -461,10 +452,8 @@ class SessionServer(otp.GenServer):
                 case fx.SetGate(gate=gate):
                     self._line.gate = gate
                 case fx.Ready():
-                    state.ready = True
-                    for from_ in state.waiting:
-                        otp.reply(from_, None)
-                    state.waiting.clear()
+                    if not self._plan.ready.done():  # by the incarnation before
+                        self._plan.ready.set_result(None)
                 case fx.End():
                     state.ended = effect
 
@@ -506,7 +495,10 @@ class SessionServer(otp.GenServer):
 
     def _connect(self, transport: Transport) -> Message:
         session = self._session
-        transport.connect(lambda batch: otp.send(session, Frames(batch)))
+        try:
+            transport.connect(lambda batch: otp.send(session, Frames(batch)))
+        except RealtimeError as error:
+            return ConnectFailed(error)
         return Connected()
 
     def _resolve(self, state: _Running, agent: Agent) -> None:
