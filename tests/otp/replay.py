@@ -1,0 +1,182 @@
+"""Replays scenarios recorded on the BEAM, and compares what the library does.
+
+    python tests/otp/replay.py tests/data/otp/otp_traces.json [--core] [--only ID ...]
+                               [--repeat N] [--jitter MS] [--scale FACTOR]
+
+Prints a line for every scenario that failed, with the first difference, then
+`N passed, M failed, K skipped`. The exit status is 0 only if none failed. What the
+data itself marks `no_counterpart` is skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from otp_interpreter import Event, Player, World
+
+from realtime_actors import otp
+
+__all__ = ["differences", "load", "main", "run", "scenarios"]
+
+SKIPPED = "no_counterpart"
+LIFECYCLE = ("init", "terminate")
+
+
+def load(path: Path) -> list[dict[str, Any]]:
+    """The scenarios of a file."""
+    found: list[dict[str, Any]] = json.loads(path.read_text())["scenarios"]
+    return found
+
+
+def scenarios(
+    found: Iterable[dict[str, Any]], *, core: bool = False, only: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Those that were asked for."""
+    return [
+        each for each in found if (each["core"] or not core) and (not only or each["id"] in only)
+    ]
+
+
+def run(
+    scenario: dict[str, Any], *, jitter_ms: float = 0.0, scale: float = 1.0, seed: int = 0
+) -> list[Event]:
+    """Drive the library through a scenario's steps. Gives the trace."""
+    world = World(scale=scale, jitter_ms=jitter_ms, seed=seed)
+    try:
+        with otp.Client("main of the scenario") as client:
+            world.enter("main", client.ref)
+            Player(world, "main").play(scenario["steps"])
+    finally:
+        world.end()
+    return world.trace
+
+
+def differences(scenario: dict[str, Any], trace: Sequence[Event]) -> str | None:
+    """The first difference between a trace and what was recorded. None if there is none.
+
+    Where the releases of OTP differ, the trace of either will do.
+    """
+    texts = set(raised_in(scenario["steps"]))
+    expect = scenario["expect"]
+    wanted = [(expect["per_process"], expect.get("trace"))]
+    wanted += [(each, None) for each in scenario["measured"].get("otp27_per_process", ())]
+    got = [normal(event, texts) for event in trace]
+    first: str | None = None
+    for per_process, whole in wanted:
+        found = (
+            per_process_difference(per_process, got, texts)
+            or (
+                order_difference("trace", whole, got, texts) if expect["order"] == "total" else None
+            )
+            or order_difference(
+                "lifecycle",
+                expect.get("lifecycle"),
+                [event for event in got if event[1] in LIFECYCLE],
+                texts,
+            )
+        )
+        if found is None:
+            return None
+        first = first or found
+    return first
+
+
+def per_process_difference(
+    expected: dict[str, list[Event]], got: Sequence[Event], texts: set[str]
+) -> str | None:
+    by_process: dict[str, list[Event]] = {}
+    for who, *event in got:
+        by_process.setdefault(who, []).append(event)
+    for who in sorted(expected.keys() | by_process.keys()):
+        found = order_difference(who, expected.get(who, []), by_process.get(who, []), texts)
+        if found is not None:
+            return found
+    return None
+
+
+def order_difference(
+    what: str, expected: Sequence[Event] | None, got: Sequence[Event], texts: set[str]
+) -> str | None:
+    if expected is None:
+        return None
+    wanted = [normal(event, texts) for event in expected]
+    for at in range(max(len(wanted), len(got))):
+        want = wanted[at] if at < len(wanted) else "nothing more"
+        have = got[at] if at < len(got) else "nothing more"
+        if want != have:
+            return f"{what}[{at}]: expected {json.dumps(want)}, got {json.dumps(have)}"
+    return None
+
+
+def raised_in(steps: Any) -> Iterable[str]:
+    """The texts that a scenario raises itself: only those have to be the same."""
+    if isinstance(steps, dict):
+        steps = list(steps.values())
+    if isinstance(steps, list):
+        if len(steps) == 2 and steps[0] == "raise" and isinstance(steps[1], str):
+            yield steps[1]
+        for each in steps:
+            yield from raised_in(each)
+
+
+def normal(value: Any, texts: set[str]) -> Any:
+    """A value as it is compared: texts of exceptions that are not the scenario's own left
+    out, and what came in any order (`got_set`) in one order.
+    """
+    if isinstance(value, list):
+        parts = [normal(each, texts) for each in value]
+        for at, part in enumerate(parts[1:], start=1):
+            if value[at - 1] == "got_set":
+                parts[at] = sorted(part, key=json.dumps)
+        return parts
+    if isinstance(value, dict):
+        return {
+            key: normal(each, texts) for key, each in value.items() if key != "msg" or each in texts
+        }
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--core", action="store_true", help="only the smaller set to begin with")
+    parser.add_argument("--only", metavar="ID", nargs="+", default=(), help="only these scenarios")
+    parser.add_argument("--repeat", metavar="N", type=int, default=1)
+    parser.add_argument("--jitter", metavar="MS", type=float, default=0.0)
+    parser.add_argument("--scale", metavar="FACTOR", type=float, default=1.0)
+    parser.add_argument("--seed", metavar="N", type=int, default=0)
+    options = parser.parse_args(arguments)
+    # Crashes are what the scenarios are about: no need to report each of them.
+    logging.getLogger("realtime_actors.otp").setLevel(logging.CRITICAL)
+    chosen = scenarios(load(options.path), core=options.core, only=options.only)
+    if unknown := set(options.only) - {each["id"] for each in chosen}:
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    passed = failed = skipped = 0
+    for scenario in chosen:
+        if scenario["mirror"] == SKIPPED:
+            skipped += 1
+            continue
+        found = None
+        for number in range(options.repeat):
+            trace, seed = None, options.seed + number
+            try:
+                trace = run(scenario, jitter_ms=options.jitter, scale=options.scale, seed=seed)
+                found = differences(scenario, trace)
+            except (Exception, otp.Exit) as error:
+                found = f"{type(error).__name__}: {error}"
+            if found is not None:
+                print(f"{scenario['id']} (run {number + 1}): {found}", flush=True)
+                break
+        passed, failed = (passed + 1, failed) if found is None else (passed, failed + 1)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
