@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from realtime_actors.cli.demo.run import run_demo
-from realtime_actors.cli.serve import run_server
 from realtime_actors.server.engines import BRAINS, DETECTORS, RECOGNIZERS, VOICES
 
 __all__ = ["app"]
@@ -52,6 +50,9 @@ def demo(
     A caller's voice asks for something that needs a tool, is handed over to another
     agent, and talks over a long answer. Fails when any of it did not happen.
     """
+    # Imported here, and below: a command needs only its own extras, and --help none.
+    from realtime_actors.cli.demo.run import run_demo
+
     raise typer.Exit(run_demo(output=output, wav=wav, url=url, model=model, open_page=open_page))
 
 
@@ -94,6 +95,8 @@ def serve(
 
     Any Realtime client can connect to it.
     """
+    from realtime_actors.cli.serve import run_server
+
     run_server(
         host=host,
         port=port,

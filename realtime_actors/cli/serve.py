@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from realtime_actors.errors import ConfigError
-from realtime_actors.server import RealtimeServer
 from realtime_actors.server.engines import load_engines
 
 __all__ = ["run_server"]
@@ -51,6 +50,9 @@ def run_server(
             brain_key=brain_key,
             voice=voice,
         )
+    # Only now: of all that can be missing, the engines' extra brings the most.
+    from realtime_actors.server import RealtimeServer
+
     server = RealtimeServer(
         host, port, engines=engines, api_key=api_key, beta="serve" if beta else "retired"
     )

@@ -8,6 +8,7 @@ import time
 import webbrowser
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,8 +21,10 @@ from realtime_actors.cli.demo.script import SCRIPT, Check, check_conversation, c
 from realtime_actors.cli.demo.view import View, show_checks
 from realtime_actors.config import ModelConfig, RunConfig, SessionModelSettings
 from realtime_actors.recording import Recording, write_page, write_wav
-from realtime_actors.server import RealtimeServer
 from realtime_actors.server.engines import Engines, load_engines
+
+if TYPE_CHECKING:
+    from realtime_actors.server import RealtimeServer
 
 __all__ = ["run_demo"]
 
@@ -49,8 +52,7 @@ def run_demo(
         # The caller needs a voice, and a server of our own needs everything.
         engines = _load(console) if url is None or own_sound is None else None
         if url is None:
-            server = stack.enter_context(RealtimeServer(engines=engines))
-            url = server.url
+            url = stack.enter_context(_server(engines)).url
         console.print(f"[dim]{escape(url)}[/]\n")
         session = stack.enter_context(
             ra.run(
@@ -78,6 +80,13 @@ def _load(console: Console) -> Engines:
         engines = load_engines()
     console.print(f"[dim]speech engines loaded in {time.monotonic() - started_at:.1f} s[/]")
     return engines
+
+
+def _server(engines: Engines | None) -> RealtimeServer:
+    # Only now: of all that can be missing, the engines' extra brings the most.
+    from realtime_actors.server import RealtimeServer
+
+    return RealtimeServer(engines=engines)
 
 
 def _hold(
