@@ -125,51 +125,53 @@ __all__ = [
 ]
 
 
-def _session(session: Session | str) -> Session:
+def _session(session: Session | otp.Name) -> Session:
     if isinstance(session, Session):
         return session
-    found = otp.whereis(session) if isinstance(session, str) else None
+    found = otp.whereis(session)
     if not isinstance(found, Session):
         raise ConfigError(f"{session!r} is neither a session nor the name of one")
     return found
 
 
-def send_audio(session: Session | str, audio: bytes, *, commit: bool = False) -> None:
+def send_audio(session: Session | otp.Name, audio: bytes, *, commit: bool = False) -> None:
     """Send audio of the user. See `Session.send_audio`."""
     _session(session).send_audio(audio, commit=commit)
 
 
-def send_message(session: Session | str, message: str | Mapping[str, object] | items.Item) -> None:
+def send_message(
+    session: Session | otp.Name, message: str | Mapping[str, object] | items.Item
+) -> None:
     """Add a message of the user and ask for a response. See `Session.send_message`."""
     _session(session).send_message(message)
 
 
 def create_response(
-    session: Session | str, **overrides: Unpack[messages.ResponseOptions]
+    session: Session | otp.Name, **overrides: Unpack[messages.ResponseOptions]
 ) -> None:
     """Ask for a response. See `Session.create_response`."""
     _session(session).create_response(**overrides)
 
 
-def send_raw_event(session: Session | str, event: Mapping[str, object]) -> None:
+def send_raw_event(session: Session | otp.Name, event: Mapping[str, object]) -> None:
     """Send a client event as it is. See `Session.send_raw_event`."""
     _session(session).send_raw_event(event)
 
 
-def interrupt(session: Session | str) -> None:
+def interrupt(session: Session | otp.Name) -> None:
     """Stop the model's speech now. See `Session.interrupt`."""
     _session(session).interrupt()
 
 
 def update_session(
-    session: Session | str, settings: SessionModelSettings | Mapping[str, object]
+    session: Session | otp.Name, settings: SessionModelSettings | Mapping[str, object]
 ) -> None:
     """Change settings and wait for the server. See `Session.update_session`."""
     _session(session).update_session(settings)
 
 
 def subscribe(
-    session: Session | str,
+    session: Session | otp.Name,
     subscriber: Any,
     *,
     only: Sequence[type[Any]] | None = None,
@@ -179,21 +181,21 @@ def subscribe(
     _session(session).subscribe(subscriber, only=only, raw=raw)
 
 
-def unsubscribe(session: Session | str, subscriber: Any) -> None:
+def unsubscribe(session: Session | otp.Name, subscriber: Any) -> None:
     """Hand no more events to a subscriber. See `Session.unsubscribe`."""
     _session(session).unsubscribe(subscriber)
 
 
-def history(session: Session | str) -> tuple[items.Item, ...]:
+def history(session: Session | otp.Name) -> tuple[items.Item, ...]:
     """The conversation so far. See `Session.history`."""
     return _session(session).history()
 
 
-def current_agent(session: Session | str) -> Agent:
+def current_agent(session: Session | otp.Name) -> Agent:
     """The agent that is speaking to the user. See `Session.current_agent`."""
     return _session(session).current_agent()
 
 
-def close(session: Session | str, timeout: float = 2.0) -> None:
+def close(session: Session | otp.Name, timeout: float = 2.0) -> None:
     """End the conversation. See `Session.close`."""
     _session(session).close(timeout)

@@ -54,14 +54,25 @@ class Runner:
         context: object = None,
         model_config: ModelConfig | Mapping[str, Any] | None = None,
         timeout: float = 10.0,
+        name: otp.Name | None = None,
+        supervisor: otp.DynamicSupervisorRef | None = None,
+        restart: otp.Restart | str = otp.Restart.TRANSIENT,
     ) -> Session:
         """Start a session with a context of its own. See `run`."""
         where = _model_config(model_config)
-        plan = self._plan(where, context, timeout)
+        plan = self._plan(where, context, timeout, supervised=supervisor is not None)
         try:
-            session = cast(Session, otp.start(SessionServer, plan))
+            if supervisor is None:
+                session = cast(Session, otp.start(SessionServer, plan, name=name))
+            else:
+                spec = otp.child_spec(
+                    SessionServer, plan, name=name, restart=restart, keep_ref=True
+                )
+                session = cast(Session, supervisor.start_child(spec))
         except otp.StartFailed as failed:
-            raise StartError(f"the session could not be made: {failed.reason!r}") from failed
+            raise StartError(
+                f"the session could not be made: {failed.reason!r}", StartCause.CONFIG
+            ) from failed
         try:
             plan.ready.result(timeout)
         except BaseException as error:
@@ -72,7 +83,9 @@ class Runner:
             raise failure from error
         return session
 
-    def _plan(self, where: ModelConfig, context: object, timeout: float) -> SessionPlan:
+    def _plan(
+        self, where: ModelConfig, context: object, timeout: float, *, supervised: bool
+    ) -> SessionPlan:
         speaks = dialect(where.dialect)
         settings = self._settings(where, speaks)
         model = where.model or self.agent.model or settings.model or speaks.default_model
@@ -92,6 +105,7 @@ class Runner:
             clock=time.monotonic,
             transport=lambda: make(options, speaks),
             playback_tracker=tracker,
+            supervised=supervised,
             machine=lambda: SessionMachine(
                 agent=self.agent,
                 settings=settings,
@@ -130,6 +144,9 @@ def run(
     context: object = None,
     timeout: float = 10.0,
     transport: TransportFactory | None = None,
+    name: otp.Name | None = None,
+    supervisor: otp.DynamicSupervisorRef | None = None,
+    restart: otp.Restart | str = otp.Restart.TRANSIENT,
 ) -> Session:
     """Connect, configure the server for `agent`, and give the running session.
 
@@ -138,11 +155,23 @@ def run(
     makes the connection: a function of `ConnectOptions` and a `Dialect` that gives
     anything which keeps the contract of `realtime_actors.transport.base.Transport`.
 
+    Under a `name` (text, or `otp.via(registry, key)`) everybody can find the session,
+    and use it in place of the handle. As a child of a `supervisor` it is started again
+    when it fails, as `restart` says; handle and subscriptions stay valid, the
+    conversation begins anew.
+
     Raises `StartError` when that can't be done within `timeout` seconds: its `cause` says
     why, and nothing is left behind. Raises `ConfigError` for a wrong configuration.
     """
     chosen = runner(agent, config=config, transport=transport)
-    return chosen.run(context=context, model_config=model_config, timeout=timeout)
+    return chosen.run(
+        context=context,
+        model_config=model_config,
+        timeout=timeout,
+        name=name,
+        supervisor=supervisor,
+        restart=restart,
+    )
 
 
 def _own_headers(where: ModelConfig) -> Mapping[str, str]:

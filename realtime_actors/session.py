@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Self, Unpack, cast
+from typing import Any, Literal, Self, Unpack, cast
 
 from attrs import define, field, frozen
 
@@ -69,6 +69,8 @@ class SessionPlan:
     context: object = field(default=None, repr=False)
     clock: Callable[[], float]
     playback_tracker: PlaybackTracker | None = None
+    supervised: bool = False
+    """A supervisor may start the session again: it fails, but it is not over then."""
     ready: Future[None] = field(factory=Future)
     """Done once the server has taken the configuration, or with what kept it from that."""
 
@@ -273,15 +275,22 @@ class SessionServer(otp.GenServer):
     # -- callbacks -------------------------------------------------------------------
 
     def init(self, plan: SessionPlan) -> otp.Ok:
+        # So that `terminate` runs, and the connection is closed, when a supervisor ends us.
+        otp.trap_exit()
         self._plan = plan
         self._session = cast(Session, self.actor_ref)
+        self._incarnation = self._session.incarnation
         self._line = self._session._line
+        if self._line.transport is not None:
+            self._line.transport.close(0.0)  # of an incarnation that was killed
         self._line.transport = plan.transport()
         tracker = plan.playback_tracker
         if tracker is not None:
             tracker.bind(self._session.tell)
             self._line.playback_tracker = tracker
         running = _Running(plan.machine(), self._line.transport)
+        for subscriber in self._line.subscribers.all:  # of the incarnation before
+            self._watch(subscriber, running)
         return otp.Ok(running, continue_=Started())
 
     def handle_continue(self, message: Started, state: _Running) -> otp.NoReply | otp.Stop:
@@ -322,6 +331,8 @@ class SessionServer(otp.GenServer):
                 return self._frames(batch, state)
             case otp.Down():
                 return self._down(message, state)
+            case otp.ExitMessage():
+                return otp.NoReply(state)  # of our hooks' runner, at its end
             case _:
                 return self._handle(state, message)
 
@@ -395,10 +406,7 @@ class SessionServer(otp.GenServer):
             case messages.Subscribe(subscriber=subscriber):
                 subscribers = self._line.subscribers
                 subscribers.add(subscriber, only=message.only, raw=message.raw)
-                if isinstance(subscriber, otp.ServerRef):
-                    known = state.subscribers.values()
-                    if not any(each is subscriber for each in known):
-                        state.subscribers[otp.monitor(subscriber)] = subscriber
+                self._watch(subscriber, state)
             case messages.Unsubscribe(subscriber=subscriber):
                 self._line.subscribers.remove(subscriber)
                 for monitor, known in tuple(state.subscribers.items()):
@@ -407,6 +415,13 @@ class SessionServer(otp.GenServer):
                         otp.demonitor(monitor, flush=True)
             case messages.SendAudio(audio=audio, commit=commit):
                 self._session.send_audio(audio, commit=commit)
+
+    def _watch(self, subscriber: Any, state: _Running) -> None:
+        """Hear of the end of a subscriber that can tell us."""
+        if isinstance(subscriber, otp.ServerRef):
+            known = state.subscribers.values()
+            if not any(each is subscriber for each in known):
+                state.subscribers[otp.monitor(subscriber)] = subscriber
 
     # -- what goes out -----------------------------------------------------------------
 
@@ -482,24 +497,33 @@ class SessionServer(otp.GenServer):
         *arguments: object,
     ) -> Any:
         """Run `work` beside the session; its result, or its death, comes back as a message."""
-        session = self._session
 
         def run() -> None:
             message = work(*arguments)
-            if message is not None:
-                otp.send(session, message)
+            if message is not None and not self._is_over():
+                otp.send(self._session, message)
 
         task, monitor = otp.Task.start_monitor(run)
         state.tasks[monitor] = on_down
         return task
 
     def _connect(self, transport: Transport) -> Message:
-        session = self._session
+        def deliver(batch: Sequence[ServerEvent | Disconnected]) -> None:
+            if self._is_over():
+                transport.close(0.0)  # we were killed, and could not close it
+            else:
+                otp.send(self._session, Frames(batch))
+
         try:
-            transport.connect(lambda batch: otp.send(session, Frames(batch)))
+            transport.connect(deliver)
         except RealtimeError as error:
             return ConnectFailed(error)
         return Connected()
+
+    def _is_over(self) -> bool:
+        """Whether this incarnation has ended. The handle may stand for the next one."""
+        session = self._session
+        return session.incarnation != self._incarnation or not session.is_alive()
 
     def _resolve(self, state: _Running, agent: Agent) -> None:
         def died(reason: object) -> Message | None:
@@ -561,9 +585,13 @@ class SessionServer(otp.GenServer):
             source="session",
             info=machine.info,
         )
-        closed = events.ConnectionEvent(state="closed", reason=why, info=machine.info)
+        # To a subscriber "closed" means that nothing follows.
+        state: Literal["disconnected", "closed"] = (
+            "disconnected" if self._plan.supervised else "closed"
+        )
+        over = events.ConnectionEvent(state=state, reason=why, info=machine.info)
         self._line.subscribers.publish(error)
-        self._line.subscribers.publish(closed)
+        self._line.subscribers.publish(over)
 
     def _now(self) -> float:
         return self._plan.clock()

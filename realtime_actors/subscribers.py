@@ -51,6 +51,11 @@ class Subscribers:
     _lock: Lock = field(factory=Lock)
 
     @property
+    def all(self) -> tuple[Any, ...]:
+        """The subscribers, in the order in which they came."""
+        return tuple(each.subscriber for each in self._subscriptions)
+
+    @property
     def wants_raw(self) -> bool:
         """Whether somebody wants every event of the server."""
         return any(each.raw for each in self._subscriptions)
