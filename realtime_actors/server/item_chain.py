@@ -120,8 +120,14 @@ class Entry:
             self.item = evolve(self.item, content=tuple(content))
         offset = end_ms * bytes_per_ms(self.audio_format)
         self.speech = [b"".join(self.speech)[:offset]]
-        self.spoken_text = words[: round(len(words) * end_ms / before_ms)] if before_ms else ""
+        self.spoken_text = _beginning(words, end_ms / before_ms if before_ms else 0.0)
         self.cut_at_ms = end_ms
+
+
+def _beginning(words: str, share: float) -> str:
+    """The first words of a text, about that share of it."""
+    end = round(len(words) * share)
+    return words if end >= len(words) else words[: words.rfind(" ", 0, end + 1) + 1].rstrip()
 
 
 def _parts(item: Item) -> tuple[ContentPart, ...]:
