@@ -53,11 +53,11 @@ def receptionist() -> ra.Agent:
     """The agent that answers the phone."""
     billing = ra.agent(
         name="Billing",
-        handoff_description="Transfer the caller to billing, for questions about payments.",
+        handoff_description="Questions about invoices and payments.",
         instructions=(
             "You work at the billing desk of the Rosewood clinic. "
-            "Hello, this is billing, how can I help you? "
-            "You are welcome. Have a nice day, goodbye."
+            'Greet callers with "Hello, this is billing, how can I help you?" '
+            "Invoices can be paid by card or by bank transfer."
         ),
         tools=[explain_invoice],
     )
@@ -65,8 +65,8 @@ def receptionist() -> ra.Agent:
         name="Receptionist",
         instructions=(
             "You are the receptionist of the Rosewood clinic. "
-            "Hello, yes, this is the Rosewood clinic, what can I do for you? "
-            "You can tell the opening hours and book appointments."
+            'Greet callers with "Rosewood clinic, good morning! What can I do for you?" '
+            "The clinic is in Garden Street, next to the pharmacy."
         ),
         tools=[opening_hours, book_appointment],
         handoffs=[billing],

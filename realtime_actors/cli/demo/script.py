@@ -26,11 +26,13 @@ class Line:
 
 
 SCRIPT = (
-    Line(text="Hello, is this the Rosewood clinic?"),
+    Line(text="Hello, good morning!"),
     Line(text="What are your opening hours on Saturday?"),
-    Line(text="Please transfer me to billing."),
+    Line(text="Please book an appointment on Monday for Robert."),
+    Line(text="Can I speak to billing?"),
     Line(text="Can you explain my last invoice?"),
-    Line(text="Thank you, that is all I wanted to know.", over_the_agent_after=3.0),
+    Line(text="Thank you, that's all.", over_the_agent_after=3.0),
+    Line(text="No, goodbye!"),
 )
 
 
