@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from realtime_actors.server.engines.understanding.names import find_people, find_places
 from realtime_actors.server.engines.understanding.quantities import (
     Span,
     find_codes,
@@ -18,7 +19,7 @@ from realtime_actors.server.engines.understanding.quantities import (
     find_times,
 )
 from realtime_actors.server.engines.understanding.schema import Kind, Parameter
-from realtime_actors.server.engines.understanding.words import humanized, stem
+from realtime_actors.server.engines.understanding.words import humanized, stem, word_set
 
 __all__ = ["answer_to", "find_arguments"]
 
@@ -72,8 +73,10 @@ def answer_to(text: str, parameter: Parameter) -> Any:
             return None
         case Kind.LIST:
             return _split(plain) if parameter.item and parameter.item.kind is Kind.TEXT else None
-        case Kind.PERSON | Kind.PLACE:
+        case Kind.PERSON | Kind.PLACE if len(plain.split()) <= 5 and not find_numbers(plain):
             return plain[:1].upper() + plain[1:] or None
+        case Kind.PERSON | Kind.PLACE:
+            return None
         case _:
             return plain or None
 
@@ -123,9 +126,9 @@ class _Sentence:
 # --- which of several --------------------------------------------------------------------
 
 _ROLES = (
-    (frozenset("source from origin departure start sender".split()), ("from",)),
+    (word_set("source from origin departure start sender"), ("from",)),
     (
-        frozenset("target to destination arrival end recipient goal".split()),
+        word_set("target to destination arrival end recipient goal"),
         ("to", "into", "in", "for", "until"),
     ),
 )
@@ -161,10 +164,10 @@ def _choices(sentence: _Sentence, parameter: Parameter) -> dict[Span, Any]:
     found: dict[Span, Any] = {}
     for value in parameter.choices:
         words = humanized(str(value)).split() or [str(value).lower()]
-        endings = [r"\w*" if len(word) > 2 else "" for word in words]
+        # In the text they may be longer: "mushroom" is in "mushrooms", but "on" not in "one".
         stems = [
-            re.escape(word if len(word) < 4 else stem(word)) + ending
-            for word, ending in zip(words, endings, strict=True)
+            re.escape(word.removesuffix("s")) + r"\w*" if len(word) > 2 else re.escape(word)
+            for word in words
         ]
         pattern = r"\b" + r"[\W_]+".join(stems) + r"\b"
         for match in re.finditer(pattern, sentence.text, re.IGNORECASE):
@@ -216,7 +219,7 @@ def _code(sentence: _Sentence, parameter: Parameter) -> Any:
 
 
 _PEOPLE = frozenset(
-    map(stem, "people guests persons party seats adults passengers size us".split())
+    map(stem, word_set("people guests persons party seats adults passengers size us"))
 )
 
 
@@ -247,85 +250,20 @@ def _numeric(span: Span, parameter: Parameter) -> int | float:
     return int(span.value) if parameter.whole or span.value.is_integer() else span.value
 
 
-_CAPITAL = r"[A-ZÀ-Ö][\w'’-]*"  # noqa: RUF001
-_NO_NAME = frozenset(
-    """
-    i i'm i'll i'd i've monday tuesday wednesday thursday friday saturday sunday january february
-    march april may june july august september october november december please yes no hello hi hey
-    okay ok thanks thank sorry can could would will do does is are what where when who why how which
-    the a an my our your this that these it it's and but or so well if there we you he she they
-    today tomorrow tonight good mr mrs ms dr
-    """.split()  # noqa: SIM905  # a page of quotation marks would hide the words
-)
-_TITLE = r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Doctor|Professor)\.? )?"
-_NAME = rf"{_TITLE}{_CAPITAL}(?: (?:van |von |de |der |la )?{_CAPITAL}){{0,2}}"
-_OWN_NAME = re.compile(
-    r"(?i:my name is|my name's|(?:the )?name is|name's|under the name(?: of)?|under|i am|i'm|this is"
-    rf"|it's|for)\s+({_NAME})"
-)
-_OTHER_NAME = re.compile(
-    r"(?i:to|tell|text|call|message|ask|with|contact|let|invite|write|email|ring|phone|for)\s+"
-    rf"(?i:my (?:\w+ )?)?({_NAME})"
-)
-_SMALL_NAME = re.compile(
-    r"(?:my name is|(?:the )?name is|under the name(?: of)?)\s+([^\W\d]+(?: [^\W\d]+)?)",
-    re.IGNORECASE,
-)
+_OTHERS = word_set("recipient contact to person attendee who")
 
 
 def _person(sentence: _Sentence, parameter: Parameter) -> Any:
-    words = set(parameter.words.split())
-    others = words & {"recipient", "contact", "to", "person", "attendee", "who"}
-    patterns = (_OTHER_NAME, _OWN_NAME) if others else (_OWN_NAME, _OTHER_NAME)
-    for pattern in (*patterns[: 2 if others else 1], _SMALL_NAME):
-        for match in pattern.finditer(sentence.text):
-            name = _names_only(sentence.text, match.start(1), match.end(1))
-            if name and sentence.take([name]):
-                return name.text
-    return None
-
-
-def _names_only(text: str, start: int, end: int) -> Span | None:
-    """The part of a span that may be a name: capital letters, and no word that isn't one."""
-    last = start
-    for word in re.finditer(r"[\w'’.-]+", text[start:end]):  # noqa: RUF001
-        is_name = word[0].lower().rstrip(".") not in _NO_NAME or word[0].rstrip(".") in (
-            "Mr",
-            "Mrs",
-            "Ms",
-            "Dr",
-        )
-        if not is_name or (not word[0][0].isupper() and text[start].isupper()):
-            break
-        last = start + word.end()
-    name = text[start:last].rstrip(".,'")
-    return Span(start=start, end=start + len(name), text=name) if name else None
-
-
-_PLACE = re.compile(
-    rf"\b(in|at|to|from|near|for|of|around|into|on|via)\s+(?:the )?((?:\d+\w? )?{_CAPITAL}(?:[ -]{_CAPITAL})*)"
-)
-_SMALL_PLACE = re.compile(
-    r"\b(in|at|near|to|from|for)\s+([^\W\d]+(?: [^\W\d]+)?)(?=\s+(?:today|tomorrow|now|right|this|next)|[.?!,]|$)"
-)
+    others = not _OTHERS.isdisjoint(parameter.words.split())
+    return _text_of(sentence.take(find_people(sentence.text, others=others)))
 
 
 def _place(sentence: _Sentence, parameter: Parameter) -> Any:
-    for pattern in (_PLACE, _SMALL_PLACE):
-        spans = []
-        for match in pattern.finditer(sentence.text):
-            start = match.start(2)
-            number = re.match(r"\d+\w? ", match[2])
-            name = _names_only(sentence.text, start + (number.end() if number else 0), match.end(2))
-            if name and name.text.lower() not in _NO_PLACE:
-                text = sentence.text[start : name.end]
-                spans.append(Span(start=start, end=name.end, text=text))
+    for spans in find_places(sentence.text):
         if span := sentence.take(_by_cue(sentence, parameter, spans)):
             return span.text
     return None
 
-
-_NO_PLACE = frozenset("now there here home me us you order delivery dinner lunch".split())
 
 _YES = re.compile(r"^\W*(?:yes|yeah|yep|sure|of course|please do|right|correct|okay|ok)\b", re.I)
 _NO = re.compile(r"^\W*(?:no|nope|not|don't|never)\b|\bwithout\b", re.I)
@@ -366,12 +304,13 @@ def _split(text: str) -> list[str]:
 
 
 # Parameters that are what the user says, as a whole.
-_UTTERANCES = frozenset(
-    "query question request search problem issue symptoms complaint feedback input prompt".split()
+_UTTERANCES = word_set(
+    "query question request search problem issue symptoms complaint feedback input prompt"
 )
 _QUOTE = re.compile(r"[\"“](.+?)[\"”]")
 _CLAUSE = re.compile(
-    r"\b(?:saying(?: that)?|says?(?: that)?|that(?!'s)|because(?: of)?|about|regarding|due to|know)"
+    r"\b(?:saying(?: that)?|says?(?: that)?|know(?: that)?|(?<!know )that(?!'s)|because(?: of)?"
+    r"|about|regarding|due to)"
     r"\s+(.+)$",
     re.IGNORECASE | re.DOTALL,
 )

@@ -64,6 +64,8 @@ class KnownTool:
     """A tool of the session, ready to be compared with sentences."""
 
     name: str
+    description: str = field(default="", repr=False)
+    """What it does, without what is said about every handoff."""
     parameters: tuple[Parameter, ...] = ()
     texts: tuple[str, ...] = field(default=(), repr=False)
     """What it is called and what it does, as a whole and sentence by sentence."""
@@ -102,6 +104,7 @@ def _known_tool(tool: Mapping[str, Any]) -> KnownTool:
     texts = dict.fromkeys(text for text in (words, description, *sentences) if text.strip())
     return KnownTool(
         name=tool["name"],
+        description=description,
         parameters=parameters_of(tool),
         texts=tuple(texts),
         stems=frozenset(content_stems(f"{words} {description}")),

@@ -24,10 +24,11 @@ class Span:
 
 
 _ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905  # readable
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    "nineteen",
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _VALUES = (
     {word: float(value) for value, word in enumerate(_ONES)}
     | {word: 20.0 + 10 * place for place, word in enumerate(_TENS)}
@@ -124,7 +125,8 @@ _HALF_DAY = (
     r"|at night))"
 )
 _TIME = re.compile(
-    rf"(?:half past|(?:a )?quarter (?:past|to)|{_HOUR} (?:minutes )?(?:past|to)) {_HOUR}{_HALF_DAY}?"
+    r"(?:half past|(?:a )?quarter (?:past|to)"
+    rf"|{_HOUR} (?:minutes )?(?:past|to)) {_HOUR}{_HALF_DAY}?"
     rf"|\b\d{{1,2}}:\d{{2}}(?:{_HALF_DAY})?"
     rf"|\b{_HOUR}{_MINUTES}?{_HALF_DAY}(?:{_HALF_DAY})?"
     rf"|(?<=\bat )(?:about |around )?{_HOUR}{_MINUTES}?\b(?! [A-Z])"

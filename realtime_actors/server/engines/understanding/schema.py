@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from realtime_actors.server.engines.understanding.words import humanized, stem
+from realtime_actors.server.engines.understanding.words import humanized, stem, word_set
 
 __all__ = ["Kind", "Parameter", "parameters_of"]
 
@@ -58,28 +58,29 @@ class Parameter:
 
 
 # Looked for in the name first, in this order, then at the head of the description.
-_KINDS: tuple[tuple[Kind, frozenset[str]], ...] = tuple(
-    (kind, frozenset(words.split()))
-    for kind, words in (
-        (Kind.EMAIL, "email mail"),
-        (Kind.MOMENT, "datetime when moment"),
-        (Kind.DATE, "date day weekday birthday deadline"),
-        (Kind.TIME, "time hour clock"),
-        (
-            Kind.PLACE,
+_KINDS: tuple[tuple[Kind, frozenset[str]], ...] = (
+    (Kind.EMAIL, word_set("email mail")),
+    (Kind.MOMENT, word_set("datetime when moment")),
+    (Kind.DATE, word_set("date day weekday birthday deadline")),
+    (Kind.TIME, word_set("time hour clock")),
+    (
+        Kind.PLACE,
+        word_set(
             "city place location town country address street origin destination airport station "
-            "region area village where venue",
+            "region area village where venue"
         ),
-        (Kind.CODE, "number id code phone telephone pin reference zip postcode sku iban no"),
-        (
-            Kind.PERSON,
+    ),
+    (Kind.CODE, word_set("number id code phone telephone pin reference zip postcode sku iban no")),
+    (
+        Kind.PERSON,
+        word_set(
             "name person guest customer recipient contact who client patient attendee caller "
-            "passenger firstname lastname surname",
+            "passenger firstname lastname surname"
         ),
-    )
+    ),
 )
-_ARTICLES = {"the", "a", "an", "your", "their", "full", "first", "last", "optional", "required"}
-_ENDS_OF_HEAD = {"of", "that", "for", "to", "in", "where", "at", "from", "on", "which", "under"}
+_ARTICLES = word_set("the a an your their full first last optional required")
+_ENDS_OF_HEAD = word_set("of that for to in where at from on which under")
 
 
 def parameters_of(tool: Mapping[str, Any]) -> tuple[Parameter, ...]:
@@ -190,7 +191,7 @@ def _kind_of_words(words: list[str]) -> Kind | None:
 
 def _head(description: str) -> list[str]:
     """The words that say what it is: "day" of "Day of the visit"."""
-    head = []
+    head: list[str] = []
     for word in humanized(description).split():
         if word in _ENDS_OF_HEAD or (word == "why" and not head):
             break

