@@ -13,11 +13,14 @@ from attrs import frozen
 from realtime_actors.errors import MissingExtraError
 from realtime_actors.recording.recorder import Recording
 from realtime_actors.recording.sound import peaks, stereo
+from realtime_actors.recording.timeline import Timeline, ToolCall
 
 __all__ = ["render_page", "wav_bytes", "write_page", "write_wav"]
 
 COLUMNS_PER_SECOND = 24
 """How finely a waveform is drawn."""
+CHARACTER_WIDTH = 0.0078
+"""Of a label, as a share of the timeline's width on an ordinary screen."""
 
 
 def wav_bytes(recording: Recording) -> bytes:
@@ -65,7 +68,8 @@ def render_page(
         color_of={name: index % 3 + 1 for index, name in enumerate(agents)},
         caller_shapes=[Shape.of(recording.caller, 0.0, timeline.length, 0)],
         agent_shapes=agent_shapes(recording, agents),
-        entries=entries(recording),
+        actions=actions(timeline),
+        entries=entries(timeline),
         audio="data:audio/wav;base64," + base64.b64encode(wav_bytes(recording)).decode(),
     )
 
@@ -117,9 +121,41 @@ def agent_shapes(recording: Recording, agents: list[str]) -> list[Shape]:
     return shapes
 
 
-def entries(recording: Recording) -> list[tuple[float, str, object]]:
+@frozen
+class Action:
+    """A tool call or a handoff, as a label on the timeline."""
+
+    at: float
+    row: int
+    label: str
+    title: str
+    agent: str | None
+    """Whose colour it has."""
+
+
+def actions(timeline: Timeline) -> list[Action]:
+    """The labels of the timeline, in as many rows as they need not to cover each other."""
+    labels = [
+        *((call.starts_at, call.name, _told(call), None) for call in timeline.tool_calls),
+        *((each.at, f"→ {each.to_agent}", "", each.to_agent) for each in timeline.handoffs),
+    ]
+    free_at: list[float] = []
+    found = []
+    for at, label, title, agent in sorted(labels, key=lambda each: each[0]):
+        width = (len(label) * CHARACTER_WIDTH + 0.025) * timeline.length
+        starts_at = min(at, timeline.length - width)
+        row = next((row for row, free in enumerate(free_at) if free <= starts_at), len(free_at))
+        free_at[row:] = [starts_at + width, *free_at[row + 1 :]]
+        found.append(Action(max(0.0, starts_at), row, label, title, agent))
+    return found
+
+
+def _told(call: ToolCall) -> str:
+    return f"{call.arguments} → {call.error or call.output}"
+
+
+def entries(timeline: Timeline) -> list[tuple[float, str, object]]:
     """Everything that the list below the timeline shows: when, what kind, what."""
-    timeline = recording.timeline
     found: list[tuple[float, str, object]] = [
         *((turn.starts_at, "turn", turn) for turn in timeline.turns),
         *((call.starts_at, "tool", call) for call in timeline.tool_calls),

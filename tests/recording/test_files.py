@@ -19,7 +19,7 @@ from realtime_actors.recording import (
     write_page,
     write_wav,
 )
-from realtime_actors.recording.files import clock, ticks
+from realtime_actors.recording.files import actions, clock, ticks
 
 CALLER = struct.pack("<h", 1000) * 24_000
 AGENT = struct.pack("<h", -2000) * 24_000
@@ -131,3 +131,27 @@ def test_the_axis_has_round_times_and_few_of_them() -> None:
     assert ticks(47.0) == [0, 5, 10, 15, 20, 25, 30, 35, 40, 45]
     assert len(ticks(3600.0)) == 13
     assert [clock(seconds) for seconds in (0, 65.9, 3600)] == ["0:00", "1:05", "60:00"]
+
+
+def test_labels_that_would_cover_each_other_get_rows_of_their_own() -> None:
+    calls = [
+        ToolCall(
+            id=name, agent="Desk", name=name, starts_at=at, ends_at=at, arguments="", output=""
+        )
+        for name, at in (("opening_hours", 1.0), ("book_appointment", 1.5), ("late", 9.9))
+    ]
+    timeline = Timeline(
+        length=10.0,
+        tool_calls=tuple(calls),
+        handoffs=(Handoff(at=5.0, from_agent="Desk", to_agent="Billing"),),
+    )
+
+    placed = actions(timeline)
+
+    assert [(each.label, each.row) for each in placed] == [
+        ("opening_hours", 0),
+        ("book_appointment", 1),
+        ("→ Billing", 0),
+        ("late", 0),
+    ]
+    assert placed[-1].at < 9.9, "the last one ends where the page does"

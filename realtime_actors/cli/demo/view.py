@@ -82,6 +82,7 @@ class View:
         level = (audioop.rms(frame, 2) / 8192) ** 0.5 if frame else 0.0
         self._level = max(level, 0.7 * self._level)
         status = Text(f"  {timeline.length:6.1f}  ", style="dim")
+        status.append("Caller ", style="dim blue")
         status.append(METER[min(len(METER) - 1, int(self._level * len(METER)))] * 3, style="blue")
         now = timeline.length
         for turn in timeline.turns_of("agent"):
