@@ -8,8 +8,10 @@ generator, that whoever runs it may close at any time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from typing import TypeVar
 
 from realtime_actors.audio import Resampler, decode_audio, encode_audio, sample_rate
 from realtime_actors.server.effects import Generate, Recognise, Speech
@@ -36,6 +38,8 @@ from realtime_actors.server.messages import (
 )
 
 __all__ = ["DELTA_MS", "answer", "transcribe"]
+
+T = TypeVar("T")
 
 DELTA_MS = 100
 """How long the pieces of speech are."""
@@ -88,39 +92,48 @@ def _answer(
 ) -> Iterator[GenerationFinding]:
     response_id = effect.response_id
     mouth = _Mouth(engines.voice, effect.speech, cancelled) if effect.speech else None
-    for output in engines.brain.respond(effect.request, cancelled=cancelled):
-        match output:
-            case TextDelta(text):
-                if not text:
-                    continue
-                yield GenerationText(response_id, text)
-                if mouth is not None:
-                    for piece in mouth.say(text):
-                        yield GenerationAudio(response_id, piece)
-            case ToolCallDelta(index=index, name=name, arguments=arguments, call_id=call_id):
-                if mouth is not None:
-                    for piece in mouth.finish():
-                        yield GenerationAudio(response_id, piece)
-                yield GenerationToolCall(
-                    response_id=response_id,
-                    index=index,
-                    name=name,
-                    arguments=arguments,
-                    call_id=call_id,
-                )
-            case Finished(reason=reason, input_tokens=read, output_tokens=written):
-                if mouth is not None:
-                    for piece in mouth.finish():
-                        yield GenerationAudio(response_id, piece)
-                yield GenerationEnded(
-                    response_id=response_id,
-                    reason=reason,
-                    input_tokens=read,
-                    output_tokens=written,
-                )
-                return
+    with _closing(engines.brain.respond(effect.request, cancelled=cancelled)) as outputs:
+        for output in outputs:
+            # Words are spoken as they come; whatever else comes waits until all is said.
+            pieces: Iterable[bytes]
+            if isinstance(output, TextDelta):
+                pieces = mouth.say(output.text) if mouth is not None else ()
+                if output.text:
+                    yield GenerationText(response_id, output.text)
+            else:
+                pieces = mouth.finish() if mouth is not None else ()
+            for piece in pieces:
+                yield GenerationAudio(response_id, piece)
+            match output:
+                case ToolCallDelta(index=index, name=name, arguments=arguments, call_id=call_id):
+                    yield GenerationToolCall(
+                        response_id=response_id,
+                        index=index,
+                        name=name,
+                        arguments=arguments,
+                        call_id=call_id,
+                    )
+                case Finished(reason=reason, input_tokens=read, output_tokens=written):
+                    yield GenerationEnded(
+                        response_id=response_id,
+                        reason=reason,
+                        input_tokens=read,
+                        output_tokens=written,
+                    )
+                    return
     if not cancelled():
         raise EngineError("The model stopped in the middle of its answer.")
+
+
+@contextlib.contextmanager
+def _closing(iterator: Iterator[T]) -> Iterator[Iterator[T]]:
+    """Close an iterator in the end, if that can be done: it stops the work behind it."""
+    try:
+        yield iterator
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
 
 
 class _Mouth:
@@ -150,13 +163,14 @@ class _Mouth:
             yield rest
 
     def _speak(self, sentence: str) -> Iterator[bytes]:
-        for chunk in self._voice.speak(
-            sentence,
-            voice=self._speech.voice,
-            speed=self._speech.speed,
-            cancelled=self._cancelled,
-        ):
-            yield from self._cut(self._resampler.process(chunk))
+        speech = self._speech
+        with _closing(
+            self._voice.speak(
+                sentence, voice=speech.voice, speed=speech.speed, cancelled=self._cancelled
+            )
+        ) as chunks:
+            for chunk in chunks:
+                yield from self._cut(self._resampler.process(chunk))
 
     def _cut(self, pcm: bytes) -> Iterator[bytes]:
         audio = self._rest + encode_audio(pcm, self._speech.audio_format)
