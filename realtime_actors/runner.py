@@ -31,7 +31,8 @@ from realtime_actors.errors import (
 from realtime_actors.events import EventInfo
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import Dialect, dialect
-from realtime_actors.session import Session, SessionPlan, SessionServer
+from realtime_actors.session import Session
+from realtime_actors.session_server import SessionPlan, SessionServer
 from realtime_actors.transport.base import ConnectOptions, TransportFactory
 from realtime_actors.transport.plain import PlainTransport
 from realtime_actors.transport.websocket import WebSocketTransport

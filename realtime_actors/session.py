@@ -1,82 +1,35 @@
-"""A running conversation: the handle that the world holds, and the actor behind it.
+"""A running conversation: the handle that the world holds.
 
-`Session` is what `ra.run()` gives: a pykka `ActorRef` with verbs. `SessionServer` is a
-GenServer around the core: it takes what the transport, the tasks, the timers and the
-callers say, hands it to the machine, and does what the machine wants done. It decides
-nothing itself.
+`Session` is what `ra.run()` gives: a pykka `ActorRef` with verbs. The actor behind it
+is `session_server.SessionServer`.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any, Literal, Self, Unpack, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, Unpack
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from realtime_actors import events, messages, otp
 from realtime_actors.agent import Agent
 from realtime_actors.audio import check_audio
 from realtime_actors.config import SessionModelSettings
-from realtime_actors.core import effects as fx
-from realtime_actors.core.messages import (
-    AgentNotResolved,
-    Asked,
-    Connected,
-    ConnectFailed,
-    ConnectionLost,
-    GuardrailsFinished,
-    Message,
-    Started,
-    TimerFired,
-    ToolFinished,
-)
-from realtime_actors.core.session import Phase, SessionMachine
-from realtime_actors.errors import (
-    NotConnectedError,
-    RealtimeError,
-    SessionClosedError,
-    StartCause,
-    StartError,
-    TransportError,
-)
+from realtime_actors.core.effects import Gate
+from realtime_actors.errors import NotConnectedError, SessionClosedError
 from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
-from realtime_actors.protocol import ServerEvent
 from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Subscribers
-from realtime_actors.transport.base import Disconnected, Transport
-from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool
+from realtime_actors.transport.base import Transport
 
-__all__ = ["Session", "SessionPlan", "SessionServer"]
-
-log = logging.getLogger("realtime_actors.session")
+__all__ = ["Line", "Session"]
 
 CALL_TIMEOUT = 10.0
 """Seconds that a verb waits for its answer; only `update_session` needs the server for it."""
 
-GOODBYE = 1.5
-"""Seconds of `close()` for the server's own goodbye: what is left of two is for the rest."""
-
-
-@frozen(kw_only=True)
-class SessionPlan:
-    """All that a session needs to start."""
-
-    machine: Callable[[], SessionMachine]
-    transport: Callable[[], Transport]
-    agent: Agent
-    context: object = field(default=None, repr=False)
-    clock: Callable[[], float]
-    playback_tracker: PlaybackTracker | None = None
-    supervised: bool = False
-    """A supervisor may start the session again: it fails, but it is not over then."""
-    ready: Future[None] = field(factory=Future)
-    """Done once the server has taken the configuration, or with what kept it from that."""
-
 
 @define
-class _Line:
+class Line:
     """What a handle shares with its actor: the way for audio, and the subscribers.
 
     Lives as long as the handle, so that a restart keeps the subscriptions.
@@ -84,7 +37,7 @@ class _Line:
 
     subscribers: Subscribers
     transport: Transport | None = None
-    gate: fx.Gate = field(factory=lambda: fx.Gate(False, "the session is not connected yet"))
+    gate: Gate = field(factory=lambda: Gate(False, "the session is not connected yet"))
     playback_tracker: PlaybackTracker | None = None
 
 
@@ -99,7 +52,8 @@ class Session(otp.ServerRef):
 
     def __init__(self, actor: otp.GenServer) -> None:
         super().__init__(actor)
-        self._line = _Line(Subscribers(self))
+        self.line = Line(Subscribers(self))
+        """What the handle shares with its actor. Not for others."""
 
     def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
         """Send audio of the user, in the session's input format (PCM16: 24 kHz, mono).
@@ -109,7 +63,7 @@ class Session(otp.ServerRef):
         Raises `AudioFormatError`, `NotConnectedError`, and `OutboundFullError` (a
         `TransportError`: nothing was sent) when the network is slower than the audio.
         """
-        line = self._line
+        line = self.line
         gate, transport = line.gate, line.transport
         if not gate.open or transport is None:
             if not self.is_alive():
@@ -194,7 +148,7 @@ class Session(otp.ServerRef):
 
     def dropped(self, subscriber: Any) -> int:
         """How many events `subscriber` was too full to take."""
-        return self._line.subscribers.dropped(subscriber)
+        return self.line.subscribers.dropped(subscriber)
 
     def history(self) -> tuple[Item, ...]:
         """The conversation so far, in its order."""
@@ -216,20 +170,20 @@ class Session(otp.ServerRef):
             otp.stop(self, timeout=timeout)
         except otp.CallTimeout:
             otp.exit_signal(self, otp.KILL)
-            if self._line.transport is not None:
-                self._line.transport.close(0.0)
+            if self.line.transport is not None:
+                self.line.transport.close(0.0)
         except otp.CallExit:
             return
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection that the configured session can use."""
-        return self._line.gate.open
+        return self.line.gate.open
 
     @property
     def playback_tracker(self) -> PlaybackTracker | None:
         """The tracker made by `ModelConfig.playback_tracker`, if there is one."""
-        return self._line.playback_tracker
+        return self.line.playback_tracker
 
     def __enter__(self) -> Self:
         return self
@@ -243,355 +197,3 @@ class Session(otp.ServerRef):
         except otp.CallExit as gone:
             name = type(verb).__name__
             raise SessionClosedError(f"{name}: the session has ended") from gone
-
-
-@frozen
-class Frames:
-    """What one read of the socket gave."""
-
-    events: Sequence[ServerEvent | Disconnected]
-
-
-@define
-class _Running:
-    """What the server keeps beside the machine: handles of what it has started."""
-
-    machine: SessionMachine
-    transport: Transport
-    tools: dict[str, Any] = field(factory=dict)  # call id: task
-    tasks: dict[otp.MonitorRef, Callable[[object], Message | None]] = field(factory=dict)
-    subscribers: dict[otp.MonitorRef, Any] = field(factory=dict)
-    timers: dict[Hashable, Any] = field(factory=dict)
-    hooks: Any = None
-    ended: fx.End | None = None
-
-
-class SessionServer(otp.GenServer):
-    """The actor behind a `Session`."""
-
-    ref_class = Session
-    kind = "session"
-
-    # -- callbacks -------------------------------------------------------------------
-
-    def init(self, plan: SessionPlan) -> otp.Ok:
-        # So that `terminate` runs, and the connection is closed, when a supervisor ends us.
-        otp.trap_exit()
-        self._plan = plan
-        self._session = cast(Session, self.actor_ref)
-        self._incarnation = self._session.incarnation
-        self._line = self._session._line
-        if self._line.transport is not None:
-            self._line.transport.close(0.0)  # of an incarnation that was killed
-        self._line.transport = plan.transport()
-        tracker = plan.playback_tracker
-        if tracker is not None:
-            tracker.bind(self._session.tell)
-            self._line.playback_tracker = tracker
-        running = _Running(plan.machine(), self._line.transport)
-        for subscriber in self._line.subscribers.all:  # of the incarnation before
-            self._watch(subscriber, running)
-        return otp.Ok(running, continue_=Started())
-
-    def handle_continue(self, message: Started, state: _Running) -> otp.NoReply | otp.Stop:
-        # Connecting is slow, so it has a task of its own, beside the agent's user code.
-        def connected(reason: object) -> Message | None:
-            if reason == otp.NORMAL:
-                return None
-            return ConnectFailed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
-
-        self._task(state, connected, self._connect, state.transport)
-        return self._handle(state, message)
-
-    def handle_call(
-        self, message: Any, from_: otp.From, state: _Running
-    ) -> otp.Reply | otp.NoReply | otp.Stop:
-        match message:
-            case messages.Subscribe() | messages.Unsubscribe() | messages.SendAudio():
-                try:
-                    self._for_the_shell(message, state)
-                except RealtimeError as error:
-                    return otp.Reply(otp.Failed(error), state)
-                return otp.Reply(None, state)
-        return self._handle(state, Asked(message, from_))
-
-    def handle_cast(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
-        match message:
-            case messages.Subscribe() | messages.Unsubscribe() | messages.SendAudio():
-                try:
-                    self._for_the_shell(message, state)
-                except RealtimeError as error:
-                    self._report(error)
-                return otp.NoReply(state)
-        return self._handle(state, Asked(message))
-
-    def handle_info(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
-        match message:
-            case Frames(events=batch):
-                return self._frames(batch, state)
-            case otp.Down():
-                return self._down(message, state)
-            case otp.ExitMessage():
-                return otp.NoReply(state)  # of our hooks' runner, at its end
-            case _:
-                return self._handle(state, message)
-
-    def terminate(self, reason: otp.Reason, state: _Running) -> None:
-        machine = state.machine
-        if isinstance(reason, BaseException):
-            # Nothing trusts the state of a machine that failed: only say so, and clean up.
-            log.error("session %s failed: %s", self.actor_urn, type(reason).__name__)
-            self._publish_end(machine, f"internal error: {type(reason).__name__}")
-        elif machine.phase is not Phase.ENDED:
-            self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
-        self._line.gate = fx.Gate(False, "the session has ended")
-        for task in state.tools.values():
-            task.kill()
-        for timer in state.timers.values():
-            otp.cancel_timer(timer)
-        if not self._plan.ready.done():
-            why = state.ended.error if state.ended else None
-            if isinstance(reason, Exception):
-                why = SessionClosedError(f"the session failed: {reason!r}")
-            gone = SessionClosedError("the session was closed while it was starting")
-            self._plan.ready.set_exception(why or gone)
-        if state.hooks is not None:
-            self._let_hooks_finish(state.hooks)
-        state.transport.close(GOODBYE)
-
-    # -- what comes in -----------------------------------------------------------------
-
-    def _frames(
-        self, batch: Sequence[ServerEvent | Disconnected], state: _Running
-    ) -> otp.NoReply | otp.Stop:
-        subscribers = self._line.subscribers
-        for event in batch:
-            if isinstance(event, Disconnected):
-                log.info("session %s lost its connection: %s", self.actor_urn, event.code)
-                lost = ConnectionLost(code=event.code, reason=event.reason)
-                self._perform(state, state.machine.handle(lost, self._now()))
-                continue
-            if subscribers.wants_raw:
-                info = state.machine.info
-                subscribers.publish_raw(events.RawModelEvent(event=event, info=info))
-            self._perform(state, state.machine.handle(event, self._now()))
-        return self._go_on(state)
-
-    def _handle(self, state: _Running, message: Message) -> otp.NoReply | otp.Stop:
-        self._perform(state, state.machine.handle(message, self._now()))
-        return self._go_on(state)
-
-    def _go_on(self, state: _Running) -> otp.NoReply | otp.Stop:
-        if state.ended is None:
-            return otp.NoReply(state)
-        error = state.ended.error
-        return otp.Stop(otp.NORMAL if error is None else (otp.SHUTDOWN, error), state)
-
-    def _down(self, down: otp.Down, state: _Running) -> otp.NoReply | otp.Stop:
-        subscriber = state.subscribers.pop(down.monitor_ref, None)
-        if subscriber is not None:
-            self._line.subscribers.remove(subscriber)
-            return otp.NoReply(state)
-        on_down = state.tasks.pop(down.monitor_ref, None)
-        message = on_down(down.reason) if on_down is not None else None
-        return self._handle(state, message) if message is not None else self._go_on(state)
-
-    def _for_the_shell(
-        self,
-        message: messages.Subscribe | messages.Unsubscribe | messages.SendAudio,
-        state: _Running,
-    ) -> None:
-        """What needs no decision of the core."""
-        match message:
-            case messages.Subscribe(subscriber=subscriber):
-                subscribers = self._line.subscribers
-                subscribers.add(subscriber, only=message.only, raw=message.raw)
-                self._watch(subscriber, state)
-            case messages.Unsubscribe(subscriber=subscriber):
-                self._line.subscribers.remove(subscriber)
-                for monitor, known in tuple(state.subscribers.items()):
-                    if known is subscriber:
-                        del state.subscribers[monitor]
-                        otp.demonitor(monitor, flush=True)
-            case messages.SendAudio(audio=audio, commit=commit):
-                self._session.send_audio(audio, commit=commit)
-
-    def _watch(self, subscriber: Any, state: _Running) -> None:
-        """Hear of the end of a subscriber that can tell us."""
-        if isinstance(subscriber, otp.ServerRef):
-            known = state.subscribers.values()
-            if not any(each is subscriber for each in known):
-                state.subscribers[otp.monitor(subscriber)] = subscriber
-
-    # -- what goes out -----------------------------------------------------------------
-
-    def _perform(self, state: _Running, effects: fx.Effects) -> None:
-        failure: RealtimeError | None = None
-        for effect in effects:
-            match effect:
-                case fx.Publish(event=event):
-                    self._line.subscribers.publish(event)
-                case fx.Send(event=event):
-                    try:
-                        state.transport.send(event)
-                    except (NotConnectedError, TransportError) as error:
-                        # The news that the connection is down is on its way to us; whoever
-                        # asked for this hears it now.
-                        failure = error
-                case fx.Answer(caller=caller, value=value):
-                    self._answer(caller, value if failure is None else otp.Failed(failure))
-                case fx.Refuse(caller=caller, error=error):
-                    self._answer(caller, otp.Failed(error))
-                case fx.SetTimer(key=key, delay=delay):
-                    self._cancel_timer(state, key)
-                    fired = TimerFired(key)
-                    state.timers[key] = otp.send_after(self._session, fired, delay)
-                case fx.CancelTimer(key=key):
-                    self._cancel_timer(state, key)
-                case fx.ResolveAgent(agent=agent):
-                    self._resolve(state, agent)
-                case fx.RunTool():
-                    self._run_tool(state, effect)
-                case fx.RunHandoff():
-                    self._run_handoff(state, effect)
-                case fx.CancelTool(call_id=call_id):
-                    task = state.tools.pop(call_id, None)
-                    if task is not None:
-                        task.kill()
-                case fx.RunGuardrails():
-                    self._judge(state, effect)
-                case fx.CallHook():
-                    if state.hooks is None:
-                        state.hooks = otp.start_link(HookRunner, self._session, self._plan.context)
-                    otp.cast(state.hooks, effect)
-                case fx.SetGate(gate=gate):
-                    self._line.gate = gate
-                case fx.Ready():
-                    if not self._plan.ready.done():  # by the incarnation before
-                        self._plan.ready.set_result(None)
-                case fx.End():
-                    state.ended = effect
-
-    def _answer(self, caller: object, answer: object) -> None:
-        if isinstance(caller, otp.From):
-            otp.reply(caller, answer)
-        elif isinstance(answer, otp.Failed):
-            self._report(answer.error)  # it was told, so nobody waits
-
-    def _report(self, error: Exception) -> None:
-        info = events.ErrorInfo(type=type(error).__name__, message=str(error))
-        self._line.subscribers.publish(events.ErrorEvent(error=info, source="session"))
-
-    def _cancel_timer(self, state: _Running, key: Hashable) -> None:
-        timer = state.timers.pop(key, None)
-        if timer is not None:
-            otp.cancel_timer(timer)
-
-    # -- tasks ---------------------------------------------------------------------------
-
-    def _task(
-        self,
-        state: _Running,
-        on_down: Callable[[object], Message | None],
-        work: Callable[..., Message | None],
-        *arguments: object,
-    ) -> Any:
-        """Run `work` beside the session; its result, or its death, comes back as a message."""
-
-        def run() -> None:
-            message = work(*arguments)
-            if message is not None and not self._is_over():
-                otp.send(self._session, message)
-
-        task, monitor = otp.Task.start_monitor(run)
-        state.tasks[monitor] = on_down
-        return task
-
-    def _connect(self, transport: Transport) -> Message:
-        def deliver(batch: Sequence[ServerEvent | Disconnected]) -> None:
-            if self._is_over():
-                transport.close(0.0)  # we were killed, and could not close it
-            else:
-                otp.send(self._session, Frames(batch))
-
-        try:
-            transport.connect(deliver)
-        except RealtimeError as error:
-            return ConnectFailed(error)
-        return Connected()
-
-    def _is_over(self) -> bool:
-        """Whether this incarnation has ended. The handle may stand for the next one."""
-        session = self._session
-        return session.incarnation != self._incarnation or not session.is_alive()
-
-    def _resolve(self, state: _Running, agent: Agent) -> None:
-        def died(reason: object) -> Message | None:
-            if reason == otp.NORMAL:
-                return None
-            return AgentNotResolved(agent, f"agent {agent.name!r} could not be set up: {reason}")
-
-        self._task(state, died, resolve_agent, agent, self._plan.context)
-
-    def _run_tool(self, state: _Running, effect: fx.RunTool) -> None:
-        died = self._call_died(state, effect.call_id)
-        state.tools[effect.call_id] = self._task(
-            state, died, run_tool, effect, self._session, self._plan.context
-        )
-
-    def _run_handoff(self, state: _Running, effect: fx.RunHandoff) -> None:
-        died = self._call_died(state, effect.call_id)
-        state.tools[effect.call_id] = self._task(state, died, hand_off, effect, self._plan.context)
-
-    def _call_died(self, state: _Running, call_id: str) -> Callable[[object], Message | None]:
-        def died(reason: object) -> Message | None:
-            state.tools.pop(call_id, None)
-            if reason == otp.NORMAL:
-                return None
-            # It has no outcome yet if it ended in a way that no `except` sees.
-            why = f"Error: Tool execution failed - {reason}"
-            return ToolFinished(call_id=call_id, output=why, error=why)
-
-        return died
-
-    def _judge(self, state: _Running, effect: fx.RunGuardrails) -> None:
-        def died(reason: object) -> Message | None:
-            if reason == otp.NORMAL:
-                return None
-            return GuardrailsFinished(
-                response_id=effect.response_id,
-                item_id=effect.item_id,
-                text=effect.text,
-                failure=f"a guardrail ended with {reason}",
-            )
-
-        self._task(state, died, judge, effect, self._plan.context)
-
-    # -- the end -------------------------------------------------------------------------
-
-    def _let_hooks_finish(self, hooks: Any) -> None:
-        """Give the hooks that are due a moment, but no more than that."""
-        try:
-            otp.stop(hooks, timeout=0.3)
-        except otp.CallTimeout:
-            otp.exit_signal(hooks, otp.KILL)
-        except otp.CallExit:
-            return
-
-    def _publish_end(self, machine: SessionMachine, why: str) -> None:
-        error = events.ErrorEvent(
-            error=events.ErrorInfo(type="internal_error", message=why),
-            recoverable=False,
-            source="session",
-            info=machine.info,
-        )
-        # To a subscriber "closed" means that nothing follows.
-        state: Literal["disconnected", "closed"] = (
-            "disconnected" if self._plan.supervised else "closed"
-        )
-        over = events.ConnectionEvent(state=state, reason=why, info=machine.info)
-        self._line.subscribers.publish(error)
-        self._line.subscribers.publish(over)
-
-    def _now(self) -> float:
-        return self._plan.clock()
