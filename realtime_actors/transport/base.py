@@ -8,14 +8,12 @@ at all). Anything else that keeps this contract will do as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from attrs import field, frozen
 
 from realtime_actors.errors import TransportError
-
-if TYPE_CHECKING:
-    from realtime_actors.protocol import ClientEvent, Dialect, ServerEvent
+from realtime_actors.protocol import ClientEvent, Dialect, ServerEvent
 
 __all__ = [
     "ConnectOptions",
@@ -62,7 +60,7 @@ class OutboundFullError(TransportError):
     """The server does not read as fast as we send. This audio was dropped, all of it."""
 
 
-Deliver: TypeAlias = "Callable[[Sequence[ServerEvent | Disconnected]], None]"
+Deliver: TypeAlias = Callable[[Sequence[ServerEvent | Disconnected]], None]
 """Gets what one read gave, in order. Runs on the reading thread: it must not block."""
 
 
@@ -114,5 +112,5 @@ class Transport(Protocol):
         ...
 
 
-TransportFactory: TypeAlias = "Callable[[ConnectOptions, Dialect], Transport]"
+TransportFactory: TypeAlias = Callable[[ConnectOptions, Dialect], Transport]
 """Makes a transport. `ra.run(transport=...)` takes one; so do reconnects, one per try."""

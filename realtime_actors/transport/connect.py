@@ -209,7 +209,10 @@ def _check_upgraded(ws: websocket.WebSocket) -> None:
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).hostname or url
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:  # brackets that don't match
+        return url
 
 
 def _check_url(url: str) -> bool:
@@ -254,14 +257,17 @@ def _is_loopback(host: str) -> bool:
 def _proxy_options(options: ConnectOptions) -> dict[str, object]:
     """What websocket-client wants to know about proxies."""
     if options.proxy is None:
-        # It looks into the environment by itself; but a proxy can't reach our loopback.
-        return {"http_no_proxy": ["*"]} if _is_loopback(_host(options.url)) else {}
+        if not _is_loopback(_host(options.url)):
+            return {}  # it looks into the environment by itself
+        # A proxy can't reach our loopback. No proxy at all has to be said this way: the
+        # exceptions count only with a proxy that is given.
+        return {"http_proxy_host": "none", "http_proxy_port": 1, "http_no_proxy": ["*"]}
     url = options.proxy if "://" in options.proxy else f"http://{options.proxy}"
     try:
         parts = urlsplit(url)
-        port = parts.port or _PROXY_PORTS[parts.scheme]
-        usable = bool(parts.hostname)
-    except (ValueError, KeyError):
+        port = parts.port or _PROXY_PORTS.get(parts.scheme)
+        usable = bool(parts.hostname) and parts.scheme in _PROXY_PORTS
+    except ValueError:
         usable = False
     if not usable:
         raise StartError(

@@ -15,10 +15,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from realtime_actors.errors import NotConnectedError, TransportError
-from realtime_actors.protocol import MalformedEvent
+from realtime_actors.protocol import Dialect, MalformedEvent, ServerEvent
 from realtime_actors.transport.base import (
     ConnectOptions,
     Deliver,
@@ -39,9 +38,6 @@ from realtime_actors.transport.frames import (
 from realtime_actors.transport.io_thread import READ, WRITE
 from realtime_actors.transport.mask import best_mask
 from realtime_actors.transport.outbound import Outbound
-
-if TYPE_CHECKING:
-    from realtime_actors.protocol import Dialect, ServerEvent
 
 __all__ = ["Link", "Phase"]
 

@@ -14,14 +14,14 @@ Every event becomes text on the way, as it would on a socket.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from realtime_actors.errors import LocalProtocolError, NotConnectedError, TransportError
-from realtime_actors.protocol import MalformedEvent
+from realtime_actors.protocol import ClientEvent, Dialect, MalformedEvent, ServerEvent
 from realtime_actors.transport.base import (
     ConnectOptions,
     Deliver,
@@ -31,9 +31,6 @@ from realtime_actors.transport.base import (
 from realtime_actors.transport.connect import closed_while_connecting
 from realtime_actors.transport.frames import check_text
 from realtime_actors.transport.outbound import audio_payloads
-
-if TYPE_CHECKING:
-    from realtime_actors.protocol import ClientEvent, Dialect, ServerEvent
 
 __all__ = ["MemoryListener", "MemoryPeer", "MemoryTransport"]
 
@@ -73,8 +70,8 @@ class MemoryTransport:
         self._deliver: Deliver | None = None
         self._peer: MemoryPeer | None = None
         self._closed = False
-        # Held while something is delivered, which `close` waits for. It may also be called
-        # from inside: hence the R.
+        # Held while something is decoded and delivered; `close` waits for that, and may be
+        # called from inside it: hence the R. Taken before the other one.
         self._delivering = threading.RLock()
 
     def connect(self, deliver: Deliver) -> None:
@@ -111,25 +108,38 @@ class MemoryTransport:
 
     def hear(self, payload: bytes, *, binary: bool = False) -> None:
         """For the far side: a message has come."""
-        try:
-            if len(payload) > self._options.max_message_size:
-                raise TransportError(f"a message of {len(payload)} bytes", code=1009)
-            if binary:
-                event: ServerEvent = MalformedEvent(
-                    reason=f"a binary message of {len(payload)} bytes: the protocol is JSON text"
-                )
-            else:
-                check_text(payload)
-                event = self._dialect.decode_server(payload)
-        except TransportError as error:
-            self.end(error)
-        else:
-            self._tell(event)
+        with self._delivering:
+            if self._peer is None:
+                return
+            try:
+                self._tell(self._decode(payload, binary))
+            except TransportError as error:
+                self.end(error)
+            except Exception as bug:
+                logger.error("handling what the server sent failed", exc_info=bug)
+                self.end(TransportError(f"{type(bug).__name__} in the client", code=1011))
 
     def end(self, error: TransportError) -> None:
         """For the far side: the connection is over."""
-        if self._hang_up(error.code):
-            self._tell(Disconnected(code=error.code, reason=error.reason, error=error))
+        with self._delivering:
+            if self._hang_up(error.code):
+                with contextlib.suppress(Exception):  # it may be `deliver` that raises
+                    self._tell(Disconnected(code=error.code, reason=error.reason, error=error))
+
+    def _decode(self, payload: bytes, binary: bool) -> ServerEvent:
+        size = len(payload)
+        if size > self._options.max_message_size:
+            raise TransportError(f"a message of {size} bytes", code=1009)
+        if binary:
+            return MalformedEvent(
+                reason=f"a binary message of {size} bytes: the protocol is JSON text"
+            )
+        check_text(payload)
+        return self._dialect.decode_server(payload)
+
+    def _tell(self, event: ServerEvent | Disconnected) -> None:
+        if self._deliver is not None and not self._closed:
+            self._deliver([event])
 
     def _send(self, payloads: Sequence[bytes], *, audio: bool) -> None:
         limit = self._options.outbound_limit_bytes
@@ -153,16 +163,6 @@ class MemoryTransport:
         if peer is not None:
             peer.put_end(code)
         return peer is not None
-
-    def _tell(self, event: ServerEvent | Disconnected) -> None:
-        with self._delivering:
-            if self._closed or self._deliver is None:
-                return
-            try:
-                self._deliver([event])
-            except Exception as bug:
-                logger.error("handling what the server sent failed", exc_info=bug)
-                self.end(TransportError(f"{type(bug).__name__} in the client", code=1011))
 
 
 class MemoryPeer:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import deque
-from typing import TYPE_CHECKING
 
-from realtime_actors.protocol import InputAudioBufferCommit
-
-if TYPE_CHECKING:
-    from realtime_actors.protocol import Dialect
+from realtime_actors.protocol import Dialect, InputAudioBufferCommit
 
 __all__ = ["Outbound", "audio_payloads"]
 

@@ -12,11 +12,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import websocket
 
 from realtime_actors.errors import TransportError
+from realtime_actors.protocol import Dialect
 from realtime_actors.transport.base import ConnectOptions, Deliver
 from realtime_actors.transport.frames import (
     CLOSE,
@@ -30,9 +30,6 @@ from realtime_actors.transport.frames import (
 )
 from realtime_actors.transport.link import Link, Phase
 from realtime_actors.transport.socket_transport import SocketTransport
-
-if TYPE_CHECKING:
-    from realtime_actors.protocol import Dialect
 
 __all__ = ["PlainTransport"]
 

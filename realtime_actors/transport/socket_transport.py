@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
 from realtime_actors.errors import (
     LocalProtocolError,
@@ -13,13 +12,11 @@ from realtime_actors.errors import (
     StartCause,
     StartError,
 )
+from realtime_actors.protocol import ClientEvent, Dialect
 from realtime_actors.transport.base import ConnectOptions, Deliver
 from realtime_actors.transport.connect import Connecting, closed_while_connecting
 from realtime_actors.transport.link import Link
 from realtime_actors.transport.outbound import audio_payloads
-
-if TYPE_CHECKING:
-    from realtime_actors.protocol import ClientEvent, Dialect
 
 __all__ = ["SocketTransport"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import TYPE_CHECKING
 
 from realtime_actors.errors import TransportError
+from realtime_actors.protocol import Dialect
 from realtime_actors.transport.base import ConnectOptions, Deliver
 from realtime_actors.transport.frames import FrameParser, Message
 from realtime_actors.transport.io_thread import (
@@ -19,9 +19,6 @@ from realtime_actors.transport.io_thread import (
 )
 from realtime_actors.transport.link import Link, Phase
 from realtime_actors.transport.socket_transport import SocketTransport
-
-if TYPE_CHECKING:
-    from realtime_actors.protocol import Dialect
 
 __all__ = ["WebSocketTransport"]
 
