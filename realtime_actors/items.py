@@ -52,7 +52,7 @@ Wire: TypeAlias = Mapping[str, Any]
 """A JSON object as it came, or as it goes out."""
 
 
-# --- content parts ----------------------------------------------------------------------
+# --- content parts ------------------------------------------------------------------------------
 
 
 @frozen
@@ -109,7 +109,7 @@ ContentPart: TypeAlias = (
 )
 
 
-# --- items ------------------------------------------------------------------------------
+# --- items --------------------------------------------------------------------------------------
 
 
 @frozen(kw_only=True)
@@ -234,7 +234,7 @@ Item: TypeAlias = (
 )
 
 
-# --- making messages --------------------------------------------------------------------
+# --- making messages ----------------------------------------------------------------------------
 
 
 def user_message(content: str | ContentPart | Iterable[ContentPart]) -> MessageItem:
@@ -309,7 +309,7 @@ def _check_part(wire: object, part: ContentPart) -> None:
             raise ConfigError(f"a content part {wire['type']!r} needs {name!r}")
 
 
-# --- from the wire ----------------------------------------------------------------------
+# --- from the wire ------------------------------------------------------------------------------
 
 
 def decode64(text: str) -> bytes:
@@ -442,7 +442,7 @@ def _text(wire: Wire, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-# --- to the wire ------------------------------------------------------------------------
+# --- to the wire --------------------------------------------------------------------------------
 
 
 def item_to_wire(

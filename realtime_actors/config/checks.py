@@ -128,7 +128,7 @@ def to_tuple(value: Iterable[T]) -> tuple[T, ...]:
     return tuple(value) if isinstance(value, list) else cast("tuple[T, ...]", value)
 
 
-# --- checks -------------------------------------------------------------------------------
+# --- checks -------------------------------------------------------------------------------------
 
 
 def check(is_right: Callable[[Any], bool], allowed: str) -> Check:

@@ -56,6 +56,10 @@ def _check_guardrails(run: Any, attribute: Attribute[Any], value: Any) -> None:
         )
 
 
+def _is_timeout(value: object) -> bool:
+    return value is None or (is_number(value, 0) and value != 0)
+
+
 @frozen(kw_only=True, repr=False)
 class RunConfig(Settings):
     """What holds for all agents of a run."""
@@ -80,6 +84,6 @@ class RunConfig(Settings):
     """Whether tools that the model calls together run together, or one after the other."""
     tool_timeout: float | None = field(
         default=60.0,
-        validator=check(lambda value: is_number(value) and value > 0, "seconds above 0, or None"),
+        validator=check(_is_timeout, "seconds above 0, or None"),
     )
     """Seconds for a tool that sets no `timeout` itself. None: a tool may hang its turn."""

@@ -71,7 +71,7 @@ OFF: Final = Off.OFF
 """Switched off. The text "off" says the same, for settings that come out of a file."""
 
 
-# --- parts of a session's settings ------------------------------------------------------------
+# --- parts of a session's settings --------------------------------------------------------------
 
 
 @frozen(kw_only=True, repr=False)
@@ -153,7 +153,7 @@ class TracingConfig(Settings):
     metadata: Wire | None = field(default=None, validator=mapping)
 
 
-# --- forms that a value may be given in --------------------------------------------------------
+# --- forms that a value may be given in ---------------------------------------------------------
 #
 # Converters change the form and nothing else. What isn't of any form that they know they
 # hand on to the checks, which know the name of the setting.
@@ -202,7 +202,7 @@ def _items(value: Iterable[Item | Wire | str] | None) -> Any:
     return tuple(message_from_input(item) for item in value)
 
 
-# --- checks of what is neither a number nor a word -----------------------------------------------
+# --- checks of what is neither a number nor a word ----------------------------------------------
 
 
 def _check_format(settings: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -294,13 +294,15 @@ _check_reasoning: Final = check(
 _check_temperature: Final = number(0, 2)
 
 
-def _tool_names(tools: tuple[Wire, ...] | None) -> str:
-    # Tools of MCP have keys in them.
-    names = [str(tool.get("name") or tool.get("server_label")) for tool in tools or ()]
-    return "None" if tools is None else f"<{', '.join(names)}>"
+def _tool_names(tools: object) -> str:
+    if not isinstance(tools, tuple):
+        return f"a {type(tools).__name__}"
+    # Their names alone: tools of MCP have keys in them.
+    mappings = (tool for tool in tools if is_mapping(tool))
+    return f"<{', '.join(str(tool.get('name') or tool.get('server_label')) for tool in mappings)}>"
 
 
-# --- sessions and responses ----------------------------------------------------------------------
+# --- sessions and responses ---------------------------------------------------------------------
 
 
 @frozen(kw_only=True, repr=False)

@@ -1,6 +1,7 @@
 """JSON and base64: by the libraries of the extra `speed` where they are, or the standard ones.
 
-Either way the same is accepted. Whatever can't be read raises `ValueError`.
+Either way the same is accepted, but for numbers that no event has (beyond 64 bits).
+Whatever can't be read raises `ValueError`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Backend:
     """Four functions that turn bytes into values and back."""
 
     loads: Callable[[bytes | bytearray | memoryview | str], Any]
-    """Strict: no NaN, and bytes must be UTF-8."""
+    """Strict: no NaN, no halves of characters, and bytes must be UTF-8."""
     dumps: Callable[[Any], bytes]
     """UTF-8, without blanks. Raises `TypeError` or `ValueError` for what JSON can't say."""
     decode64: Callable[[str], bytes]
@@ -52,7 +53,12 @@ def fastest() -> Backend:
 
 def _loads(data: bytes | bytearray | memoryview | str) -> Any:
     # json.loads would guess at other encodings of bytes, and take what is nearly UTF-8.
-    return _DECODER.decode(data if isinstance(data, str) else str(data, "utf-8"))
+    text = data if isinstance(data, str) else str(data, "utf-8")
+    value = _DECODER.decode(text)
+    if "\\ud" in text or "\\uD" in text:
+        # Most likely an emoji, in two halves. A half alone can't be printed or sent on.
+        _dumps(value)
+    return value
 
 
 def _dumps(value: Any) -> bytes:
@@ -74,17 +80,23 @@ def _forgiving(decode: Callable[[str], bytes]) -> Callable[[str], bytes]:
         try:
             return decode(text)
         except ValueError:
-            if len(text) % 4 < 2:
+            if len(text) % 4 < 2 or text.endswith("="):
                 raise
             return decode(text + "=" * (-len(text) % 4))
 
     return decode64
 
 
+def _decode64(text: str) -> bytes:
+    if len(text) % 4 or text.endswith("==="):  # binascii overlooks padding of nothing
+        raise ValueError("incorrect padding")
+    return a2b_base64(text, strict_mode=True)
+
+
 STANDARD: Final = Backend(
     loads=_loads,
     dumps=_dumps,
-    decode64=_forgiving(lambda text: a2b_base64(text, strict_mode=True)),
+    decode64=_forgiving(_decode64),
     encode64=lambda audio: b2a_base64(audio, newline=False).decode("ascii"),
 )
 """The standard library alone."""

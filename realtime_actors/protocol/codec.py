@@ -56,7 +56,7 @@ Reader: TypeAlias = Callable[[Wire], Any]
 E = TypeVar("E", bound=Event)
 
 
-# --- the table: what there is, and what it is called ---------------------------------------------
+# --- the table: what there is, and what it is called --------------------------------------------
 
 
 def _table(module: Any, base: type[E]) -> dict[str, type[E]]:
@@ -170,7 +170,7 @@ def _set(wire: Wire) -> dict[str, Any]:
     return {name: value for name, value in wire.items() if value is not None}
 
 
-# --- what the types of fields are on the wire ----------------------------------------------------
+# --- what the types of fields are on the wire ---------------------------------------------------
 
 
 def _kinds(dialect: DialectName, backend: Backend) -> Kinds:
@@ -245,7 +245,7 @@ def _only(*types: type) -> Callable[[Any], Any]:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

@@ -72,7 +72,7 @@ __all__ = [
 ]
 
 
-# --- errors and the session ----------------------------------------------------------------
+# --- errors and the session ---------------------------------------------------------------------
 
 
 @frozen(kw_only=True)
@@ -111,7 +111,7 @@ class RateLimitsUpdated(ServerEvent):
     rate_limits: tuple[RateLimit, ...] = ()
 
 
-# --- the conversation -----------------------------------------------------------------------
+# --- the conversation ---------------------------------------------------------------------------
 
 
 @frozen(kw_only=True)
@@ -236,7 +236,7 @@ class ConversationItemInputAudioTranscriptionFailed(ServerEvent):
     error: ErrorDetail = field(factory=ErrorDetail)
 
 
-# --- audio in and out ------------------------------------------------------------------------
+# --- audio in and out ---------------------------------------------------------------------------
 
 
 @frozen(kw_only=True)
@@ -329,7 +329,7 @@ class OutputAudioBufferCleared(ServerEvent):
     response_id: str | None = None
 
 
-# --- responses -------------------------------------------------------------------------------
+# --- responses ----------------------------------------------------------------------------------
 
 
 @frozen(kw_only=True)

@@ -145,7 +145,7 @@ _GA_FORMATS: Final[Mapping[str, Mapping[str, str | int]]] = {
 }
 
 
-# --- whole settings ----------------------------------------------------------------------------
+# --- whole settings -----------------------------------------------------------------------------
 
 
 def read_settings(cls: type[S], shape: Shape, wire: Wire, *, beside: Iterable[str] = ()) -> S:
