@@ -7,16 +7,16 @@ the oldest. A refusal names its event, or at least a member of `session`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Hashable, Mapping
+from typing import Final, TypeAlias
 
 import attrs
 from attrs import define, evolve, field, frozen
 
 from realtime_actors.config import OFF, SessionModelSettings, merge_settings
-from realtime_actors.core.effects import Send
+from realtime_actors.core.effects import Effects, Send, SetTimer
 from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
-from realtime_actors.protocol import ErrorDetail, RawClientEvent, SessionUpdate
+from realtime_actors.protocol import ClientEvent, ErrorDetail, RawClientEvent, SessionUpdate
 
 __all__ = [
     "Configuration",
@@ -27,8 +27,11 @@ __all__ = [
     "Pending",
     "Purpose",
     "agent_settings",
-    "difference",
 ]
+
+ANSWER_WITHIN: Final = 8.0
+"""Seconds for the server to answer a `session.update`. Ours: an update that is never
+answered must not take the answer of the next one. Less than a caller waits."""
 
 
 @frozen
@@ -68,6 +71,11 @@ class Pending:
     changes: SessionModelSettings
     purpose: Purpose
 
+    @property
+    def timer(self) -> Hashable:
+        """The key of the timer that limits the wait for its answer."""
+        return ("update", self.event_id)
+
 
 @define(kw_only=True)
 class Configuration:
@@ -80,21 +88,24 @@ class Configuration:
     """What we know to be in force."""
     _pending: deque[Pending] = field(factory=deque)
 
-    def update(self, changes: SessionModelSettings, purpose: Purpose) -> Send:
+    def changes_to(self, wanted: SessionModelSettings) -> SessionModelSettings:
+        """What has to be sent so that `wanted` is in force."""
+        # What is under way may change what is in force: then nothing can be left out.
+        return wanted if self._pending else _difference(self.settings, wanted)
+
+    def update(self, changes: SessionModelSettings, purpose: Purpose) -> Effects:
         """Send a change."""
         pending = Pending(event_id=self.new_id(), changes=changes, purpose=purpose)
-        self._pending.append(pending)
-        return Send(SessionUpdate(session=changes, event_id=pending.event_id))
+        return self._expect(pending, SessionUpdate(session=changes, event_id=pending.event_id))
 
-    def send_raw(self, payload: Mapping[str, object]) -> Send:
+    def send_raw(self, payload: Mapping[str, object]) -> Effects:
         """Send a `session.update` as somebody wrote it, and expect its answer."""
         event_id = payload.get("event_id")
         if not isinstance(event_id, str):
             event_id = self.new_id()
         unknown = SessionModelSettings()  # the answer will say what it changed
         pending = Pending(event_id=event_id, changes=unknown, purpose=ForNobody())
-        self._pending.append(pending)
-        return Send(RawClientEvent(payload={**payload, "event_id": event_id}))
+        return self._expect(pending, RawClientEvent(payload={**payload, "event_id": event_id}))
 
     def acknowledged(self, effective: SessionModelSettings) -> Pending | None:
         """The server answered with what is in force now. Gives the update it was for."""
@@ -145,6 +156,12 @@ class Configuration:
             return turns is None
         return turns.interrupt_response is not False
 
+    def _expect(self, pending: Pending, event: ClientEvent) -> Effects:
+        self._pending.append(pending)
+        if isinstance(pending.purpose, ForStart):
+            return [Send(event)]  # whoever starts a session has a time limit of their own
+        return [Send(event), SetTimer(pending.timer, ANSWER_WITHIN)]
+
 
 def agent_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> SessionModelSettings:
     """The settings that come from the agent: all that differs between two agents."""
@@ -154,8 +171,7 @@ def agent_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> Sessi
     )
 
 
-def difference(before: SessionModelSettings, after: SessionModelSettings) -> SessionModelSettings:
-    """What has to be sent to get from `before` to `after`."""
+def _difference(before: SessionModelSettings, after: SessionModelSettings) -> SessionModelSettings:
     changes = {
         each.name: getattr(after, each.name)
         for each in attrs.fields(SessionModelSettings)

@@ -58,6 +58,14 @@ class _Entry:
         """What was cut stays as it was: words that come later were not heard."""
         return content_index in self.heard and content_index in self.words
 
+    def settle_words(self, item: Item) -> None:
+        """The server's version of an item wins, but not with less than we know."""
+        if isinstance(item, MessageItem):
+            for index, part in enumerate(item.content):
+                final = words_of(part)
+                if final and index in self.words and not self.is_cut(index):
+                    self.words[index].pieces[:] = [final]
+
     def render(self) -> Item | None:
         item = self.item
         if not isinstance(item, MessageItem) or not (self.words or self.heard):
@@ -116,11 +124,11 @@ class Conversation:
         if entry is None:
             self._insert(item_id, _Entry(item, previous_id), first=first)
             return "added"
-        known, entry.item = entry.item, _keep_words(entry, item)
-        if known is None and previous_id is not None and entry.previous_id is None:
+        known, entry.item = entry.item, item
+        entry.settle_words(item)
+        if previous_id is not None and entry.previous_id is None:
             entry.previous_id = previous_id
-            self._order.remove(item_id)
-            self._place(item_id, previous_id)
+            self._follow(item_id)
         return "updated" if known is not None else "added"
 
     def grow(self, item_id: str, content_index: int, stream: Stream, delta: str) -> None:
@@ -173,46 +181,26 @@ class Conversation:
 
     def _insert(self, item_id: str, entry: _Entry, *, first: bool) -> None:
         self._entries[item_id] = entry
-        if first and entry.previous_id is None:
-            self._order.insert(0, item_id)
-        else:
-            self._place(item_id, entry.previous_id)
-        self._adopt(item_id)
-
-    def _place(self, item_id: str, previous_id: str | None) -> None:
-        if previous_id is not None and previous_id in self._entries:
-            self._order.insert(self._order.index(previous_id) + 1, item_id)
-        else:
-            self._order.append(item_id)
-
-    def _adopt(self, item_id: str) -> None:
-        """Move behind a new item the one that waited for it, with what follows that one."""
-        position = self._order.index(item_id)
-        for other in self._order[:position]:
+        self._order.insert(0 if first else len(self._order), item_id)
+        self._follow(item_id)
+        for other in tuple(self._order):
             if self._entries[other].previous_id == item_id:
-                start = self._order.index(other)
-                end = start + 1
-                while (
-                    end < len(self._order)
-                    and self._order[end] != item_id
-                    and self._entries[self._order[end]].previous_id == self._order[end - 1]
-                ):
-                    end += 1
-                chain = self._order[start:end]
-                del self._order[start:end]
-                at = self._order.index(item_id) + 1
-                self._order[at:at] = chain
-                return
+                self._follow(other)  # it came before the one that it follows
 
-
-def _keep_words(entry: _Entry, item: Item) -> Item:
-    """The server's final version of an item wins, but not with less than we know."""
-    if isinstance(item, MessageItem):
-        for index, part in enumerate(item.content):
-            final = words_of(part)
-            if final and index in entry.words and not entry.is_cut(index):
-                entry.words[index].pieces[:] = [final]
-    return item
+    def _follow(self, item_id: str) -> None:
+        """Move an item, and the chain of those that follow it, behind the one it follows."""
+        order, entries = self._order, self._entries
+        previous_id = entries[item_id].previous_id
+        start = order.index(item_id)
+        end = start + 1
+        while end < len(order) and entries[order[end]].previous_id == order[end - 1]:
+            end += 1
+        chain = order[start:end]
+        if previous_id not in entries or previous_id in chain:
+            return  # it has not come yet; or the server goes round in circles
+        del order[start:end]
+        at = order.index(previous_id) + 1
+        order[at:at] = chain
 
 
 def words_of(part: ContentPart) -> str | None:

@@ -48,8 +48,8 @@ class Guarding:
     _watches: dict[str, _Watch] = field(factory=dict)
 
     def grow(self, response_id: str, item_id: str, delta: str) -> Effects:
-        """More of the transcript came."""
-        if not self._all():
+        """More of the transcript came. What is out of band is nobody's words to the user."""
+        if not self._all() or self.responses.is_out_of_band(response_id):
             return []
         watch = self._watches.setdefault(response_id, _Watch(item_id))
         if watch.item_id != item_id:
@@ -87,7 +87,7 @@ class Guarding:
 
     def _trip(self, verdict: GuardrailsFinished, guardrail: str, now: float) -> Effects:
         response_id = verdict.response_id
-        effects = self.speech.interrupt_response(response_id, self.responses.active_id, now)
+        effects = self.speech.interrupt_response(response_id, now)
         tripped = events.GuardrailTrippedEvent(
             guardrail=guardrail,
             response_id=response_id,

@@ -1,7 +1,7 @@
 """Passing the conversation from one agent to another, wholly or not at all.
 
     Settled --resolved--> Acknowledging --session.updated--> Settled, with the new agent
-                            |-- refused, or never answered --> Settled, with the old one
+                            |-- refused, or not answered --> Settled, with the old one
 
 Between the two no response is asked for: the new agent's first words follow its own
 instructions.
@@ -9,7 +9,6 @@ instructions.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Final
 
 from attrs import define, evolve
@@ -22,9 +21,8 @@ from realtime_actors.core.configuration import (
     ForHandoff,
     ForNobody,
     agent_settings,
-    difference,
 )
-from realtime_actors.core.effects import CallHook, CancelTimer, Effects, Publish, Send, SetTimer
+from realtime_actors.core.effects import CallHook, CancelTimer, Effects, Publish, Send
 from realtime_actors.core.history import History
 from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
 from realtime_actors.core.response import ResponseMachine
@@ -32,13 +30,10 @@ from realtime_actors.core.tool_calls import ToolCalls, tool_timer
 from realtime_actors.items import Item
 from realtime_actors.protocol import ConversationItemCreate, ConversationItemDelete
 
-__all__ = ["HANDOFF_TIMER", "Handoffs"]
+__all__ = ["Handoffs"]
 
-HANDOFF_TIMER: Final[Hashable] = "handoff"
-
-ACKNOWLEDGE_WITHIN: Final = 10.0
-"""Seconds for the server to acknowledge the new agent's configuration. Ours: responses
-are held back meanwhile, and must not be for ever."""
+_HANDOFF: Final = "handoff"
+"""Why no response is asked for while one is under way."""
 
 
 @define(kw_only=True)
@@ -52,7 +47,6 @@ class Handoffs:
     calls: ToolCalls
     history: History
     _under_way: HandoffResolved | None = None
-    _event_id: str | None = None
 
     @property
     def agent(self) -> Agent:
@@ -68,21 +62,15 @@ class Handoffs:
             other = self._under_way.resolved.agent if self._under_way else self.agent
             why = f"Error: the conversation was already handed to {other.name}"
             return self.calls.finish(call.call_id, why, why)
-        base, current = self.configuration.base, self.configuration.settings
-        changes = difference(current, _complete(agent_settings(base, handoff.resolved)))
-        send = self.configuration.update(changes, ForHandoff(handoff))
-        self._under_way, self._event_id = handoff, send.event.event_id
-        self.responses.hold(HANDOFF_TIMER)
-        return [
-            CancelTimer(tool_timer(call.call_id)),
-            send,
-            SetTimer(HANDOFF_TIMER, ACKNOWLEDGE_WITHIN),
-        ]
+        settings = agent_settings(self.configuration.base, handoff.resolved)
+        changes = self.configuration.changes_to(_complete(settings))
+        self._under_way = handoff
+        self.responses.hold(_HANDOFF)
+        update = self.configuration.update(changes, ForHandoff(handoff))
+        return [CancelTimer(tool_timer(call.call_id)), *update]
 
     def acknowledged(self, handoff: HandoffResolved) -> Effects:
         """The server has the new agent's configuration: it is the current one."""
-        if handoff is not self._under_way:
-            return []
         source, self.current = self.agent, handoff.resolved
         agent = self.agent
         effects: Effects = [
@@ -91,54 +79,56 @@ class Handoffs:
         if agent.hooks is not None:
             effects.append(CallHook(agent, "on_handoff", (source,)))
         if handoff.history is not None:
-            effects += self._edit(handoff.history)
+            effects += self._edit(self.calls.shown(handoff.call_id), handoff.history)
         effects += self.calls.finish(handoff.call_id, f"Transferred to {agent.name}")
-        return [*effects, *self._settle()]
+        self._settle()
+        return effects
 
     def refused(self, handoff: HandoffResolved, why: str) -> Effects:
         """The server does not take the new agent's configuration."""
-        if handoff is not self._under_way:
-            return []
         name = handoff.resolved.agent.name
         text = f"Error: the transfer to {name} failed: {why}"
-        return [*self.calls.finish(handoff.call_id, text, text), *self._settle()]
+        self._settle()
+        return self.calls.finish(handoff.call_id, text, text)
 
-    def unanswered(self) -> Effects:
-        """`HANDOFF_TIMER` fired. What the server may have taken is put back."""
-        handoff = self._under_way
-        if handoff is None or self._event_id is None:
-            return []
-        self.configuration.give_up(self._event_id)
-        back = _complete(agent_settings(self.configuration.base, self.current))
-        undo = self.configuration.update(back, ForNobody())
-        return [undo, *self.refused(handoff, "the server did not answer")]
+    def unanswered(self, handoff: HandoffResolved) -> Effects:
+        """The server does not answer. What it may have taken is put back."""
+        in_force = self.configuration.settings
+        before = SessionModelSettings(
+            instructions=in_force.instructions, tools=in_force.tools or ()
+        )
+        undo = self.configuration.update(_complete(before), ForNobody())
+        return [*undo, *self.refused(handoff, "the server did not answer")]
 
-    def lost(self) -> Effects:
+    def lost(self) -> None:
         """The connection is gone. The call itself is ended with all the others."""
-        return self._settle()
+        self._settle()
 
-    def _settle(self) -> Effects:
-        self._under_way = self._event_id = None
-        self.responses.release(HANDOFF_TIMER)
-        return [CancelTimer(HANDOFF_TIMER)]
+    def _settle(self) -> None:
+        self._under_way = None
+        self.responses.release(_HANDOFF)
 
-    def _edit(self, filtered: tuple[Item, ...]) -> Effects:
-        """Send the difference between the history and what an input filter made of it."""
+    def _edit(self, shown: tuple[Item, ...], filtered: tuple[Item, ...]) -> Effects:
+        """Send the difference between what an input filter was shown and what it gave back.
+
+        What came since then it has not seen: that stays.
+        """
         effects: Effects = []
-        kept = {item.id for item in filtered if item.id is not None}
-        for item in self.history.items:
-            # The model's call and our answer to it must stay a pair.
-            is_open_call = getattr(item, "call_id", None) is not None
-            if item.id is not None and item.id not in kept and not is_open_call:
+        conversation = self.history.conversation
+        # The model's call, and our answer to it, must stay a pair.
+        open_calls = {call.call_id for call in self.calls.open}
+        for item in shown:
+            gone = item not in filtered and getattr(item, "call_id", None) not in open_calls
+            if gone and item.id is not None and item.id in conversation:
                 effects.append(Send(ConversationItemDelete(item_id=item.id)))
                 effects += self.history.deleted(item.id)
         previous = "root"
-        for number, item in enumerate(filtered):
-            if item.id is not None and item.id in self.history.conversation:
-                previous = item.id
+        for item in filtered:
+            if item in shown:
+                previous = item.id if item.id is not None and item.id in conversation else previous
                 continue
             # Named by us, so that the next one can follow it.
-            name = item.id or f"filtered_{self._event_id}_{number}"
+            name = f"item_{self.configuration.new_id()}"
             create = ConversationItemCreate(item=evolve(item, id=name), previous_item_id=previous)
             if previous == "root":
                 self.history.first.add(name)

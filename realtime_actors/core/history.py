@@ -47,11 +47,11 @@ class History:
         item = _without_audio(item)
         known = self.conversation.get(item.id) if item.id is not None else None
         change = self.conversation.put(item, previous_id, first=item.id in self.first)
+        now = self.conversation.get(item.id) if item.id is not None else None
         if change == "added":
-            return [Publish(events.HistoryAddedEvent(item=item, info=self.info))]
-        if item.id is None or self.conversation.get(item.id) == known:
-            return []
-        return [self._updated(item.id)]
+            # With the words that came before it.
+            return [Publish(events.HistoryAddedEvent(item=now or item, info=self.info))]
+        return [self._updated(item.id)] if item.id is not None and now != known else []
 
     def announced(self, item_id: str | None, previous_id: str | None) -> None:
         """The server has committed the user's audio; its item is to come."""

@@ -45,7 +45,7 @@ class _Part:
     start: int  # where it begins in the stream, in bytes
     length: int = 0
     complete: bool = False
-    reported_ms: float | None = None
+    reported_ms: float = 0.0
 
 
 @define
@@ -71,7 +71,7 @@ class PlaybackLedger:
             self._head, self._at = self._received, now
         part = self._parts[-1] if self._parts else None
         if part is None or part.item_id != item_id or part.content_index != content_index:
-            self._drop_played(head)
+            self._drop_played(head, but=item_id)
             part = _Part(
                 response_id=response_id,
                 item_id=item_id,
@@ -96,19 +96,19 @@ class PlaybackLedger:
 
     def played(self, item_id: str, content_index: int, ms: float, *, absolute: bool) -> None:
         """Believe a player that `ms` were heard: in all, or since the last report."""
-        for part in self._parts:
+        self.reported = True
+        for index, part in enumerate(self._parts):
             if part.item_id == item_id and part.content_index == content_index:
-                before = 0.0 if absolute else part.reported_ms or 0.0
+                before = 0.0 if absolute else part.reported_ms
                 part.reported_ms = max(0.0, before + ms)
+                for earlier in self._parts[:index]:
+                    # It is played in order: what came before has been heard.
+                    earlier.reported_ms = earlier.length / self.bytes_per_ms
 
     def heard(self, now: float) -> list[Heard]:
         """What was heard by `now` of each part that is still known, in playing order."""
         head = self._played(now)
         return [self._heard(part, head) for part in self._parts]
-
-    def playing(self, now: float) -> bool:
-        """Whether something received has not been heard yet."""
-        return any(each.heard_ms < each.received_ms for each in self.heard(now))
 
     def stop(self, now: float) -> list[Heard]:
         """The player throws away what it has. Gives what had been heard until then."""
@@ -129,7 +129,7 @@ class PlaybackLedger:
     def _heard(self, part: _Part, head: int) -> Heard:
         received_ms = part.length // self.bytes_per_ms
         if self.reported:
-            heard_ms = int(part.reported_ms or 0)
+            heard_ms = round(part.reported_ms)
         else:
             heard_ms = (head - part.start) // self.bytes_per_ms
         return Heard(
@@ -141,8 +141,10 @@ class PlaybackLedger:
             complete=part.complete,
         )
 
-    def _drop_played(self, head: int) -> None:
-        self._parts = [part for part in self._parts if not self._over(part, head)]
-
-    def _over(self, part: _Part, head: int) -> bool:
-        return part.complete and self._heard(part, head).wholly
+    def _drop_played(self, head: int, *, but: str) -> None:
+        """Forget what was heard, except of the item that goes on."""
+        self._parts = [
+            part
+            for part in self._parts
+            if part.item_id == but or not self._heard(part, head).wholly
+        ]

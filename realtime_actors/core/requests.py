@@ -50,7 +50,7 @@ class Requests:
             case messages.SendRawEvent(event=event):
                 return [*self._raw(event), Answer(caller)]
             case messages.UpdateSession(settings=settings):
-                return [self._update(settings, caller)]
+                return self._update(settings, caller)
             case _:
                 raise ConfigError(f"a session does not know {type(verb).__name__}")
 
@@ -79,7 +79,7 @@ class Requests:
             raise ConfigError("a raw event needs a 'type', for example {'type': 'response.create'}")
         raw = RawClientEvent(payload=event)
         if kind == "session.update":
-            return [self.configuration.send_raw(event)]
+            return self.configuration.send_raw(event)
         if kind != "response.create":
             return [Send(raw)]
         response = event.get("response")
@@ -88,7 +88,9 @@ class Requests:
         self.responses.want(raw)
         return []
 
-    def _update(self, given: SessionModelSettings | Mapping[str, object], caller: object) -> Send:
+    def _update(
+        self, given: SessionModelSettings | Mapping[str, object], caller: object
+    ) -> Effects:
         changes = SessionModelSettings.from_dict(given) if isinstance(given, Mapping) else given
         if changes.model is not None:
             raise ConfigError("the model of a running session cannot be changed: start a new one")

@@ -1,13 +1,15 @@
 """One response at a time.
 
     Idle --wanted--> Requested --created--> InProgress --done--> Idle
-                      |     ^                  |
-                      |     +----- retry ------+-- refused: wanted again, after this one
-                      +-- refused, by one we don't know --> Obstructed --its end--> Idle
+                      |  |
+                      |  +-- refused for one that we don't know --> Obstructed
+                      |          Obstructed --that one ends, or time passes--> Idle
+                      +-- refused for another reason, or not answered --> Idle
 
 A response is *wanted* by whoever asks for one and *sent* when nothing is in the way:
 no response is active or asked for, and nobody holds them back. Wishes that ask for
-nothing special are one wish. No wish is lost while the connection lives.
+nothing special are one wish. No wish is lost while the connection lives: one that was
+sent while the server began a response by itself is refused, and wanted again after it.
 
 Responses out of band (`conversation: "none"`) run beside this and are only noted.
 """
@@ -15,8 +17,8 @@ Responses out of band (`conversation: "none"`) run beside this and are only note
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, TypeAlias
 
 from attrs import define, evolve, field, frozen
 
@@ -57,28 +59,33 @@ class Idle:
 
 @frozen
 class Requested:
-    """`wish` was sent and is not answered."""
-
-    event_id: str | None
-    wish: Wish
+    """A `response.create` was sent and is not answered."""
 
 
 @frozen
 class InProgress:
-    """A response is active. `wish` is what it probably answers: another may have made it."""
+    """A response is active: the one we asked for, or one that the server made by itself."""
 
     response_id: str | None
-    event_id: str | None = None
-    wish: Wish | None = None
 
 
 @frozen
 class Obstructed:
-    """The server refused `wish` for a response that we know nothing of."""
+    """The server refused a `response.create` for a response that we know nothing of."""
 
 
 Phase: TypeAlias = Idle | Requested | InProgress | Obstructed
 IDLE: Final = Idle()
+REQUESTED: Final = Requested()
+OBSTRUCTED: Final = Obstructed()
+
+
+@frozen
+class _Asked:
+    """A `response.create` that was sent. Until the next one it may turn out to be refused."""
+
+    event_id: str | None
+    wish: Wish
 
 
 @define
@@ -87,11 +94,13 @@ class ResponseMachine:
 
     new_id: Callable[[], str]
     phase: Phase = IDLE
+    _asked: _Asked | None = None
     _wanted: deque[Wish] = field(factory=deque)
     _holds: set[Hashable] = field(factory=set)
     _retries: int = 0
-    _unanswered_out_of_band: int = 0
-    _out_of_band: set[str] = field(factory=set)
+    _over: set[str] = field(factory=set)
+    _asked_beside: dict[str | None, Mapping[str, Any]] = field(factory=dict)  # its metadata
+    _beside: set[str] = field(factory=set)
 
     @property
     def active_id(self) -> str | None:
@@ -107,6 +116,22 @@ class ResponseMachine:
     def is_active(self) -> bool:
         """A response is in progress."""
         return isinstance(self.phase, InProgress)
+
+    def is_over(self, response_id: str | None) -> bool:
+        """Whether this response is done."""
+        return response_id in self._over
+
+    def is_known(self, response_id: str | None) -> bool:
+        """Whether this response has begun, and perhaps ended."""
+        return response_id is not None and (
+            response_id == self.active_id
+            or response_id in self._over
+            or response_id in self._beside
+        )
+
+    def is_out_of_band(self, response_id: str | None) -> bool:
+        """Whether this response runs beside the conversation."""
+        return response_id in self._beside
 
     def want(self, wish: Wish = PLAIN) -> None:
         """Ask for a response as soon as nothing is in the way (see `flush`)."""
@@ -126,89 +151,84 @@ class ResponseMachine:
             return []
         wish = self._wanted.popleft()
         event = self._with_event_id(wish)
-        self.phase = Requested(_event_id(event), wish)
+        self.phase, self._asked = REQUESTED, _Asked(_event_id(event), wish)
         return [Send(event), SetTimer(ANSWER_TIMER, ANSWER_WITHIN)]
 
     def send_out_of_band(self, wish: Wish) -> Effects:
         """Send a `response.create` that runs beside the conversation, now."""
-        self._unanswered_out_of_band += 1
-        return [Send(self._with_event_id(wish))]
+        event = self._with_event_id(wish)
+        self._asked_beside[_event_id(event)] = _metadata(event)
+        return [Send(event)]
 
     def created(self, response: Response) -> Effects:
         """A response began: ours, or one that the server made by itself."""
-        if self._is_out_of_band(response):
+        if self._is_beside(response):
             return []
-        match self.phase:
-            case Requested(event_id=event_id, wish=wish):
-                # It may be the voice detection's: then ours is refused in a moment,
-                # and the wish is wanted again.
-                self.phase = InProgress(response.id, event_id, wish)
+        phase, self.phase = self.phase, InProgress(response.id)
+        match phase:
+            case Requested():
+                # It may be the voice detection's: then ours is refused in a moment.
                 return [CancelTimer(ANSWER_TIMER)]
             case Obstructed():
-                self.phase = InProgress(response.id)
                 return [CancelTimer(RETRY_TIMER)]
             case _:
-                self.phase = InProgress(response.id)
                 return []
 
     def done(self, response: Response) -> Effects:
         """A response ended. Gives what is to be done besides `flush`."""
-        if response.id is not None and response.id in self._out_of_band:
-            self._out_of_band.discard(response.id)
+        if response.id is not None:
+            self._over.add(response.id)
+        if self.is_out_of_band(response.id):
+            return []
+        active, phase = self.active_id, self.phase
+        if active is not None and response.id not in (active, None):
             return []
         self._retries = 0
-        match self.phase:
-            case InProgress(response_id=active) if active in (response.id, None):
-                self.phase = IDLE
-                return []
+        self.phase = IDLE
+        match phase:
+            case Requested():
+                return [CancelTimer(ANSWER_TIMER)]  # nobody said that it had begun
             case Obstructed():
-                self.phase = IDLE
                 return [CancelTimer(RETRY_TIMER)]
             case _:
                 return []
 
-    def is_out_of_band(self, response_id: str | None) -> bool:
-        """Whether this response runs beside the conversation."""
-        return response_id in self._out_of_band
-
     def refused(self, event_id: str | None) -> Effects:
         """The server says that a response is active already: wanted again, after that one."""
-        match self.phase:
-            case Requested(event_id=asked, wish=wish) if event_id in (asked, None):
-                self._wanted.appendleft(wish)
-                self.phase = Obstructed()
-                delay = RETRY_AFTER[min(self._retries, len(RETRY_AFTER) - 1)]
-                self._retries += 1
-                return [CancelTimer(ANSWER_TIMER), SetTimer(RETRY_TIMER, delay)]
-            case InProgress(response_id=response_id, event_id=asked, wish=wish) if (
-                wish is not None and event_id in (asked, None)
-            ):
-                self._wanted.appendleft(wish)
-                self.phase = InProgress(response_id)
-                return []
-            case _:
-                return []
+        asked = self._asked
+        if asked is None or event_id not in (asked.event_id, None):
+            return []
+        self._asked = None
+        if asked.wish != PLAIN or PLAIN not in self._wanted:
+            self._wanted.appendleft(asked.wish)
+        if not isinstance(self.phase, Requested):
+            return []
+        self.phase = OBSTRUCTED
+        delay = RETRY_AFTER[min(self._retries, len(RETRY_AFTER) - 1)]
+        self._retries += 1
+        return [CancelTimer(ANSWER_TIMER), SetTimer(RETRY_TIMER, delay)]
 
     def failed(self, event_id: str | None, param: str | None) -> Effects:
         """The server refused something. If it was our `response.create`, don't ask again.
 
         It would be refused again, for the same reason, as fast as we can send.
         """
-        about_response = event_id is None and (param or "").startswith("response")
-        match self.phase:
-            case Requested(event_id=asked) if about_response or event_id == asked is not None:
-                self.phase = IDLE
-                return [CancelTimer(ANSWER_TIMER)]
-            case InProgress(response_id=response_id, event_id=asked) if event_id == asked:
-                self.phase = InProgress(response_id)
-                return []
-            case _:
-                return []
+        self._asked_beside.pop(event_id, None)
+        asked, about = self._asked, param or ""
+        if asked is None or event_id not in (asked.event_id, None):
+            return []
+        if event_id is None and about != "response" and not about.startswith("response."):
+            return []
+        self._asked = None
+        if not isinstance(self.phase, Requested):
+            return []
+        self.phase = IDLE
+        return [CancelTimer(ANSWER_TIMER)]
 
     def unanswered(self) -> bool:
         """`ANSWER_TIMER` fired. Gives whether a `response.create` was given up."""
         if isinstance(self.phase, Requested):
-            self.phase = IDLE
+            self.phase, self._asked = IDLE, None
             return True
         return False
 
@@ -219,21 +239,27 @@ class ResponseMachine:
 
     def lost(self) -> Effects:
         """The connection is gone, and with it everything wanted."""
-        self.phase = IDLE
+        self.phase, self._asked = IDLE, None
         self._wanted.clear()
         self._holds.clear()
-        self._out_of_band.clear()
-        self._retries = self._unanswered_out_of_band = 0
+        self._asked_beside.clear()
+        self._retries = 0
         return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER)]
 
-    def _is_out_of_band(self, response: Response) -> bool:
-        # Some servers never name the conversation, so its absence tells only while
-        # one of ours is awaited.
-        if response.conversation_id is not None or not self._unanswered_out_of_band:
+    def _is_beside(self, response: Response) -> bool:
+        # Servers name the conversation of all other responses; those that never do can
+        # be told by the metadata that we gave.
+        if response.conversation_id is not None:
             return False
-        self._unanswered_out_of_band -= 1
+        said = response.metadata or {}
+        asked = [each for each, given in self._asked_beside.items() if given == said]
+        if not asked and not isinstance(self.phase, Requested):
+            asked = list(self._asked_beside)
+        if not asked:
+            return False
+        del self._asked_beside[asked[0]]
         if response.id is not None:
-            self._out_of_band.add(response.id)
+            self._beside.add(response.id)
         return True
 
     def _with_event_id(self, wish: Wish) -> Wish:
@@ -249,3 +275,11 @@ def _event_id(wish: Wish) -> str | None:
         event_id = wish.payload.get("event_id")
         return event_id if isinstance(event_id, str) else None
     return wish.event_id
+
+
+def _metadata(wish: Wish) -> Mapping[str, Any]:
+    if isinstance(wish, RawClientEvent):
+        response = wish.payload.get("response")
+        metadata = response.get("metadata") if isinstance(response, Mapping) else None
+        return metadata if isinstance(metadata, Mapping) else {}
+    return (wish.response and wish.response.metadata) or {}

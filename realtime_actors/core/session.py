@@ -33,6 +33,7 @@ from realtime_actors.core.configuration import (
 from realtime_actors.core.effects import (
     Answer,
     CallHook,
+    CancelTimer,
     Effects,
     End,
     Gate,
@@ -44,7 +45,7 @@ from realtime_actors.core.effects import (
 )
 from realtime_actors.core.faults import error_info, is_active_response, is_fatal
 from realtime_actors.core.guarding import Guarding
-from realtime_actors.core.handoffs import HANDOFF_TIMER, Handoffs
+from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.history import History
 from realtime_actors.core.messages import (
     AgentNotResolved,
@@ -66,7 +67,7 @@ from realtime_actors.core.playback import PlaybackLedger
 from realtime_actors.core.requests import Requests
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, ResponseMachine
 from realtime_actors.core.speech import Speech
-from realtime_actors.core.tool_calls import Call, ToolCalls
+from realtime_actors.core.tool_calls import Call, ToolCalls, is_json
 from realtime_actors.core.turns import Turns
 from realtime_actors.errors import (
     ConfigError,
@@ -84,6 +85,9 @@ __all__ = ["Phase", "SessionMachine"]
 
 ABNORMAL_CLOSURE: Final = 1006
 """RFC 6455: the connection broke, nobody closed it."""
+
+_START: Final = "start"
+"""Why no response is asked for before the server has taken the configuration."""
 
 
 class Phase(Enum):
@@ -133,9 +137,10 @@ class SessionMachine:
     def __attrs_post_init__(self) -> None:
         self._configuration = Configuration(new_id=self._new_id, base=self.settings)
         self._responses = ResponseMachine(self._new_id)
+        self._responses.hold(_START)
         self._history = History(self.info)
         ledger = PlaybackLedger(reported=self.playback_reported)
-        self._speech = Speech(self.info, self._history, ledger)
+        self._speech = Speech(self.info, self._history, self._responses, ledger)
         self._calls = ToolCalls(
             info=self.info, in_parallel=self.parallel_tools, timeout=self.tool_timeout
         )
@@ -173,7 +178,7 @@ class SessionMachine:
     def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
         """Take a message; give what is to be done, in order."""
         # Fifty times a second, while everything else comes a few times per turn.
-        if type(message) is wire.ResponseOutputAudioDelta:
+        if type(message) is wire.ResponseOutputAudioDelta and self.phase is not Phase.ENDED:
             return self._speech.audio(message, now)
         if self.phase is Phase.ENDED:
             return self._after_the_end(message)
@@ -181,6 +186,7 @@ class SessionMachine:
             effects = self._server_event(message, now)
         else:
             effects = self._message(message, now)
+        effects += self._calls.run(lambda: self.history)
         if self._calls.take_answered():
             self._responses.want()
         effects += self._responses.flush()
@@ -208,7 +214,7 @@ class SessionMachine:
             case AgentNotResolved(error=why):
                 return self._end(ConfigError(why))
             case ToolFinished(call_id=call_id, output=output, error=why):
-                return self._calls.finish(call_id, output, why) + self._run_calls()
+                return self._calls.finish(call_id, output, why)
             case HandoffResolved():
                 return self._handoffs.resolved(message)
             case GuardrailsFinished():
@@ -233,9 +239,9 @@ class SessionMachine:
             case wire.MalformedEvent(reason=reason):
                 return [self._error("invalid_event", reason, source="protocol")]
             case wire.ResponseCreated(response=response):
-                return self._response_created(response)
+                return self._response_created(event, response)
             case wire.ResponseDone(response=response):
-                return self._response_done(response)
+                return self._response_done(event, response)
             case wire.ResponseOutputAudioDone():
                 return self._speech.done(event)
             case wire.ResponseOutputAudioTranscriptDelta(item_id=item_id, delta=delta):
@@ -253,6 +259,9 @@ class SessionMachine:
             case wire.ResponseOutputItemDone(item=item, response_id=response_id):
                 return self._output_item_done(item, response_id)
             case wire.ResponseFunctionCallArgumentsDone(call_id=call_id, arguments=arguments):
+                if not is_json(arguments):
+                    # Cut off by an interruption, or wrong: the item's status will say.
+                    return []
                 name = event.name or self._call_names.get(call_id or "")
                 return self._call(call_id, name, arguments, event.response_id)
             case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
@@ -293,7 +302,7 @@ class SessionMachine:
             ):
                 return []  # what they say comes again, in the events above
             case _:
-                return [Publish(events.RawModelEvent(event=event, info=self.info))]
+                return [self._as_it_came(event)]
 
     # -- the beginning and the end -------------------------------------------------
 
@@ -303,26 +312,29 @@ class SessionMachine:
             return []
         self.phase = Phase.CONFIGURING
         whole = merge_settings(self.settings, agent_settings(self.settings, self._resolved))
-        return [self._configuration.update(whole, ForStart(self._resolved))]
+        return self._configuration.update(whole, ForStart(self._resolved))
 
     def _session_updated(self, session: wire.SessionInfo) -> Effects:
         pending = self._configuration.acknowledged(session.settings)
         self._use_output_format()
         effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
+        if self.phase is Phase.LIVE:
+            effects.append(SetGate(self._open_gate()))
         if pending is None:
             return effects  # the server changed something by itself
+        effects.append(CancelTimer(pending.timer))
         match pending.purpose:
             case ForStart(resolved=resolved):
                 self.phase = Phase.LIVE
                 self._handoffs.current = resolved
+                self._responses.release(_START)
                 connected = events.ConnectionEvent(state="connected", info=self.info)
                 effects += [SetGate(self._open_gate()), Publish(connected), Ready()]
             case ForCaller(caller=caller):
                 self._configuration.keep(pending)
-                effects += [SetGate(self._open_gate()), Answer(caller)]
+                effects.append(Answer(caller))
             case ForHandoff(handoff=handoff):
                 effects += self._handoffs.acknowledged(handoff)
-                effects += self._run_calls()
             case ForNobody():
                 pass
         return effects
@@ -331,14 +343,26 @@ class SessionMachine:
         failure = SessionUpdateError(
             f"the server refused the settings: {error.message}", code=error.code, param=error.param
         )
+        effects: Effects = [CancelTimer(pending.timer)]
         match pending.purpose:
             case ForStart():
-                return self._end(failure)
+                effects += self._end(failure)
             case ForCaller(caller=caller):
-                return [Refuse(caller, failure)]
+                effects.append(Refuse(caller, failure))
             case ForHandoff(handoff=handoff):
-                return self._handoffs.refused(handoff, error.message or "refused")
+                effects += self._handoffs.refused(handoff, error.message or "refused")
             case ForNobody():
+                pass
+        return effects
+
+    def _update_unanswered(self, event_id: str) -> Effects:
+        pending = self._configuration.give_up(event_id)
+        match pending and pending.purpose:
+            case ForCaller(caller=caller):
+                return [Refuse(caller, SessionUpdateError("the server did not answer"))]
+            case ForHandoff(handoff=handoff):
+                return self._handoffs.unanswered(handoff)
+            case _:
                 return []
 
     def _connection_lost(self, code: int | None, reason: str) -> Effects:
@@ -380,10 +404,11 @@ class SessionMachine:
         effects += self._responses.lost()
         if started:
             effects += self._turns.broke_off(active)
-        effects += self._handoffs.lost()
+        self._handoffs.lost()
         self._guarding.lost()
         self._speech.lost()
         for pending in self._configuration.lost():
+            effects.append(CancelTimer(pending.timer))
             if isinstance(pending.purpose, ForCaller):
                 effects.append(Refuse(pending.purpose.caller, error))
         return effects
@@ -402,7 +427,7 @@ class SessionMachine:
             case messages.CurrentAgent():
                 return [Answer(caller, self.current_agent)]
             case messages.Interrupt():
-                return [*self._interrupt(now), Answer(caller)]
+                return [*self._speech.interrupt(now, cancel=True), Answer(caller)]
             case messages.PlaybackPosition(item_id=item_id, content_index=index):
                 self._speech.ledger.played(item_id, index, verb.played_ms, absolute=verb.absolute)
                 return [Answer(caller)]
@@ -417,18 +442,22 @@ class SessionMachine:
 
     # -- responses -----------------------------------------------------------------
 
-    def _response_created(self, response: wire.Response) -> Effects:
+    def _response_created(self, event: wire.ServerEvent, response: wire.Response) -> Effects:
+        if self._responses.is_known(response.id):
+            return []  # it came twice
         effects = self._responses.created(response)
         if self._responses.is_out_of_band(response.id):
-            return effects
+            return [*effects, self._as_it_came(event)]
         return effects + self._turns.began(response)
 
-    def _response_done(self, response: wire.Response) -> Effects:
-        out_of_band = self._responses.is_out_of_band(response.id)
+    def _response_done(self, event: wire.ServerEvent, response: wire.Response) -> Effects:
+        if self._responses.is_over(response.id):
+            return []  # it came twice
         effects = self._responses.done(response) + self._turns.usage(response)
         self._speech.ledger.response_done(response.id)
-        if out_of_band:
-            return effects
+        if self._responses.is_out_of_band(response.id):
+            failure = self._turns.failure(response)
+            return [*effects, *failure, self._as_it_came(event), *self._end_if_fatal(response)]
         for item in response.output:
             effects += self._output_item_done(item, response.id)
         effects += self._guarding.response_done(response.id)
@@ -436,10 +465,11 @@ class SessionMachine:
         if self._calls.take_answered():
             self._responses.want()
         effects += self._turns.failure(response) + self._turns.ended(response)
-        details = response.status_details
-        if details is not None and details.error is not None and is_fatal(details.error):
-            effects += self._end(_failed(details.error))
-        return effects
+        return effects + self._end_if_fatal(response)
+
+    def _end_if_fatal(self, response: wire.Response) -> Effects:
+        error = response.status_details.error if response.status_details else None
+        return self._end(_failed(error)) if error is not None and is_fatal(error) else []
 
     # -- tools and handoffs ----------------------------------------------------------
 
@@ -474,10 +504,7 @@ class SessionMachine:
             agent=current.agent,
             target=current.handoffs.get(name) or current.tools.get(name),
         )
-        return self._calls.called(call) + self._run_calls()
-
-    def _run_calls(self) -> Effects:
-        return self._calls.run(lambda: self.history)
+        return self._calls.called(call, late=self._responses.is_over(response_id))
 
     # -- speech --------------------------------------------------------------------
 
@@ -488,11 +515,8 @@ class SessionMachine:
         effects: Effects = [Publish(started)]
         if self._configuration.interrupts_on_speech:
             # The server stops its response by itself.
-            effects += self._speech.interrupt(self._responses.active_id, now, cancel=False)
+            effects += self._speech.interrupt(now, cancel=False)
         return effects
-
-    def _interrupt(self, now: float) -> Effects:
-        return self._speech.interrupt(self._responses.active_id, now, cancel=True)
 
     def _idle_timeout(
         self, event: wire.InputAudioBufferTimeoutTriggered
@@ -533,9 +557,9 @@ class SessionMachine:
     def _timer_fired(self, key: object) -> Effects:
         match key:
             case ("tool", str(call_id)):
-                return self._calls.time_out(call_id) + self._run_calls()
-            case _ if key == HANDOFF_TIMER:
-                return self._handoffs.unanswered() + self._run_calls()
+                return self._calls.time_out(call_id)
+            case ("update", str(event_id)):
+                return self._update_unanswered(event_id)
             case _ if key == RETRY_TIMER:
                 self._responses.retry()
                 return []
@@ -549,6 +573,9 @@ class SessionMachine:
                 ]
             case _:
                 return []
+
+    def _as_it_came(self, event: wire.ServerEvent) -> Publish:
+        return Publish(events.RawModelEvent(event=event, info=self.info))
 
     def _error(
         self,

@@ -13,6 +13,7 @@ from realtime_actors.audio import bytes_per_sample, sample_rate
 from realtime_actors.core.effects import Effects, Publish, Send
 from realtime_actors.core.history import History
 from realtime_actors.core.playback import Heard, PlaybackLedger
+from realtime_actors.core.response import ResponseMachine
 from realtime_actors.protocol import (
     ConversationItemDelete,
     ConversationItemTruncate,
@@ -30,6 +31,7 @@ class Speech:
 
     info: events.EventInfo
     history: History
+    responses: ResponseMachine
     ledger: PlaybackLedger
     started: bool = False
     """The model has spoken in this connection: its voice cannot be changed any more."""
@@ -39,17 +41,16 @@ class Speech:
         """Count bytes in this output format from now on."""
         self.ledger.bytes_per_ms = sample_rate(name) * bytes_per_sample(name) // 1000
 
-    def is_silenced(self, response_id: str | None) -> bool:
-        """Whether this response was interrupted."""
-        return response_id in self._silenced
-
     def audio(self, event: ResponseOutputAudioDelta, now: float) -> Effects:
         """A piece of speech came."""
         if event.response_id in self._silenced:
             return []
         self.started = True
         data = event.delta
-        self.ledger.received(event.response_id, event.item_id, event.content_index, len(data), now)
+        if not self.responses.is_out_of_band(event.response_id):
+            self.ledger.received(
+                event.response_id, event.item_id, event.content_index, len(data), now
+            )
         audio = events.Audio(
             data=data,
             response_id=event.response_id,
@@ -74,8 +75,9 @@ class Speech:
             )
         ]
 
-    def interrupt_response(self, response_id: str, active_id: str | None, now: float) -> Effects:
+    def interrupt_response(self, response_id: str, now: float) -> Effects:
         """Stop this response, but never a newer one."""
+        active_id = self.responses.active_id
         is_active = response_id == active_id
         heard = self.ledger.heard(now)
         is_played = any(
@@ -84,17 +86,19 @@ class Speech:
         newer_is_played = any(part.response_id != response_id for part in heard[-1:])
         if not is_active and (not is_played or newer_is_played or active_id is not None):
             return []
-        return self.interrupt(active_id, now, cancel=True)
+        return self.interrupt(now, cancel=True)
 
-    def interrupt(self, active_id: str | None, now: float, *, cancel: bool) -> Effects:
+    def interrupt(self, now: float, *, cancel: bool) -> Effects:
         """Stop speaking. Does nothing when nobody speaks.
 
-        `active_id` is the response in progress, if any; `cancel` tells the server to
-        stop it (its own voice detection has done so already).
+        `cancel` tells the server to stop the response in progress, if there is one (its
+        own voice detection has done so already).
         """
+        active_id = self.responses.active_id
         if active_id in self._silenced:
             active_id = None  # interrupted before, and not over yet
-        unheard = [part for part in self.ledger.stop(now) if not part.wholly]
+        heard = self.ledger.stop(now)
+        unheard = [part for part in heard if not part.wholly]
         if active_id is None and not unheard:
             return []
         self._silenced.update(part.response_id for part in unheard)
@@ -112,7 +116,7 @@ class Speech:
                 )
             )
         ]
-        heard_items = {part.item_id for part in unheard if part.heard_ms > 0}
+        heard_items = {part.item_id for part in heard if part.heard_ms > 0}
         for part in unheard:
             if part.item_id in heard_items:
                 effects += self._truncate(part)

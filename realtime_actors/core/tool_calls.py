@@ -11,6 +11,7 @@ asks for one response.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable
 from typing import TypeAlias
 
@@ -33,7 +34,7 @@ from realtime_actors.items import FunctionCallOutputItem, Item
 from realtime_actors.protocol import ConversationItemCreate
 from realtime_actors.tools import Tool
 
-__all__ = ["Call", "ToolCalls", "tool_timer"]
+__all__ = ["Call", "ToolCalls", "is_json", "tool_timer"]
 
 Target: TypeAlias = Tool | Handoff | None
 
@@ -41,6 +42,15 @@ Target: TypeAlias = Tool | Handoff | None
 def tool_timer(call_id: str) -> Hashable:
     """The key of the timer that limits a call."""
     return ("tool", call_id)
+
+
+def is_json(arguments: str) -> bool:
+    """Whether arguments are JSON. A part of them, cut off by an interruption, never is."""
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 @frozen(kw_only=True)
@@ -72,6 +82,7 @@ class ToolCalls:
     _open: dict[str, Call] = field(factory=dict)
     _running: set[str] = field(factory=set)
     _seen: set[str] = field(factory=set)
+    _shown: dict[str, tuple[Item, ...]] = field(factory=dict)
     _groups: dict[str | None, _Group] = field(factory=dict)
 
     @property
@@ -83,13 +94,21 @@ class ToolCalls:
         """An open call."""
         return self._open.get(call_id)
 
-    def called(self, call: Call) -> Effects:
-        """The model made a call. Does nothing for one that is known."""
+    def shown(self, call_id: str) -> tuple[Item, ...]:
+        """The history that an open handoff was shown."""
+        return self._shown.get(call_id, ())
+
+    def called(self, call: Call, *, late: bool = False) -> Effects:
+        """The model made a call. Does nothing for one that is known.
+
+        `late`: the response that made it is done already.
+        """
         if call.call_id in self._seen:
             return []
         self._seen.add(call.call_id)
         self._open[call.call_id] = call
-        self._groups.setdefault(call.response_id, _Group()).open.add(call.call_id)
+        group = self._groups.setdefault(call.response_id, _Group(response_done=late))
+        group.open.add(call.call_id)
         effects: Effects = [
             Publish(
                 events.ToolStartEvent(
@@ -177,12 +196,13 @@ class ToolCalls:
                 )
                 return [run, *self._limit(call)]
             case Handoff() as handoff:
+                self._shown[call.call_id] = history()
                 hand_off = RunHandoff(
                     call_id=call.call_id,
                     handoff=handoff,
                     arguments=call.arguments,
                     agent=call.agent,
-                    history=history(),
+                    history=self._shown[call.call_id],
                 )
                 return [hand_off, *self._limit(call)]
 
@@ -198,6 +218,7 @@ class ToolCalls:
         call = self._open.pop(call_id, None)
         if call is not None:
             self._running.discard(call_id)
+            self._shown.pop(call_id, None)
             group = self._groups.get(call.response_id)
             if group is not None:
                 group.open.discard(call_id)

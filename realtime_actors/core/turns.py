@@ -72,30 +72,27 @@ class Turns:
 
     def ended(self, response: Response) -> Effects:
         """The response is over, and all that it asked for is known."""
-        effects = self._end(response.id, response.status or "completed", _reason(response))
-        agent = self.handoffs.agent
-        if agent.hooks is not None:
-            said = "".join(self.history.words_of(item) for item in response.output)
-            effects.append(CallHook(agent, "on_end", (said,)))
-        return effects
+        said = "".join(self.history.words_of(item) for item in response.output)
+        return self._end(response.id, response.status or "completed", _reason(response), said)
 
     def broke_off(self, response_id: str | None) -> Effects:
         """The connection was lost in the middle of a response."""
-        return self._end(response_id, "disconnected", None)
+        return self._end(response_id, "disconnected", None, "")
 
-    def _end(self, response_id: str | None, status: str, reason: str | None) -> Effects:
-        return [
-            Publish(
-                events.AgentEndEvent(
-                    agent=self.handoffs.agent,
-                    response_id=response_id,
-                    status=status,
-                    reason=reason,
-                    final=not self.calls.open and not self.responses.owed,
-                    info=self.info,
-                )
-            )
-        ]
+    def _end(self, response_id: str | None, status: str, reason: str | None, said: str) -> Effects:
+        agent = self.handoffs.agent
+        ended = events.AgentEndEvent(
+            agent=agent,
+            response_id=response_id,
+            status=status,
+            reason=reason,
+            final=not self.calls.open and not self.responses.owed,
+            info=self.info,
+        )
+        effects: Effects = [Publish(ended)]
+        if agent.hooks is not None:
+            effects.append(CallHook(agent, "on_end", (said,)))
+        return effects
 
 
 def _reason(response: Response) -> str | None:

@@ -36,6 +36,7 @@ from tests.session.wire import (
     call_item,
     error,
     item_added,
+    item_done,
     response_created,
     response_done,
 )
@@ -405,7 +406,8 @@ def test_a_tool_that_dies_in_an_odd_way_is_answered(script):  # S50
 def test_arguments_that_dont_fit_never_reach_the_tool(script, arguments, said):  # S51
     with run(script, tools=[weather]) as session:
         probe = Probe(session)
-        script.emit(response_created(), call_done("weather", arguments))
+        whole = item_done(call_item("weather", arguments))
+        script.emit(response_created(), call_done("weather", arguments), whole)
 
         assert probe.wait_for(ToolEndEvent).output.startswith(said)
 

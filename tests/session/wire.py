@@ -83,6 +83,15 @@ def call_done(
     }
 
 
+def item_done(item: Wire, response_id: str = "r1") -> Wire:
+    return {
+        "type": "response.output_item.done",
+        "response_id": response_id,
+        "output_index": 0,
+        "item": item,
+    }
+
+
 def error(code: str, message: str = "no", **members: Any) -> Wire:
     return {
         "type": "error",
