@@ -18,9 +18,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from otp_interpreter import Event, Player, World
+if __name__ == "__main__":  # a script has its own folder on the path, not the project's
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from realtime_actors import otp
+from tests.otp.interpreter import Event, Player, World
 
 __all__ = ["differences", "load", "main", "run", "scenarios"]
 
@@ -52,6 +54,7 @@ def run(
         with otp.Client("main of the scenario") as client:
             world.enter("main", client.ref)
             Player(world, "main").play(scenario["steps"])
+            world.come_to_rest()
     finally:
         world.end()
     return world.trace

@@ -83,6 +83,7 @@ class World:
         self.registries: dict[str, otp.Registry] = {}
         self.starts: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._noting = 0
         self._jitter_seconds = jitter_ms / 1000
         self._random = random.Random(seed)
 
@@ -90,12 +91,18 @@ class World:
 
     def note(self, who: str, *event: Any) -> None:
         """Store an event. Whoever it is about goes on when it is stored, not before."""
-        self._hesitate()
-        encoded = [who, *(self.encode(each) for each in event)]
         with self._lock:
-            otp.check()
-            self.trace.append(encoded)
-        self._hesitate()
+            self._noting += 1
+        try:
+            self._hesitate()
+            encoded = [who, *(self.encode(each) for each in event)]
+            with self._lock:
+                otp.check()
+                self.trace.append(encoded)
+            self._hesitate()
+        finally:
+            with self._lock:
+                self._noting -= 1
 
     def _hesitate(self) -> None:
         if self._jitter_seconds:
@@ -200,6 +207,28 @@ class World:
         if self.incarnations(label) < int(number or 1):
             return False
         return bool(self.target(spelled).is_alive())
+
+    def come_to_rest(self) -> None:
+        """Wait until nobody has anything left to do, so that all of it is in the trace."""
+        looks: list[int | None] = [None]
+
+        def nothing_happens() -> bool:
+            looks.append(self._handled_when_at_rest())
+            return looks[-1] is not None and looks[-1] == looks[-2]
+
+        self.until("nobody has anything to do", nothing_happens)
+
+    def _handled_when_at_rest(self) -> int | None:
+        """How many messages have been handled so far; None while somebody is at work."""
+        handled = 0
+        for _, process in otp.observe().walk():
+            if process.ref is self.keeper or process.ref not in self.names:
+                continue
+            idle = process.status is otp.Status.IDLE and process.mailbox == 0
+            if process.ref is not otp.self_() and not idle and process.status != "waiting":
+                return None
+            handled += process.handled
+        return handled if self._noting == 0 else None
 
     def end(self) -> None:
         """End whatever the scenario left running, those on top first."""
