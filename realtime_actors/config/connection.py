@@ -163,7 +163,7 @@ class ModelConfig(Settings):
         """
         if self.api_key is not None:
             return _checked(self.api_key() if callable(self.api_key) else self.api_key, "api_key")
-        if "OPENAI_API_KEY" in environ:
+        if environ.get("OPENAI_API_KEY", "").strip():
             return _checked(environ["OPENAI_API_KEY"], "OPENAI_API_KEY")
         if self.is_loopback:
             return None
