@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "realtime_actors"
-INTERNAL = {"cli", "core", "subscribers", "user_code"}
+INTERNAL = {"cli", "core", "session_server", "subscribers", "user_code"}
 
 
 def public_modules() -> list[str]:
