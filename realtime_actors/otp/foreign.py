@@ -57,6 +57,11 @@ class _ForeignMailbox(Mailbox):
 def foreign_process(ref: pykka.ActorRef[Any]) -> Process:
     """The process that stands for a plain pykka actor."""
     global _looking
+    process = _known.get(ref)
+    if process is not None:
+        if not ref.is_alive():
+            end(process, UNKNOWN)
+        return process
     with signals:
         process = _known.get(ref)
         if process is not None:

@@ -174,6 +174,11 @@ def answer_undelivered(item: object, reason: Reason) -> None:
         item.drop(reason)
 
 
+def is_signal(item: object) -> bool:
+    """Whether an item is the library's own business: no bound holds it up or drops it."""
+    return isinstance(item, (Signal, StopRequest))
+
+
 class WhenFull(Enum):
     """What a full mailbox does with one message more."""
 
@@ -216,6 +221,9 @@ class BoundedMailbox(Mailbox):
         self.dropped = 0
 
     def put(self, item: object, /) -> None:
+        if is_signal(item):
+            self.put_signal(item)
+            return
         while True:
             with self._lock:
                 if self._closed or len(self._queue) < self._bound.capacity:
@@ -254,7 +262,7 @@ class BoundedMailbox(Mailbox):
         self.dropped += 1
         if self._bound.when_full is WhenFull.DROP_OLDEST:
             for at, oldest in enumerate(self._queue):
-                if not isinstance(oldest, (Signal, StopRequest)):
+                if not is_signal(oldest):
                     del self._queue[at]
                     super().put(item)
                     return oldest

@@ -339,9 +339,10 @@ def _is_busy(dying: Process) -> bool:
 
 def _after_its_last_message(dying: Process) -> None:
     # A thread that is just putting a message somewhere finishes that: else the message
-    # could arrive after the news of the end. It is a matter of a few instructions.
+    # could arrive after the news of the end. It is a matter of a few instructions, unless
+    # the mailbox is full: then it waits for room, and will be told.
     if dying.thread is not threading.current_thread():
-        while dying.sending:
+        while dying.sending and dying.waiting is None:
             time.sleep(0)
     if dying in detached:
         log.warning("%s was ended while busy: its thread is detached", dying.label)
