@@ -13,7 +13,7 @@ import pykka
 from realtime_actors.otp.clock import TimerRef, call_later
 from realtime_actors.otp.exits import NOPROC
 from realtime_actors.otp.mailbox import CAST, Mailbox
-from realtime_actors.otp.process import Process, end, signals
+from realtime_actors.otp.process import Process, end, processes, signals
 
 __all__ = ["FOREIGN", "UNKNOWN", "foreign_process"]
 
@@ -74,6 +74,7 @@ def foreign_process(ref: pykka.ActorRef[Any]) -> Process:
             return process
         process.farewell = (lambda: _part_from(ref),)
         _known[ref] = process
+        processes[process] = None
         if _looking is None:
             _looking = call_later(LOOK_EVERY_SECONDS, _look, every=LOOK_EVERY_SECONDS)
     return process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -190,3 +191,23 @@ def wait_until_it_waits(ref: Any) -> None:
                 return
         pause.wait(0.001)
     raise AssertionError("never waited")
+
+
+def test_nothing_comes_after_the_news_of_the_end_even_if_it_was_being_sent(client):
+    def chatter(to: Any) -> None:
+        number = 0
+        while True:
+            number += 1
+            otp.send(to, number)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(100):
+            task, _ = otp.Task.start_monitor(chatter, client.ref)
+            client.receive(SOON)
+            task.kill()
+            wait_until_nothing_is_detached()
+            assert isinstance(client.messages()[-1], otp.Down)
+    finally:
+        sys.setswitchinterval(interval)
