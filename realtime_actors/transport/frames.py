@@ -193,6 +193,8 @@ class FrameParser:
                 return
             whole, self._payload = self._payload, bytearray()
             self._finish(self._first, whole, messages)
+            if self._closed:
+                return
         elif self._header:
             data = self._header + data
             self._header = b""

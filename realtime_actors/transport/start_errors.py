@@ -77,7 +77,8 @@ def explain(error: Exception, url: str, *, secrets: Iterable[str] = ()) -> Start
                 f"{host} closed the connection before it was made: does that port speak"
                 f" {'WebSocket' if parts.scheme == 'wss' else 'WebSocket without TLS'}?"
             )
-        case websocket.WebSocketException():
+        # The last two: some versions of websocket-client fall over what is no HTTP.
+        case websocket.WebSocketException() | ValueError() | LookupError():
             return StartError(
                 f"{host} did not answer as a WebSocket server does ({error}): check the url"
             )

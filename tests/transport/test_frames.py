@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
@@ -52,6 +52,14 @@ def test_a_case_of_the_rfc_byte_by_byte(case: Case):
     assert parse(*reads) == (list(case.messages), case.violation)
 
 
+@every_case
+def test_a_case_of_the_rfc_cut_in_two(case: Case):
+    step = 1 if len(case.wire) < 400 else len(case.wire) // 10
+    for cut in range(1, len(case.wire), step):
+        reads = case.wire[:cut], case.wire[cut:]
+        assert parse(*reads) == (list(case.messages), case.violation)
+
+
 @given(case=st.sampled_from(CASES), data=st.data())
 def test_a_case_of_the_rfc_cut_anywhere(case: Case, data: st.DataObject):
     cuts = data.draw(st.lists(st.integers(0, len(case.wire)), max_size=20).map(sorted))
@@ -62,23 +70,25 @@ def test_a_case_of_the_rfc_cut_anywhere(case: Case, data: st.DataObject):
     assert parse(*reads) == (list(case.messages), case.violation)
 
 
+# Texts of ASCII and legal goodbyes: about those, `websockets` decides in a later layer.
 any_frame = st.builds(
     frame,
-    st.sampled_from([TEXT, TEXT, BINARY, CONTINUATION, CONTINUATION, PING, PONG, CLOSE, 3, 0xB]),
-    st.binary(max_size=40).map(lambda raw: bytes(byte & 0x7F for byte in raw))
-    | st.sampled_from([b"*" * size for size in (125, 126, 65535, 65536)])
-    | st.sampled_from([b"\x03\xe8", b"\x03\xe8bye", b"\x03\xed"]),
+    st.sampled_from([TEXT, TEXT, BINARY, CONTINUATION, CONTINUATION, PING, PONG, 3, 0xB]),
+    st.text("abc", max_size=40).map(str.encode)
+    | st.sampled_from([b"*" * size for size in (125, 126, 65535, 65536)]),
     fin=st.booleans(),
     rsv=st.sampled_from([0] * 9 + [1, 4]),
     masked=st.sampled_from([False] * 9 + [True]),
-)
+) | st.sampled_from([frame(CLOSE, payload) for payload in (b"", b"\3", b"\3\xe8", b"\3\xe8bye")])
 
 
 @given(frames=st.lists(any_frame, max_size=12), cut=st.integers(1, 70_000))
 def test_the_parser_agrees_with_websockets_about_any_frames(frames: list[bytes], cut: int):
     wire = b"".join(frames)
-    theirs = ClientProtocol(parse_uri("ws://localhost/"), state=OPEN, max_size=100_000)
+    theirs = ClientProtocol(parse_uri("ws://localhost/"), state=OPEN, max_size=None)
     theirs.receive_data(wire)
+    # A goodbye amid a message in fragments: section 5.4 lets it pass, `websockets` doesn't.
+    assume(str(theirs.parser_exc) != "incomplete fragmented message")
     whole, begun = [], None
     for event in theirs.events_received():
         if event.opcode in (CLOSE, PING, PONG):
@@ -94,7 +104,7 @@ def test_the_parser_agrees_with_websockets_about_any_frames(frames: list[bytes],
 
     reads = [wire[start : start + cut] for start in range(0, len(wire), cut)]
 
-    assert parse(*reads, limit=100_000) == (whole, their_code)
+    assert parse(*reads, limit=1 << 30) == (whole, their_code)
 
 
 @given(st.lists(st.binary(max_size=300), max_size=10))

@@ -45,9 +45,9 @@ def server(converse: Conversation, **options) -> Iterator[str]:
         yield f"{scheme}://localhost:{running.socket.getsockname()[1]}/v1/realtime"
         running.shutdown()
         thread.join()
-    # It leaves these open.
-    os.close(running.shutdown_watcher)
-    os.close(running.shutdown_notifier)
+    # It leaves these open: pipes up to version 16, sockets since.
+    for end in (running.shutdown_watcher, running.shutdown_notifier):
+        os.close(end) if isinstance(end, int) else end.close()
 
 
 @pytest.fixture(params=["fast", "plain"])

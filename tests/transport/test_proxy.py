@@ -142,7 +142,7 @@ def test_the_proxy_of_the_environment_is_used(proxy: Proxy, monkeypatch):
 
 def test_what_the_environment_excepts_goes_without_its_proxy(proxy: Proxy, monkeypatch):
     monkeypatch.setenv("http_proxy", f"http://localhost:{proxy.port}")
-    monkeypatch.setenv("no_proxy", "invalid")
+    monkeypatch.setenv("no_proxy", ".invalid")
 
     with pytest.raises(StartError) as caught:
         greeting(url="ws://far-away.invalid/")
