@@ -221,7 +221,9 @@ texts = check(
 
 
 def _repr(attribute: Attribute[Any], value: Any) -> str:
-    return attribute.repr(value) if callable(attribute.repr) else _shown(value)
+    if callable(attribute.repr):
+        return attribute.repr(value)
+    return repr(value) if isinstance(value, Settings) else _shown(value)
 
 
 def _shown(value: object) -> str:

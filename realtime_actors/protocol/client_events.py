@@ -35,7 +35,8 @@ class SessionUpdate(ClientEvent):
 
     session: SessionModelSettings
     session_type: str = "realtime"
-    """realtime, or transcription: a session that only writes down what it hears."""
+    """realtime, or transcription: a session that only writes down what it hears. Of the
+    settings it has those of the input and `include`; the others are not sent."""
 
 
 @light(kw_only=True)

@@ -1,8 +1,9 @@
 """Events to JSON objects and back, driven by one table: the event classes themselves.
 
 How a class describes its event is said in `base`, how its fields are read and written in
-`struct`, where settings are nested in `shapes`. Here is what the types of fields are on
-the wire, what the dialects call an event, and the two that need more than that.
+`struct`, where settings are nested in `shapes`. Here is what the dialects call an event,
+what the types of fields are on the wire, and what is special: the events about sessions,
+and the one that comes in a flood.
 """
 
 from __future__ import annotations
@@ -155,15 +156,13 @@ class Codec:
 
 
 def _read_session_event(struct: Struct[Any], wire: Wire) -> Any:
-    """Read what is about a session: of what type it is, is inside of it."""
+    """Read what is about a session. Of what type it is, is inside of it, or in beta's name."""
     session = wire.get("session")
     if not isinstance(session, Mapping):
         return struct.read(wire)
-    kind = session.get("type")
-    if kind is None and wire["type"] in _BETA_TRANSCRIPTION_NAMES.values():
-        kind = "transcription"
-    session = {**session, "type": kind}
-    return struct.read({**wire, "session": session, "session_type": kind}, wire)
+    if session.get("type") is None and wire["type"] in _BETA_TRANSCRIPTION_NAMES.values():
+        session = {**session, "type": "transcription"}
+    return struct.read({**wire, "session": session, "session_type": session.get("type")}, wire)
 
 
 def _set(wire: Wire) -> dict[str, Any]:

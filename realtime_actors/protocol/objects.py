@@ -13,6 +13,14 @@ from attrs import field, frozen
 
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.items import Item
+from realtime_actors.usage import (
+    CachedTokensDetails,
+    InputTokenDetails,
+    OutputTokenDetails,
+    RateLimit,
+    TranscriptionUsage,
+    Usage,
+)
 
 __all__ = [
     "CachedTokensDetails",
@@ -46,57 +54,6 @@ class ErrorDetail:
 
 
 @frozen(kw_only=True)
-class CachedTokensDetails:
-    """Input tokens that the server had seen before, by kind."""
-
-    text_tokens: int = 0
-    audio_tokens: int = 0
-    image_tokens: int = 0
-
-
-@frozen(kw_only=True)
-class InputTokenDetails:
-    """Input tokens by kind. The cached ones are among them, not beside them."""
-
-    text_tokens: int = 0
-    audio_tokens: int = 0
-    image_tokens: int = 0
-    cached_tokens: int = 0
-    cached_tokens_details: CachedTokensDetails = CachedTokensDetails()
-
-
-@frozen(kw_only=True)
-class OutputTokenDetails:
-    """Output tokens by kind."""
-
-    text_tokens: int = 0
-    audio_tokens: int = 0
-
-
-@frozen(kw_only=True)
-class Usage:
-    """What a response cost, in tokens. Transcription is counted apart from it."""
-
-    total_tokens: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    input_token_details: InputTokenDetails = InputTokenDetails()
-    output_token_details: OutputTokenDetails = OutputTokenDetails()
-
-
-@frozen(kw_only=True)
-class TranscriptionUsage:
-    """What a transcription cost: tokens (`type` is tokens), or seconds (duration)."""
-
-    type: str
-    total_tokens: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    input_token_details: InputTokenDetails | None = None
-    seconds: float | None = None
-
-
-@frozen(kw_only=True)
 class LogProb:
     """How sure the transcription is of a token."""
 
@@ -110,16 +67,6 @@ class TranscriptionLanguage:
     """A language that was heard, as ISO 639-1."""
 
     code: str
-
-
-@frozen(kw_only=True)
-class RateLimit:
-    """What may still be asked for. `name` is requests or tokens."""
-
-    name: str = ""
-    limit: int = 0
-    remaining: int = 0
-    reset_seconds: float = 0.0
 
 
 @frozen(kw_only=True)

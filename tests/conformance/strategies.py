@@ -190,7 +190,7 @@ def items(dialect: Name) -> SearchStrategy[Item]:
     )
     if dialect == "beta":
         return of_both
-    error = st.builds(dict, type=st.just("http_error"), code=st.integers(), message=TEXT)
+    error = st.builds(dict, type=st.just("http_error"), code=st.integers(400, 599), message=TEXT)
     offered = st.builds(dict, name=WORD, input_schema=OBJECT)
     return (
         of_both
