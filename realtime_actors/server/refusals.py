@@ -12,6 +12,8 @@ from realtime_actors.protocol import ErrorDetail
 
 __all__ = ["Refused", "invalid_value", "missing", "unknown_item"]
 
+_SHOWN_CHARACTERS = 200
+
 
 class Refused(Exception):  # noqa: N818 - it is no error of ours, and never leaves the server
     """What the client asked for can't be done."""
@@ -36,7 +38,8 @@ def invalid_value(value: object, supported: Iterable[str], param: str) -> Refuse
         choice = f"Supported values are: {listed}."
     else:
         choice = f"Value must be {quoted[0]}."
-    return Refused(f"Invalid value: '{value}'. {choice}", code="invalid_value", param=param)
+    shown = str(value)[:_SHOWN_CHARACTERS]
+    return Refused(f"Invalid value: '{shown}'. {choice}", code="invalid_value", param=param)
 
 
 def missing(param: str) -> Refused:
