@@ -1,0 +1,156 @@
+"""realtime_actors, as a program uses it: `run`, `subscribe`, `send_audio`."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import realtime_actors as ra
+from benchmarks.measuring import (
+    SILENCE,
+    WARM_UP_SECONDS,
+    appointments,
+    percentile,
+    resident_bytes,
+    sent_at,
+    spending,
+    summary_ms,
+)
+from realtime_actors.events import AudioEvent, AudioInterruptedEvent, SpeechStartedEvent
+from realtime_actors.protocol import dialect
+
+AGENT = ra.agent(name="Load", instructions="Be brief.")
+
+
+@contextmanager
+def running(url: str, transport: str) -> Iterator[ra.Session]:
+    where = {"url": url, "api_key": "none", "transport": transport}
+    with ra.run(AGENT, model_config=where) as session:
+        yield session
+
+
+def decode(texts: list[str], repeat: int) -> dict[str, float]:
+    decode_server = dialect("ga").decode_server
+    messages = [text.encode() for text in texts]
+    with spending() as spent:
+        for _ in range(repeat):
+            for message in messages:
+                decode_server(message)
+    return {"cpu_us": spent.cpu_s * 1e6 / repeat / len(texts)}
+
+
+def flood(url: str, count: int, transport: str = "fast") -> dict[str, float]:
+    with running(url, transport) as session:
+        events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
+        session.subscribe(events)
+        with spending() as spent:
+            session.send_audio(SILENCE)
+            received = 0
+            while received < count:
+                if type(events.get().event) is AudioEvent:
+                    received += 1
+    return {"cpu_us": spent.cpu_s * 1e6 / count, "wall_us": spent.wall_s * 1e6 / count}
+
+
+def paced(url: str, seconds: float, transport: str = "fast") -> dict[str, float]:
+    latencies = []
+    with running(url, transport) as session:
+        events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
+        session.subscribe(events)
+        session.send_audio(SILENCE)
+        begin = time.monotonic() + WARM_UP_SECONDS
+        while (now := time.monotonic()) < begin + seconds:
+            event = events.get().event
+            if type(event) is AudioEvent and now >= begin:
+                latencies.append(time.monotonic() - sent_at(event.audio.data))
+    return summary_ms(latencies)
+
+
+def send(url: str, frames: int, size: int) -> dict[str, float]:
+    frame = bytes(size)
+    with running(url, "fast") as session:
+        events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
+        session.subscribe(events, only=[AudioEvent])
+        session.send_audio(SILENCE)
+        with spending() as spent:
+            for _ in range(frames):
+                session.send_audio(frame)
+            events.get()
+    return {"cpu_us": spent.cpu_s * 1e6 / frames, "calls_per_s": frames / spent.wall_s}
+
+
+def scale(url: str, sessions: int, seconds: float, transport: str = "fast") -> dict[str, float]:
+    """Many conversations at once: one thread takes what all of them hear, one speaks for all."""
+    latencies: list[float] = []
+    lateness: list[float] = []
+    events: queue.SimpleQueue[ra.SessionEvent | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        while (message := events.get()) is not None:
+            if type(message.event) is AudioEvent:
+                latencies.append(time.monotonic() - sent_at(message.event.audio.data))
+
+    def speak(seconds: float) -> None:
+        for due, group in appointments(sessions, seconds):
+            time.sleep(max(0.0, due - time.monotonic()))
+            for index in group:
+                open_sessions[index].send_audio(SILENCE)
+            lateness.append(time.monotonic() - due)
+
+    with ExitStack() as stack:
+        open_sessions = [stack.enter_context(running(url, transport)) for _ in range(sessions)]
+        listener = threading.Thread(target=listen)
+        listener.start()
+        for session in open_sessions:
+            session.subscribe(events)
+        speak(WARM_UP_SECONDS)
+        latencies.clear()
+        lateness.clear()
+        with spending() as spent:
+            speak(seconds)
+        heard = summary_ms(latencies)
+        threads = threading.active_count() - 2
+        events.put(None)
+        listener.join()
+    return {
+        **heard,
+        "cores": spent.cpu_s / spent.wall_s,
+        "late_p99_ms": percentile(lateness, 99) * 1000,
+        "threads": threads,
+    }
+
+
+def barge_in(url: str, sessions: int, seconds: float) -> dict[str, float]:
+    """From "speech started" leaving the server to the interruption in a subscriber's hands."""
+    spoke_at: dict[ra.Session, float] = {}
+    latencies: list[float] = []
+    events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
+    with ExitStack() as stack:
+        for _ in range(sessions):
+            session = stack.enter_context(running(url, "fast"))
+            session.subscribe(events)
+            session.send_audio(SILENCE)
+        begin = time.monotonic() + WARM_UP_SECONDS
+        while (now := time.monotonic()) < begin + seconds:
+            message = events.get()
+            match message.event:
+                case SpeechStartedEvent(item_id=str(stamp)):
+                    spoke_at[message.session] = int(stamp) / 1e9
+                case AudioInterruptedEvent() if now >= begin:
+                    latencies.append(time.monotonic() - spoke_at[message.session])
+    return summary_ms(latencies)
+
+
+def idle(url: str, sessions: int) -> dict[str, float]:
+    """Memory of sessions that wait, all of them subscribed to."""
+    events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
+    with ExitStack() as stack:
+        stack.enter_context(running(url, "fast"))  # what all of them share comes with the first
+        before = resident_bytes()
+        for _ in range(sessions):
+            stack.enter_context(running(url, "fast")).subscribe(events)
+        after = resident_bytes()
+    return {"session_kb": (after - before) / sessions / 1024, "process_mb": after / 2**20}

@@ -1,0 +1,93 @@
+"""What contenders measure with, and keep time by."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = [
+    "FRAME_SECONDS",
+    "SILENCE",
+    "STAMP_BYTES",
+    "WARM_UP_SECONDS",
+    "Spent",
+    "appointments",
+    "percentile",
+    "resident_bytes",
+    "sent_at",
+    "spending",
+    "summary_ms",
+]
+
+FRAME_SECONDS = 0.02
+SILENCE = bytes(960)
+"""A frame of PCM16 at 24 kHz."""
+
+STAMP_BYTES = 9  # in base64: twelve characters, without padding
+
+WARM_UP_SECONDS = 1.0
+
+
+def sent_at(audio: bytes) -> float:
+    """When the load server sent this delta, by `time.monotonic`: one clock for all processes."""
+    return int.from_bytes(audio[:STAMP_BYTES], "big") / 1e9
+
+
+def appointments(connections: int, seconds: float) -> Iterator[tuple[float, range]]:
+    """When a program with so many microphones sends, and for which of them.
+
+    A frame of each every 20 ms; they are served in four groups, one every 5 ms. For
+    fewer than four, that is one by one.
+    """
+    start, groups = time.monotonic(), min(4, connections)
+    for tick in itertools.count():
+        due = start + tick * FRAME_SECONDS / groups
+        if due > start + seconds:
+            return
+        yield due, range(tick % groups, connections, groups)
+
+
+class Spent:
+    """What a block took: of the clock, and of all processors together."""
+
+    wall_s = 0.0
+    cpu_s = 0.0
+
+
+@contextmanager
+def spending() -> Iterator[Spent]:
+    """Measure a block. Garbage of before is none of its business."""
+    spent = Spent()
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield spent
+    spent.wall_s = time.perf_counter() - wall
+    spent.cpu_s = time.process_time() - cpu
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value that `percent` of all are below."""
+    if not values:
+        return float("nan")
+    return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))]
+
+
+def summary_ms(seconds: Sequence[float]) -> dict[str, float]:
+    """Median and tail, in milliseconds."""
+    return {
+        "count": len(seconds),
+        "p50_ms": percentile(seconds, 50) * 1000,
+        "p99_ms": percentile(seconds, 99) * 1000,
+    }
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is really there."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,33 @@
+"""Memory of a session that is connected and waits, and of a process with 50 of them."""
+
+from benchmarks.harness import AGENTS, OURS, Bench
+
+CONTENDERS = (OURS, AGENTS)
+SESSIONS = 50
+
+
+def main() -> None:
+    with Bench(__doc__) as bench:
+        for tls in (False, True):
+            bench.serve(tls=tls)
+            runs = bench.take_turns(
+                "idle",
+                {each: {"sessions": SESSIONS} for each in CONTENDERS},
+                query={"job": "idle"},
+                fresh=True,
+            )
+            bench.table(
+                f"Memory with {SESSIONS} idle sessions{', over TLS' if tls else ''}",
+                ["", "KB per session", "MB of the process"],
+                [
+                    [each.name, *(runs.median(each, key) for key in ("session_kb", "process_mb"))]
+                    for each in CONTENDERS
+                ],
+            )
+            if not tls:
+                bench.target("memory_session", runs.ratio(OURS, AGENTS, "session_kb"))
+                bench.target("memory_process", runs.ratio(OURS, AGENTS, "process_mb"))
+
+
+if __name__ == "__main__":
+    main()
