@@ -95,7 +95,8 @@ class TurnSettings:
     pause_ms: int = 200
     """The silence after which `SilenceBegan` is told."""
     onset_ms: int = 60
-    """The speech it takes to start a turn; a click is shorter."""
+    """The speech it takes to start a turn; a click is shorter. Where the detector is sure
+    (half way from the threshold to 1), half of it."""
 
     def patience(self) -> Patience:
         """How long to wait, whatever is known about the words."""
@@ -110,6 +111,7 @@ class _Silence:
     """Nobody speaks, or somebody may have just begun."""
 
     onset_ms: int | None = None
+    heard_ms: int = 0
 
 
 @define
@@ -202,11 +204,13 @@ class TurnDetector:
         match self._phase:
             case _Silence() as silence:
                 if not speech:
-                    silence.onset_ms = None
+                    self._phase = _Silence()
                     return []
                 if silence.onset_ms is None:
                     silence.onset_ms = frame_start_ms
-                if self._now_ms - silence.onset_ms < self.settings.onset_ms:
+                sure = probability >= (1.0 + self.settings.threshold) / 2.0
+                silence.heard_ms += self._detector.frame_ms * (2 if sure else 1)
+                if silence.heard_ms < self.settings.onset_ms:
                     return []
                 self._phase = _Speech()
                 padded_ms = silence.onset_ms - self.settings.prefix_padding_ms
