@@ -25,7 +25,15 @@ from realtime_actors.otp.exits import (
 )
 from realtime_actors.otp.foreign import FOREIGN, foreign_process
 from realtime_actors.otp.mailbox import CAST
-from realtime_actors.otp.process import Process, ProcessRef, current, names, own_thread
+from realtime_actors.otp.process import (
+    CLIENT,
+    TASK,
+    Process,
+    ProcessRef,
+    current,
+    names,
+    own_thread,
+)
 from realtime_actors.otp.slots import From, Outcome, Request, StopRequest
 
 __all__ = [
@@ -105,7 +113,7 @@ def send(target: Target, message: object) -> None:
 
     A process that is gone swallows it. A name that nobody holds raises `NoProcessError`.
     """
-    process = process_of(target)
+    process = target._process if isinstance(target, ProcessRef) else process_of(target)
     if process is None:
         raise NoProcessError(f"nobody is called {target!r}")
     deliver(process, message)
@@ -243,6 +251,8 @@ def stop(target: Target, reason: Reason = NORMAL, timeout: float | None = None) 
     the server is gone already or ends with another reason; `CallTimeout`.
     """
     process = process_of(target)
+    if process is not None and process.kind in (TASK, CLIENT):
+        raise ValueError(f"{process.label} is no server that could be stopped: use exit_signal")
     if process is None or (process.kind == FOREIGN and not process.ref.stop(timeout=timeout)):
         current()
         raise CallExit(NOPROC, InCall(STOP, target, None, timeout))

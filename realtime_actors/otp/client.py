@@ -9,7 +9,16 @@ from typing import Any, Self
 from realtime_actors.otp.exits import NORMAL, Cancelled, NoProcessError, reason_of
 from realtime_actors.otp.mailbox import CAST, CLOSED, TIMED_OUT, Mailbox
 from realtime_actors.otp.names import claim
-from realtime_actors.otp.process import Process, ProcessRef, end, me, own_thread, processes, signals
+from realtime_actors.otp.process import (
+    CLIENT,
+    Process,
+    ProcessRef,
+    end,
+    me,
+    own_thread,
+    processes,
+    signals,
+)
 
 __all__ = ["Client", "ClientRef", "messages", "receive"]
 
@@ -38,7 +47,7 @@ class Client:
     """
 
     def __init__(self, name: str | None = None, *, trap_exit: bool = False) -> None:
-        self._process = Process("client", name or "client", Mailbox())
+        self._process = Process(CLIENT, name or "client", Mailbox())
         self._process.trap_exit = trap_exit
         self._name = name
         self.ref = ClientRef(self._process)

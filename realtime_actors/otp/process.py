@@ -182,6 +182,9 @@ class _Own(threading.local):
     process: Process | None = None
 
 
+TASK: Final = "task"
+CLIENT: Final = "client"
+
 own_thread: Final = _Own()
 """`own_thread.process`: the process that the running thread belongs to, or None."""
 
@@ -340,9 +343,11 @@ def _is_busy(dying: Process) -> bool:
 def _after_its_last_message(dying: Process) -> None:
     # A thread that is just putting a message somewhere finishes that: else the message
     # could arrive after the news of the end. It is a matter of a few instructions, unless
-    # the mailbox is full: then it waits for room, and will be told.
+    # the mailbox is full: then it waits for room, and will be told. (Or unless it is in
+    # the inbox of a plain pykka actor: nobody knows how long that takes.)
     if dying.thread is not threading.current_thread():
-        while dying.sending and dying.waiting is None:
+        deadline = time.monotonic() + 0.1
+        while dying.sending and dying.waiting is None and time.monotonic() < deadline:
             time.sleep(0)
     if dying in detached:
         log.warning("%s was ended while busy: its thread is detached", dying.label)

@@ -46,7 +46,10 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
 
     def tell(self, message: Any) -> None:
         """Send a cast: don't wait, never raise because the server is gone."""
-        deliver(self._process, (CAST, message))
+        if own_thread.process is None:  # `deliver` would do it, for the price of a call
+            self._process.mailbox.put((CAST, message))
+        else:
+            deliver(self._process, (CAST, message))
 
     @overload
     def ask(

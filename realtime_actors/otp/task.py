@@ -26,6 +26,7 @@ from realtime_actors.otp.exits import (
 )
 from realtime_actors.otp.mailbox import CLOSED, TIMED_OUT, Mailbox, Signal
 from realtime_actors.otp.process import (
+    TASK,
     Down,
     MonitorRef,
     Process,
@@ -180,7 +181,7 @@ def run_task(
     answer: bool = False,
 ) -> TaskRef:
     """What all ways to start a task come to."""
-    process = Process("task", getattr(function, "__name__", "task"), Mailbox())
+    process = Process(TASK, getattr(function, "__name__", "task"), Mailbox())
     task = process.ref = TaskRef(process)
     with signals:
         processes[process] = None

@@ -26,6 +26,13 @@ def supervisor() -> Iterator[otp.TaskSupervisorRef]:
     otp.stop(supervisor)
 
 
+def test_a_task_cannot_be_stopped_like_a_server(client):
+    task = otp.Task.start(otp.sleep, SOON)
+    with pytest.raises(ValueError, match="no server"):
+        otp.stop(task)
+    task.kill()
+
+
 def boom() -> None:
     raise RuntimeError("boom")
 
@@ -95,10 +102,9 @@ def put_back(client: otp.Client, message: object) -> bool:
 
 
 def test_only_the_owner_waits_for_a_task(client):
+    assert otp.trap_exit() is False  # or the stranger's crash would be ours
     task = otp.Task.async_(lambda: otp.sleep(SOON))
     stranger = otp.Task.async_(lambda: otp.Task.await_(task))
-    client_survives = otp.trap_exit()
-    assert client_survives is False
     with pytest.raises(otp.CallExit, match="no task that this process waits for"):
         otp.Task.await_(stranger)
     with pytest.raises(ValueError, match="no task that this process waits for"):
