@@ -264,11 +264,15 @@ class RealtimeServer:
             self._connections.add(connection)
         if self._stopping.is_set():
             connection.close(1001, _GOING)
+        host, port, *_ = websocket.remote_address
+        peer = f"{host}:{port}"
+        _log.info("%s has connected: %s, %s", peer, decision.dialect_name, decision.model)
         try:
             connection.serve()
         finally:
             with self._lock:
                 self._connections.discard(connection)
+            _log.info("%s is gone", peer)
 
 
 def _refusal(websocket: ServerConnection, status: HTTPStatus, error: ErrorDetail) -> Response:
