@@ -1,0 +1,345 @@
+"""Errors are told apart: those that end a session, those of its life, and nonsense."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime_actors import messages
+from realtime_actors import protocol as wire
+from realtime_actors.core.effects import Answer, End, Gate, Publish, Refuse, SetGate
+from realtime_actors.core.messages import ConnectionLost, TimerFired
+from realtime_actors.core.session import Phase
+from realtime_actors.errors import NotConnectedError, SessionFailedError
+from realtime_actors.events import (
+    AgentEndEvent,
+    AudioEvent,
+    ConnectionEvent,
+    ErrorEvent,
+    ErrorInfo,
+    EventInfo,
+    InputAudioTimeoutTriggeredEvent,
+    RateLimitsEvent,
+    RawModelEvent,
+    ToolEndEvent,
+)
+from realtime_actors.items import MessageItem, UnknownItem, UnknownPart
+from tests.core.machine import (
+    AGENT,
+    added,
+    after,
+    agent_with,
+    answers,
+    ask,
+    called,
+    committed,
+    created,
+    creates,
+    done,
+    finished,
+    live,
+    only,
+    play,
+    published,
+    refused,
+    say,
+    sent,
+    speech,
+    updated,
+    user_speaks,
+    written,
+)
+
+FATAL = [
+    "insufficient_quota",
+    "invalid_api_key",
+    "account_deactivated",
+    "billing_hard_limit_reached",
+    "session_expired",
+    "beta_api_shape_disabled",
+]
+BENIGN = [
+    "conversation_already_has_active_response",
+    "response_cancel_not_active",
+    "input_audio_buffer_commit_empty",
+    "invalid_value",
+    "rate_limit_exceeded",
+    None,
+]
+
+
+class TestFatalErrors:
+    @pytest.mark.parametrize("code", FATAL)
+    def test_end_the_session(self, code) -> None:
+        machine = live()
+
+        effects = machine.handle(refused(code, message="over"), now=0.0)
+
+        assert [error.recoverable for error in only(ErrorEvent, effects)] == [False]
+        (end,) = only(End, effects)
+        assert isinstance(end.error, SessionFailedError)
+        assert (end.error.code, "over" in str(end.error)) == (code, True)
+        assert machine.phase is Phase.ENDED
+
+    def test_may_be_told_by_their_type_as_well(self) -> None:
+        error = wire.ErrorDetail(type="insufficient_quota", message="over")
+
+        assert only(End, live().handle(wire.ServerError(error=error), now=0.0))
+
+    def test_reach_everybody_who_waits(self) -> None:
+        machine = after(live(agent_with("weather")), created("r1"), called("c1"))
+        update = messages.UpdateSession({"speed": 1.1})
+        after(machine, ask(update, "Ann"), ask(update, "Bob"))
+
+        effects = machine.handle(refused("session_expired"), now=0.0)
+
+        assert [(each.caller, type(each.error)) for each in only(Refuse, effects)] == [
+            ("Ann", SessionFailedError),
+            ("Bob", SessionFailedError),
+        ]
+        assert [event.call_id for event in only(ToolEndEvent, effects)] == ["c1"]
+        assert [event.status for event in only(AgentEndEvent, effects)] == ["disconnected"]
+        assert isinstance(published(effects)[-1], ConnectionEvent)
+
+    def test_may_be_the_reason_of_a_failed_response(self) -> None:
+        machine = after(live(), created("r1"))
+        error = wire.ErrorDetail(type="insufficient_quota", code="insufficient_quota")
+
+        effects = machine.handle(done("r1", "failed", error=error), now=0.0)
+
+        assert [event.recoverable for event in only(ErrorEvent, effects)] == [False]
+        assert [event.status for event in only(AgentEndEvent, effects)] == ["failed"]
+        assert [type(end.error) for end in only(End, effects)] == [SessionFailedError]
+
+    def test_may_be_the_reason_of_a_failed_response_beside_the_conversation(self) -> None:
+        beside = ask(messages.CreateResponse(conversation="none"))
+        machine = after(live(), beside, created("side", conversation_id=None))
+        error = wire.ErrorDetail(code="insufficient_quota")
+
+        effects = machine.handle(done("side", "failed", error=error), now=0.0)
+
+        assert [type(end.error) for end in only(End, effects)] == [SessionFailedError]
+
+
+@pytest.mark.parametrize("code", BENIGN)
+def test_benign_errors_leave_the_session_usable(code) -> None:
+    machine = live()
+
+    effects = machine.handle(refused(code, message="no", param="x"), now=0.0)
+
+    assert effects == [
+        Publish(
+            ErrorEvent(
+                error=ErrorInfo(type="invalid_request_error", message="no", code=code, param="x")
+            )
+        )
+    ]
+    assert creates(machine.handle(say(), now=0.0)) == 1
+
+
+class TestAResponseThatFails:
+    def test_tells_the_servers_reason(self) -> None:  # S71
+        machine = after(live(), created("r1"))
+        error = wire.ErrorDetail(type="rate_limit_exceeded", code="tokens", message="slow down")
+
+        effects = machine.handle(done("r1", "failed", error=error), now=0.0)
+
+        assert published(effects) == [
+            ErrorEvent(
+                error=ErrorInfo(type="rate_limit_exceeded", code="tokens", message="slow down"),
+                response_id="r1",
+                source="response.done",
+            ),
+            AgentEndEvent(agent=AGENT, response_id="r1", status="failed", reason="tokens"),
+        ]
+
+    def test_tells_why_it_is_incomplete(self) -> None:
+        machine = after(live(), created("r1"))
+
+        effects = machine.handle(done("r1", "incomplete", reason="max_output_tokens"), now=0.0)
+
+        (error,) = only(ErrorEvent, effects)
+        assert error.error == ErrorInfo(
+            type="response_incomplete",
+            code="max_output_tokens",
+            message="the response was incomplete: max_output_tokens",
+        )
+
+    def test_tells_that_there_is_no_reason(self) -> None:
+        machine = after(live(), created("r1"))
+
+        (error,) = only(ErrorEvent, machine.handle(done("r1", "failed"), now=0.0))
+
+        assert error.error.type == "response_failed"
+        assert "no reason given" in error.error.message
+
+    def test_is_no_error_when_it_was_cancelled(self) -> None:
+        machine = after(live(), created("r1"))
+
+        effects = machine.handle(done("r1", "cancelled", reason="client_cancelled"), now=0.0)
+
+        assert only(ErrorEvent, effects) == []
+
+
+class TestNonsense:
+    def test_what_is_no_event_is_an_error_that_the_session_survives(self) -> None:
+        effects = live().handle(wire.MalformedEvent(reason="not JSON: line 1"), now=0.0)
+
+        assert published(effects) == [
+            ErrorEvent(
+                error=ErrorInfo(type="invalid_event", message="not JSON: line 1"),
+                source="protocol",
+            )
+        ]
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            wire.UnknownEvent(type="response.dance", raw={"type": "response.dance"}),
+            wire.ConversationCreated(),
+            wire.InputAudioBufferCleared(),
+            wire.OutputAudioBufferStarted(response_id="r9"),
+            wire.ResponseMcpCallFailed(item_id="i9"),
+            wire.InputAudioBufferDtmfEventReceived(event="#"),
+        ],
+        ids=lambda event: event.type,
+    )
+    def test_what_is_not_acted_on_is_handed_on(self, event) -> None:  # S74
+        assert live().handle(event, now=0.0) == [Publish(RawModelEvent(event=event))]
+
+    def test_items_and_responses_that_nobody_knows_do_no_harm(self) -> None:
+        machine = live()
+        trace = [
+            done("r9"),
+            speech("i9", 20, response_id="r9"),
+            committed(None),
+            user_speaks(None),
+            added(UnknownItem(type="hologram", raw={}, id="h1")),
+            added(MessageItem(role="narrator", content=(UnknownPart(type="smell", raw={}),))),
+            finished("c9"),
+            TimerFired("whatever"),
+            wire.ConversationItemTruncated(item_id="i9"),
+            wire.ResponseCreated(response=wire.Response()),
+            wire.ResponseDone(response=wire.Response(status="vanished")),
+        ]
+
+        play(machine, *trace)
+
+        assert creates(machine.handle(say(), now=0.0)) == 1
+
+    def test_ten_thousand_of_it_do_not_hold_up_the_audio(self) -> None:
+        machine = after(live(), created("r1"))
+        nonsense = wire.UnknownEvent(type="spam", raw={"type": "spam"})
+        after(machine, *[nonsense] * 10_000)
+
+        assert len(only(AudioEvent, machine.handle(speech("i1", 20), now=0.0))) == 1
+
+
+class TestALostConnection:
+    LOST = ConnectionLost(code=1006, reason="gone")
+
+    def test_closes_the_microphone_and_is_told(self) -> None:
+        effects = live().handle(self.LOST, now=0.0)
+
+        why = "the connection was lost: gone"
+        assert effects[:3] == [
+            SetGate(Gate(False, why)),
+            Publish(ConnectionEvent(state="disconnected", code=1006, reason="gone")),
+            Publish(
+                ErrorEvent(
+                    error=ErrorInfo(type="connection_lost", message=why, code="1006"),
+                    source="session",
+                )
+            ),
+        ]
+        assert only(End, effects) == []
+
+    def test_ends_whatever_was_under_way(self) -> None:
+        machine = after(live(agent_with("weather")), say(), created("r1"), called("c1"))
+        after(machine, ask(messages.UpdateSession({"speed": 1.1}), "Ann"))
+
+        effects = machine.handle(self.LOST, now=0.0)
+
+        assert [event.call_id for event in only(ToolEndEvent, effects)] == ["c1"]
+        assert [(end.status, end.final) for end in only(AgentEndEvent, effects)] == [
+            ("disconnected", True)
+        ]
+        assert [(each.caller, type(each.error)) for each in only(Refuse, effects)] == [
+            ("Ann", NotConnectedError)
+        ]
+        assert sent(effects) == []
+
+    def test_leaves_a_session_that_still_answers_questions(self) -> None:
+        machine = after(live(), added(written("u1")), self.LOST)
+
+        effects = play(
+            machine,
+            ask(messages.History()),
+            ask(messages.CurrentAgent()),
+            ask(messages.Interrupt()),
+            ask(messages.PlaybackPosition("i1", 0, 20)),
+        )
+
+        assert answers(effects) == [(written("u1"),), AGENT, None, None]
+
+    @pytest.mark.parametrize(
+        "verb",
+        [
+            messages.SendMessage("Hi"),
+            messages.CreateResponse(),
+            messages.CommitAudio(),
+            messages.UpdateSession({}),
+            messages.SendRawEvent({"type": "response.cancel"}),
+        ],
+        ids=lambda verb: type(verb).__name__,
+    )
+    def test_refuses_what_would_have_to_be_sent(self, verb) -> None:
+        effects = after(live(), self.LOST).handle(ask(verb), now=0.0)
+
+        assert answers(effects) == [NotConnectedError]
+        assert sent(effects) == []
+
+    def test_lets_the_session_be_closed(self) -> None:
+        effects = after(live(), self.LOST).handle(ask(messages.Close()), now=0.0)
+
+        assert effects[-2:] == [End(None), Answer("caller")]
+        assert only(ConnectionEvent, effects) == [
+            ConnectionEvent(state="closed", reason="the session was closed")
+        ]
+
+
+def test_rate_limits_and_idle_timeouts_are_told() -> None:
+    machine = after(live(), wire.RateLimitsUpdated())
+    limits = (wire.RateLimit(name="tokens", limit=100, remaining=7, reset_seconds=1.5),)
+    idle = wire.InputAudioBufferTimeoutTriggered(item_id="u1", audio_start_ms=5, audio_end_ms=9)
+
+    effects = play(machine, wire.RateLimitsUpdated(rate_limits=limits), idle)
+
+    assert published(effects) == [
+        RateLimitsEvent(rate_limits=limits),
+        InputAudioTimeoutTriggeredEvent(item_id="u1", audio_start_ms=5, audio_end_ms=9),
+    ]
+
+
+def test_every_event_carries_the_context_of_its_session() -> None:
+    info = EventInfo(context={"name": "Ada"})
+    machine = live(agent_with("weather"), info=info)
+    trace = [
+        say(),
+        created("r1"),
+        speech(),
+        user_speaks(),
+        called("c1"),
+        called("c2", "dance"),
+        finished("c1"),
+        added(written("u1")),
+        done("r1", "failed"),
+        refused(),
+        wire.MalformedEvent(reason="no"),
+        updated(speed=1.1),
+        ask(messages.Close()),
+    ]
+
+    events = published(play(machine, *trace))
+
+    assert len({type(event) for event in events}) > 8
+    assert all(event.info is info for event in events)
