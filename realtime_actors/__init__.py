@@ -62,6 +62,7 @@ from realtime_actors.playback import PlaybackTracker
 from realtime_actors.runner import Runner, run, runner
 from realtime_actors.session import Session
 from realtime_actors.tools import HostedMcpTool, Tool, ToolContext, tool
+from realtime_actors.usage import Price, Pricing, SessionUsage
 
 __all__ = [
     "Agent",
@@ -77,6 +78,8 @@ __all__ = [
     "NotConnectedError",
     "OutputGuardrail",
     "PlaybackTracker",
+    "Price",
+    "Pricing",
     "RealtimeError",
     "RunConfig",
     "Runner",
@@ -87,6 +90,7 @@ __all__ = [
     "SessionFailedError",
     "SessionModelSettings",
     "SessionUpdateError",
+    "SessionUsage",
     "StartError",
     "Tool",
     "ToolContext",
@@ -122,6 +126,7 @@ __all__ = [
     "tools",
     "unsubscribe",
     "update_session",
+    "usage",
 ]
 
 
@@ -194,6 +199,11 @@ def history(session: Session | otp.Name) -> tuple[items.Item, ...]:
 def current_agent(session: Session | otp.Name) -> Agent:
     """The agent that is speaking to the user. See `Session.current_agent`."""
     return _session(session).current_agent()
+
+
+def usage(session: Session | otp.Name) -> SessionUsage:
+    """Tokens of a session so far, and what they cost. See `Session.usage`."""
+    return _session(session).usage()
 
 
 def close(session: Session | otp.Name, timeout: float = 2.0) -> None:

@@ -12,15 +12,17 @@ arguments stay out of their repr. What the server sent, word for word, is a
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
 from realtime_actors.items import Item
+from realtime_actors.usage import NOTHING_USED, RateLimit, SessionUsage, Usage
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
-    from realtime_actors.protocol import RateLimit, ServerEvent, SessionInfo, Usage
+    from realtime_actors.protocol import ServerEvent, SessionInfo
     from realtime_actors.tools import Tool
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "HistoryUpdatedEvent",
     "InputAudioTimeoutTriggeredEvent",
     "InputTranscriptEvent",
+    "LimitReachedEvent",
     "RateLimitsEvent",
     "RawModelEvent",
     "SessionUpdatedEvent",
@@ -329,11 +332,15 @@ class SpeechStoppedEvent:
 
 @frozen(kw_only=True)
 class UsageEvent:
-    """What a response cost, in tokens."""
+    """What a response cost, and all of them so far."""
 
     type: ClassVar[str] = "usage"
     response_id: str | None
     usage: Usage
+    cost: Decimal | None = None
+    """US dollars; None when the model has no price (`RunConfig.pricing`)."""
+    session: SessionUsage = NOTHING_USED
+    """Of the whole session, this response included."""
     info: EventInfo = NO_INFO
 
 
@@ -343,6 +350,15 @@ class RateLimitsEvent:
 
     type: ClassVar[str] = "rate_limits"
     rate_limits: tuple[RateLimit, ...]
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class LimitReachedEvent:
+    """A limit of `RunConfig` is reached: the session ends when the model has finished speaking."""
+
+    type: ClassVar[str] = "limit_reached"
+    limit: Literal["max_cost", "max_duration", "idle_timeout"]
     info: EventInfo = NO_INFO
 
 
@@ -400,6 +416,7 @@ Event: TypeAlias = (
     | SpeechStoppedEvent
     | UsageEvent
     | RateLimitsEvent
+    | LimitReachedEvent
     | ConnectionEvent
     | SessionUpdatedEvent
     | RawModelEvent

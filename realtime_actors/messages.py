@@ -38,6 +38,7 @@ __all__ = [
     "Subscribe",
     "Unsubscribe",
     "UpdateSession",
+    "Usage",
     "Verb",
 ]
 
@@ -183,6 +184,11 @@ class History:
 
 
 @frozen
+class Usage:
+    """Gives the `SessionUsage` so far."""
+
+
+@frozen
 class CurrentAgent:
     """Gives the `Agent` that is speaking to the user."""
 
@@ -205,6 +211,7 @@ Verb: TypeAlias = (
     | Subscribe
     | Unsubscribe
     | History
+    | Usage
     | CurrentAgent
     | Close
 )

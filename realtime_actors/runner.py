@@ -90,6 +90,12 @@ class Runner:
         speaks = dialect(where.dialect)
         settings = self._settings(where, speaks)
         model = where.model or self.agent.model or settings.model or speaks.default_model
+        config = self.config
+        if config.max_cost is not None and model not in config.pricing.models:
+            raise ConfigError(
+                f"max_cost cannot be kept: {model!r} has no price. Give one in"
+                " RunConfig(pricing=PRICES | Pricing.from_dict({...}))"
+            )
         options = ConnectOptions(
             url=where.build_url(model),
             headers={**speaks.connect_headers, **_own_headers(where)},
@@ -116,6 +122,11 @@ class Runner:
                 parallel_tools=self.config.async_tool_calls,
                 tool_timeout=self.config.tool_timeout,
                 playback_reported=tracker is not None,
+                model=model,
+                pricing=config.pricing,
+                max_cost=config.max_cost,
+                max_duration=config.max_duration,
+                idle_timeout=config.idle_timeout,
             ),
         )
 

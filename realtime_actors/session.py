@@ -21,6 +21,7 @@ from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Subscribers
 from realtime_actors.transport.base import Transport
+from realtime_actors.usage import SessionUsage
 
 __all__ = ["Line", "Session"]
 
@@ -159,6 +160,11 @@ class Session(otp.ServerRef):
         """The agent that is speaking to the user."""
         agent: Agent = self._verb(messages.CurrentAgent())
         return agent
+
+    def usage(self) -> SessionUsage:
+        """Tokens of all responses and transcriptions so far, and what they cost."""
+        usage: SessionUsage = self._verb(messages.Usage())
+        return usage
 
     def close(self, timeout: float = 2.0) -> None:
         """End the conversation, and wait until its threads and its socket are gone.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from attrs import Attribute, field, frozen
 
@@ -20,6 +21,7 @@ from realtime_actors.config.checks import (
 )
 from realtime_actors.config.session import SessionModelSettings
 from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.usage import PRICES, Pricing
 
 __all__ = ["GuardrailsSettings", "RunConfig"]
 
@@ -60,6 +62,21 @@ def _is_timeout(value: object) -> bool:
     return value is None or (is_number(value, 0) and value != 0)
 
 
+_SECONDS: Final = check(_is_timeout, "seconds above 0, or None")
+
+
+def _money(value: object) -> object:
+    try:
+        return value if value is None else Decimal(str(value))
+    except ArithmeticError:
+        return value  # the validator says what is wrong with it
+
+
+def _check_cost(run: Any, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None and not (isinstance(value, Decimal) and value.is_finite() and value > 0):
+        raise wrong(run, attribute, value, "allowed are US dollars above 0, or None")
+
+
 @frozen(kw_only=True, repr=False)
 class RunConfig(Settings):
     """What holds for all agents of a run."""
@@ -82,8 +99,15 @@ class RunConfig(Settings):
     """Keep the session out of OpenAI's traces, whatever the settings say."""
     async_tool_calls: bool = field(default=True, validator=flag)
     """Whether tools that the model calls together run together, or one after the other."""
-    tool_timeout: float | None = field(
-        default=60.0,
-        validator=check(_is_timeout, "seconds above 0, or None"),
+    max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
+    """US dollars that a session may cost. It ends politely when it has reached them."""
+    max_duration: float | None = field(default=None, validator=_SECONDS)
+    """Seconds that a session may last."""
+    idle_timeout: float | None = field(default=None, validator=_SECONDS)
+    """Seconds in which nobody has to speak or write, before the session ends."""
+    pricing: Pricing = field(
+        default=PRICES, validator=instance_of(Pricing, "a Pricing"), repr=False
     )
+    """What `max_cost` and the costs of `UsageEvent` go by."""
+    tool_timeout: float | None = field(default=60.0, validator=_SECONDS)
     """Seconds for a tool that sets no `timeout` itself. None: a tool may hang its turn."""

@@ -117,7 +117,8 @@ class Configuration:
 
     def told(self, effective: SessionModelSettings) -> None:
         """The server says what is in force. It may leave out what it doesn't know."""
-        self.settings = merge_settings(self.settings, effective)
+        # Not what we have no name for: it is the server's, not ours to send again.
+        self.settings = merge_settings(self.settings, evolve(effective, extra={}))
 
     def keep(self, pending: Pending) -> None:
         """Let what somebody changed survive the next handoff."""

@@ -110,6 +110,13 @@ class PlaybackLedger:
         head = self._played(now)
         return [self._heard(part, head) for part in self._parts]
 
+    def ends_at(self, now: float) -> float:
+        """When all that was received will have been heard, or was; nobody reports when."""
+        if not self.reported:
+            return self._at + (self._received - self._head) / self.bytes_per_ms / 1000
+        unheard_ms = sum(each.received_ms - each.heard_ms for each in self.heard(now))
+        return now + unheard_ms / 1000 if unheard_ms else self._at
+
     def stop(self, now: float) -> list[Heard]:
         """The player throws away what it has. Gives what had been heard until then."""
         heard = self.heard(now)

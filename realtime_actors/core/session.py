@@ -12,6 +12,7 @@ them.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import Enum
 from typing import Final, assert_never
 
@@ -42,11 +43,13 @@ from realtime_actors.core.effects import (
     Refuse,
     ResolveAgent,
     SetGate,
+    SetTimer,
 )
 from realtime_actors.core.faults import error_info, is_active_response, is_fatal
 from realtime_actors.core.guarding import Guarding
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.history import History
+from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER, Limits
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
@@ -79,6 +82,7 @@ from realtime_actors.errors import (
 )
 from realtime_actors.guardrails import OutputGuardrail
 from realtime_actors.items import FunctionCallItem, Item
+from realtime_actors.usage import PRICES, Pricing
 
 __all__ = ["Phase", "SessionMachine"]
 
@@ -117,6 +121,12 @@ class SessionMachine:
     """Seconds for tools that set none themselves; None for no limit."""
     playback_reported: bool = False
     """A `PlaybackTracker` reports what was heard."""
+    model: str | None = None
+    """The model that we asked for, until the server says which it is."""
+    pricing: Pricing = PRICES
+    max_cost: Decimal | None = None
+    max_duration: float | None = None
+    idle_timeout: float | None = None
 
     phase: Phase = field(default=Phase.STARTING, init=False)
     _resolved: ResolvedAgent | None = field(default=None, init=False)
@@ -133,6 +143,7 @@ class SessionMachine:
     _guarding: Guarding = field(init=False)
     _turns: Turns = field(init=False)
     _requests: Requests = field(init=False)
+    _limits: Limits = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._configuration = Configuration(new_id=self._new_id, base=self.settings)
@@ -164,6 +175,16 @@ class SessionMachine:
         )
         self._turns = Turns(self.info, self._responses, self._calls, self._handoffs, self._history)
         self._requests = Requests(self._configuration, self._responses, self._speech)
+        self._limits = Limits(
+            info=self.info,
+            responses=self._responses,
+            speech=self._speech,
+            model=lambda: self._configuration.settings.model or self.model,
+            pricing=self.pricing,
+            max_cost=self.max_cost,
+            max_duration=self.max_duration,
+            idle_timeout=self.idle_timeout,
+        )
 
     @property
     def current_agent(self) -> Agent:
@@ -222,7 +243,7 @@ class SessionMachine:
             case HookFailed(method=method, error=why):
                 return [self._error("hook_failed", f"{method}: {why}", source="hook")]
             case TimerFired(key=key):
-                return self._timer_fired(key)
+                return self._timer_fired(key, now)
             case _:
                 assert_never(message)
 
@@ -233,7 +254,7 @@ class SessionMachine:
                 self._use_output_format()
                 return []
             case wire.SessionUpdated(session=session):
-                return self._session_updated(session)
+                return self._session_updated(session, now)
             case wire.ServerError(error=error):
                 return self._server_error(error)
             case wire.MalformedEvent(reason=reason):
@@ -241,7 +262,7 @@ class SessionMachine:
             case wire.ResponseCreated(response=response):
                 return self._response_created(event, response)
             case wire.ResponseDone(response=response):
-                return self._response_done(event, response)
+                return self._response_done(event, response, now)
             case wire.ResponseOutputAudioDone():
                 return self._speech.done(event)
             case wire.ResponseOutputAudioTranscriptDelta(item_id=item_id, delta=delta):
@@ -289,7 +310,8 @@ class SessionMachine:
                 return [Publish(self._idle_timeout(event))]
             case wire.ConversationItemInputAudioTranscriptionDelta():
                 return self._history.input_delta(event)
-            case wire.ConversationItemInputAudioTranscriptionCompleted():
+            case wire.ConversationItemInputAudioTranscriptionCompleted(usage=usage):
+                self._limits.transcription(usage)
                 return self._history.input_completed(event)
             case wire.ConversationItemInputAudioTranscriptionFailed():
                 return self._history.input_failed(event)
@@ -314,7 +336,7 @@ class SessionMachine:
         whole = merge_settings(self.settings, agent_settings(self.settings, self._resolved))
         return self._configuration.update(whole, ForStart(self._resolved))
 
-    def _session_updated(self, session: wire.SessionInfo) -> Effects:
+    def _session_updated(self, session: wire.SessionInfo, now: float) -> Effects:
         pending = self._configuration.acknowledged(session.settings)
         self._use_output_format()
         effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
@@ -330,6 +352,7 @@ class SessionMachine:
                 self._responses.release(_START)
                 connected = events.ConnectionEvent(state="connected", info=self.info)
                 effects += [SetGate(self._open_gate()), Publish(connected), Ready()]
+                effects += self._limits.start(now)
             case ForCaller(caller=caller):
                 self._configuration.keep(pending)
                 effects.append(Answer(caller))
@@ -388,9 +411,18 @@ class SessionMachine:
             return SessionFailedError(f"the server hung up: {reason or code}", code=str(code))
         return NotConnectedError(f"the connection was lost while starting: {reason or code}")
 
-    def _end(self, error: RealtimeError | None) -> Effects:
+    def _leave(self, now: float) -> Effects:
+        """End because a limit is reached, once what the model says has been heard."""
+        delay = self._limits.goodbye(now)
+        if delay is None:
+            return []
+        if delay > 0:
+            return [SetTimer(GOODBYE_TIMER, delay)]
+        return self._end(None, f"{self._limits.reached} of the run is reached")
+
+    def _end(self, error: RealtimeError | None, reason: str = "the session was closed") -> Effects:
         """Leave nothing open, and nobody waiting."""
-        why = str(error) if error else "the session was closed"
+        why = str(error) if error else reason
         waiting = error or SessionClosedError(why)
         effects: Effects = [SetGate(Gate(False, why)), *self._abandon(waiting)]
         closed = events.ConnectionEvent(state="closed", reason=why, info=self.info)
@@ -431,10 +463,13 @@ class SessionMachine:
             case messages.PlaybackPosition(item_id=item_id, content_index=index):
                 self._speech.ledger.played(item_id, index, verb.played_ms, absolute=verb.absolute)
                 return [Answer(caller)]
+            case messages.Usage():
+                return [Answer(caller, self._limits.usage)]
             case messages.Close():
                 return [*self._end(None), Answer(caller)]
         if self.phase is not Phase.LIVE:
             return [Refuse(caller, NotConnectedError(self._why_not_live()))]
+        self._limits.active(now)
         try:
             return self._requests.send(verb, caller)
         except ConfigError as error:
@@ -450,10 +485,15 @@ class SessionMachine:
             return [*effects, self._as_it_came(event)]
         return effects + self._turns.began(response)
 
-    def _response_done(self, event: wire.ServerEvent, response: wire.Response) -> Effects:
+    def _response_done(
+        self, event: wire.ServerEvent, response: wire.Response, now: float
+    ) -> Effects:
         if self._responses.is_over(response.id):
             return []  # it came twice
-        effects = self._responses.done(response) + self._turns.usage(response)
+        self._limits.active(now)
+        effects = self._responses.done(response)
+        if response.usage is not None:
+            effects += self._limits.response(response.id, response.usage)
         self._speech.ledger.response_done(response.id)
         if self._responses.is_out_of_band(response.id):
             failure = self._turns.failure(response)
@@ -465,7 +505,7 @@ class SessionMachine:
         if self._calls.take_answered():
             self._responses.want()
         effects += self._turns.failure(response) + self._turns.ended(response)
-        return effects + self._end_if_fatal(response)
+        return effects + (self._end_if_fatal(response) or self._leave(now))
 
     def _end_if_fatal(self, response: wire.Response) -> Effects:
         error = response.status_details.error if response.status_details else None
@@ -512,6 +552,7 @@ class SessionMachine:
         started = events.SpeechStartedEvent(
             item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self.info
         )
+        self._limits.active(now)
         effects: Effects = [Publish(started)]
         if self._configuration.interrupts_on_speech:
             # The server stops its response by itself.
@@ -554,12 +595,18 @@ class SessionMachine:
             return effects + self._responses.refused(error.event_id)
         return effects + self._responses.failed(error.event_id, error.param)
 
-    def _timer_fired(self, key: object) -> Effects:
+    def _timer_fired(self, key: object, now: float) -> Effects:
         match key:
             case ("tool", str(call_id)):
                 return self._calls.time_out(call_id)
             case ("update", str(event_id)):
                 return self._update_unanswered(event_id)
+            case _ if key == DURATION_TIMER:
+                return self._limits.out_of_time() + self._leave(now)
+            case _ if key == IDLE_TIMER:
+                return self._limits.idle(now) + self._leave(now)
+            case _ if key == GOODBYE_TIMER:
+                return self._leave(now)
             case _ if key == RETRY_TIMER:
                 self._responses.retry()
                 return []

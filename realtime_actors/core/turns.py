@@ -18,7 +18,7 @@ __all__ = ["Turns"]
 
 @define
 class Turns:
-    """Once per response: its beginning, its cost, its failure, its end."""
+    """Once per response: its beginning, its failure, its end."""
 
     info: events.EventInfo
     responses: ResponseMachine
@@ -35,13 +35,6 @@ class Turns:
         if agent.hooks is not None:
             effects.append(CallHook(agent, "on_start"))
         return effects
-
-    def usage(self, response: Response) -> Effects:
-        """What the response cost, if the server says so."""
-        if response.usage is None:
-            return []
-        usage = events.UsageEvent(response_id=response.id, usage=response.usage, info=self.info)
-        return [Publish(usage)]
 
     def failure(self, response: Response) -> Effects:
         """Why the response failed or is incomplete, if it is."""
