@@ -156,8 +156,8 @@ class ServerConversation:
             case InputAudioBufferAppend(audio=audio):
                 self._hearing.append(audio)
             case InputAudioBufferCommit():
-                self._stop_idling()
                 self._hearing.commit()
+                self._stop_idling()
             case InputAudioBufferClear():
                 self._hearing.clear()
             case SessionUpdate():
@@ -176,7 +176,7 @@ class ServerConversation:
                         "A transcription session has no responses.", code="invalid_parameter"
                     )
                 self._responses.create(override, now)
-                self._stop_idling()
+                self._stop_idling_while_responding()
             case ResponseCancel(response_id=response_id):
                 self._responses.cancel(response_id, now)
             case OutputAudioBufferClear():
@@ -266,7 +266,7 @@ class ServerConversation:
         detection = self._session.turn_detection
         if detection and detection.create_response and self._session.type == "realtime":
             self._responses.answer_turn(now)
-            self._stop_idling()
+            self._stop_idling_while_responding()
 
     @property
     def _idle_timeout_ms(self) -> int | None:
@@ -279,6 +279,10 @@ class ServerConversation:
             delay = (run.audio_ms + self._idle_timeout_ms) / 1000
             self._out.do(SetTimer(IDLE, delay))
             self._idle_runs = True
+
+    def _stop_idling_while_responding(self) -> None:
+        if self._responses.active is not None:
+            self._stop_idling()
 
     def _stop_idling(self) -> None:
         if self._idle_runs:

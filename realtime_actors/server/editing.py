@@ -5,6 +5,8 @@ Everything here raises `Refused` before anything has changed, or does all of it.
 
 from __future__ import annotations
 
+import math
+
 from attrs import evolve
 
 from realtime_actors.items import (
@@ -128,7 +130,7 @@ class Editing:
                 code="invalid_value",
                 param="content_index",
             )
-        length_ms = -int(-entry.speech_ms // 1)
+        length_ms = math.ceil(entry.speech_ms)
         if event.audio_end_ms > length_ms:
             raise Refused(
                 f"Audio content of {length_ms}ms is already shorter than {event.audio_end_ms}ms",

@@ -63,7 +63,10 @@ class _Running:
 
 
 class Responses:
-    """Starts responses, passes on what the model says, and ends them."""
+    """Starts responses, passes on what the model says, and ends them.
+
+    `on_done` is told when the conversation's response is over and no other follows.
+    """
 
     def __init__(
         self,
@@ -105,7 +108,7 @@ class Responses:
                 "new one.",
                 code="conversation_already_has_active_response",
             )
-        if len(self._beside) >= MAX_OUT_OF_BAND:
+        if not plan.in_conversation and len(self._beside) >= MAX_OUT_OF_BAND:
             raise Refused(
                 f"Too many responses at once: the limit is {MAX_OUT_OF_BAND} out of band.",
                 code="too_many_active_responses",
@@ -288,9 +291,10 @@ class Responses:
             self._active = None
             if running.read is not None:
                 self._read_before = running.read
-            self._on_done(run, now)
             if self._turn_waits:
                 self.answer_turn(now)
+            else:
+                self._on_done(run, now)
         else:
             del self._beside[run.id]
 

@@ -517,3 +517,24 @@ def test_whatever_happens_ends_the_waiting(ending: str) -> None:
     )
 
     assert CancelTimer("idle") in effects
+
+
+def test_a_response_beside_the_conversation_does_not() -> None:
+    talk = idle()
+    talk({"type": "response.create"})
+    talk(GenerationEnded(response_id="resp_1"))
+
+    effects = talk({"type": "response.create", "response": {"conversation": "none"}})
+
+    assert CancelTimer("idle") not in effects
+
+
+def test_nobody_is_waited_for_while_the_next_turn_is_answered() -> None:
+    talk = idle(interrupt_response=False)
+    talk({"type": "response.create"})
+    turn(talk)
+
+    effects = talk(GenerationEnded(response_id="resp_1"))
+
+    assert types(effects)[:2] == ["response.done", "response.created"]
+    assert not [effect for effect in effects if isinstance(effect, SetTimer)]
