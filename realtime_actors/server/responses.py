@@ -136,6 +136,7 @@ class Responses:
 
     def interrupt(self, now: float) -> None:
         """Stop the conversation's response: the caller is speaking."""
+        self._turn_waits = False  # what is being said will be answered, with what was said
         if self._active is not None:
             self._cancel(self._active, "turn_detected", now)
 
