@@ -396,7 +396,7 @@ def _is_fatal(process: Process, sender: Process | None, reason: Reason) -> bool:
     if process.dead:
         return False
     if process.trap_exit:
-        if process.obeys_parent and process.parent is sender:
+        if process.obeys_parent and sender is not None and process.parent is sender:
             process.mailbox.put_signal(ParentExit(reason))
         else:
             process.mailbox.put_signal(ExitMessage(None if sender is None else sender.ref, reason))

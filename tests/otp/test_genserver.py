@@ -320,6 +320,18 @@ def test_a_link_ends_both_unless_one_traps_exits():
         assert client.receive(SOON) == otp.Down(watch, one, otp.KILLED)
 
 
+def test_a_signal_from_a_thread_that_is_no_process_is_trapped_too():
+    with otp.Client() as client:
+        server, _ = otp.start_monitor(Server, trap_exit=True)
+        thread = threading.Thread(target=otp.exit_signal, args=(server, "go away"))
+        thread.start()
+        thread.join()
+        server.ask(lambda *_: otp.Reply(None, None))
+        assert server.is_alive()
+        otp.exit_signal(server, otp.KILL)
+        assert client.receive(SOON).reason == otp.KILLED
+
+
 def test_a_starter_that_does_not_trap_exits_ends_with_its_child():
     def start_something_broken() -> None:
         class Broken(otp.GenServer):
