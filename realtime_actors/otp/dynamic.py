@@ -138,8 +138,11 @@ class DynamicSupervisor(GenServer):
     def handle_call(self, message: Any, from_: From, state: Flock) -> Reply | NoReply | Stop:
         try:
             return Reply(self.asked(message, from_, state), state)
-        except (ChildError, StartFailed) as error:
+        except (ChildError, StartFailed, TypeError) as error:
             return Reply(Failed(error), state)
+
+    def handle_cast(self, message: Any, state: Flock) -> NoReply | Stop:
+        return self.handle_info(message, state)  # a stranger's: pykka's broadcast, say
 
     def asked(self, message: object, from_: From, flock: Flock) -> object:
         """Do what a call asks for. May raise what the caller is to get."""

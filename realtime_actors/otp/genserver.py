@@ -39,6 +39,7 @@ from realtime_actors.otp.mailbox import (
 from realtime_actors.otp.process import (
     ParentExit,
     Process,
+    check,
     end,
     log_crash,
     own_thread,
@@ -166,6 +167,7 @@ class GenServer(pykka.ThreadingActor):
 
     def _live(self, process: Process) -> Reason:
         """Run from `init` to `terminate`. Gives the reason of the end."""
+        check()  # it may have been ended before it began
         args, kwargs = self._arguments
         self._arguments = ((), {})
         started = process.start

@@ -35,21 +35,35 @@ from realtime_actors.otp.mailbox import Mailbox, Signal
 from realtime_actors.otp.slots import Outcome, Request, Slot
 
 __all__ = [
+    "CLIENT",
+    "TASK",
     "Down",
     "ExitMessage",
     "MonitorRef",
     "ParentExit",
     "Process",
     "ProcessRef",
-    "alive",
+    "add_link",
+    "add_monitor",
     "cancelled",
     "check",
     "current",
+    "detached",
     "detached_count",
+    "end",
+    "kill",
+    "log_crash",
     "me",
+    "names",
     "own_thread",
+    "processes",
+    "remove_link",
+    "remove_monitor",
     "self_",
+    "signal",
+    "signals",
     "sleep",
+    "thread_is_done",
     "wait",
 ]
 
@@ -178,12 +192,14 @@ class Process:
         return f"<Process {self.label}>"
 
 
+TASK: Final = "task"
+CLIENT: Final = "client"
+"""Kinds of processes that run no loop of ours."""
+
+
 class _Own(threading.local):
     process: Process | None = None
 
-
-TASK: Final = "task"
-CLIENT: Final = "client"
 
 own_thread: Final = _Own()
 """`own_thread.process`: the process that the running thread belongs to, or None."""
@@ -192,6 +208,7 @@ names: Final[dict[str, Process]] = {}
 processes: Final[dict[Process, None]] = {}
 """All that are alive, in the order of their start."""
 detached: Final[dict[Process, None]] = {}
+"""All that have ended while their thread was busy and still is."""
 
 
 # -- who am I --------------------------------------------------------------------------
@@ -233,10 +250,6 @@ def cancelled() -> bool:
 def check() -> None:
     """Raise `Cancelled` if the process of this thread was ended from outside."""
     current()
-
-
-def alive(process: Process) -> bool:
-    return not process.dead
 
 
 def detached_count() -> int:
@@ -289,7 +302,7 @@ def end(process: Process, reason: Reason) -> None:
                 continue
             dying.reason = why
             dying.dead = True
-            links, monitors = list(dying.links), list(dying.monitors)
+            links, monitors = dying.links, dying.monitors
             _forget(dying)
         _after_its_last_message(dying)
         try:
@@ -298,11 +311,9 @@ def end(process: Process, reason: Reason) -> None:
         finally:
             dying.farewell = ()
             with signals:
-                todo.extend((peer, why) for peer in links if _is_fatal(peer, dying, why))
+                todo.extend((peer, why) for peer in links if _spreads_to(peer, dying, why))
                 for monitor in monitors:
-                    watcher = monitor._watcher
-                    if not watcher.dead:
-                        watcher.mailbox.put_signal(Down(monitor, monitor._name, why))
+                    _tell_watcher(monitor, why)
             _release_the_waiting(dying, why)
 
 
@@ -312,13 +323,9 @@ def _forget(dying: Process) -> None:
     for name in dying.names:
         if isinstance(name, str) and names.get(name) is dying:
             del names[name]
-    for peer in dying.links:
-        peer.links.pop(dying, None)
     for monitor in dying.watching:
         if monitor._target is not None:
             monitor._target.monitors.pop(monitor, None)
-    for monitor in dying.monitors:
-        monitor._watcher.watching.pop(monitor, None)
     for timer in list(dying.timers):
         timer.cancel()
     dying.names = ()
@@ -326,6 +333,23 @@ def _forget(dying: Process) -> None:
     dying.parent = None
     if _is_busy(dying):
         detached[dying] = None
+
+
+# A link or a monitor that is withdrawn between an end and the telling of it is told
+# nothing any more: that is why the other side's note of it decides. The lock is held.
+
+
+def _spreads_to(peer: Process, dying: Process, why: Reason) -> bool:
+    linked = dying in peer.links
+    peer.links.pop(dying, None)
+    return linked and _is_fatal(peer, dying, why)
+
+
+def _tell_watcher(monitor: MonitorRef, why: Reason) -> None:
+    watcher = monitor._watcher
+    if monitor in watcher.watching:
+        del watcher.watching[monitor]
+        watcher.mailbox.put_signal(Down(monitor, monitor._name, why))
 
 
 def _is_busy(dying: Process) -> bool:

@@ -191,8 +191,11 @@ class Supervisor(GenServer):
     def handle_call(self, message: Any, from_: From, state: _Group) -> Reply | NoReply | Stop:
         try:
             return Reply(self._asked(message, state), state)
-        except (ChildError, StartFailed) as error:
+        except (ChildError, StartFailed, TypeError) as error:
             return Reply(Failed(error), state)
+
+    def handle_cast(self, message: Any, state: _Group) -> NoReply | Stop:
+        return self.handle_info(message, state)  # a stranger's: pykka's broadcast, say
 
     def handle_info(self, message: Any, state: _Group) -> NoReply | Stop:
         match message:

@@ -33,6 +33,7 @@ from realtime_actors.otp.process import (
     ProcessRef,
     add_link,
     add_monitor,
+    check,
     current,
     end,
     kill,
@@ -213,6 +214,7 @@ def _run(
     own_thread.process = process
     reason: Reason = NORMAL
     try:
+        check()  # it may have been ended before it began
         value = function(*args, **kwargs)
         if answer is not None:
             _give(process, answer, value)

@@ -211,3 +211,18 @@ def test_nothing_comes_after_the_news_of_the_end_even_if_it_was_being_sent(clien
             assert isinstance(client.messages()[-1], otp.Down)
     finally:
         sys.setswitchinterval(interval)
+
+
+def test_a_monitor_or_link_that_is_withdrawn_in_time_says_nothing(client):
+    otp.trap_exit()
+    for _ in range(200):
+        server, watch = otp.start_monitor(Server)
+        otp.link(server)
+        killer = threading.Thread(target=otp.exit_signal, args=(server, otp.KILL))
+        killer.start()
+        otp.unlink(server)
+        otp.demonitor(watch, flush=True)
+        before = len(client.messages())  # of the link, if the end was faster
+        killer.join()
+        assert client.messages() == []
+        assert before <= 1

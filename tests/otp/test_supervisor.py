@@ -115,6 +115,17 @@ def test_a_start_function_that_fails_is_a_start_that_failed(client):
     otp.stop(supervisor)
 
 
+def test_a_supervisor_survives_what_it_does_not_understand():
+    for cls in (otp.Supervisor, otp.DynamicSupervisor, otp.TaskSupervisor):
+        supervisor: Any = otp.start(cls)
+        supervisor.tell("hello?")
+        otp.send(supervisor, "hello?")
+        with pytest.raises(TypeError, match="understand"):
+            supervisor.ask("hello?")
+        assert supervisor.is_alive()
+        otp.stop(supervisor)
+
+
 def test_wrong_words_are_refused_where_they_are_said():
     with pytest.raises(ValueError, match="sometimes"):
         otp.child_spec(Counter, restart="sometimes")
