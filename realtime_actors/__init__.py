@@ -126,7 +126,6 @@ __all__ = [
     "tools",
     "unsubscribe",
     "update_session",
-    "usage",
 ]
 
 
@@ -199,11 +198,6 @@ def history(session: Session | otp.Name) -> tuple[items.Item, ...]:
 def current_agent(session: Session | otp.Name) -> Agent:
     """The agent that is speaking to the user. See `Session.current_agent`."""
     return _session(session).current_agent()
-
-
-def usage(session: Session | otp.Name) -> SessionUsage:
-    """Tokens of a session so far, and what they cost. See `Session.usage`."""
-    return _session(session).usage()
 
 
 def close(session: Session | otp.Name, timeout: float = 2.0) -> None:

@@ -297,7 +297,8 @@ class InputTranscriptEvent:
 
     type: ClassVar[str] = "input_transcript"
     item_id: str
-    status: Literal["partial", "completed", "failed"]
+    status: Literal["partial", "completed", "failed", "timed_out", "disabled"]
+    """Partial any number of times, then exactly one of the others per turn of speech."""
     content_index: int = 0
     text: str = field(default="", repr=False)
     """The transcript up to here."""

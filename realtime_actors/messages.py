@@ -22,21 +22,26 @@ if TYPE_CHECKING:
     from realtime_actors.events import Event
 
 __all__ = [
+    "AddItem",
     "ClearAudio",
     "Close",
     "CommitAudio",
     "CreateResponse",
     "CurrentAgent",
+    "DeleteItem",
     "History",
     "Interrupt",
     "PlaybackPosition",
     "ResponseOptions",
+    "RetrieveItem",
     "SendAudio",
     "SendMessage",
     "SendRawEvent",
     "SessionEvent",
     "Subscribe",
+    "TruncateItem",
     "Unsubscribe",
+    "UpdateHistory",
     "UpdateSession",
     "Usage",
     "Verb",
@@ -146,6 +151,56 @@ class UpdateSession:
 
 
 @frozen
+class AddItem:
+    """Add an item to the conversation, without asking for a response. Gives its id.
+
+    Raises `ConfigError` for what is no item, or an unknown place; `NotConnectedError`.
+    """
+
+    item: str | Mapping[str, object] | Item = field(repr=False)
+    """Text is a message of the user."""
+    after: str | None = field(default=None, kw_only=True)
+    """The id of the item that it follows; "root" puts it first, None last."""
+
+
+@frozen
+class DeleteItem:
+    """Take an item out of the conversation. Raises `ConfigError`, `NotConnectedError`."""
+
+    item_id: str
+
+
+@frozen
+class TruncateItem:
+    """Keep of what the model said only the first milliseconds.
+
+    Raises `ConfigError`, `NotConnectedError`.
+    """
+
+    item_id: str
+    audio_end_ms: int
+    content_index: int = field(default=0, kw_only=True)
+
+
+@frozen
+class RetrieveItem:
+    """Ask the server for all that it has of an item. Raises `NotConnectedError`."""
+
+    item_id: str
+
+
+@frozen
+class UpdateHistory:
+    """Make the conversation these items: the difference to `History` is sent.
+
+    Raises `ConfigError` for what is no item, or when items changed places;
+    `NotConnectedError`.
+    """
+
+    items: Sequence[Mapping[str, object] | Item] = field(repr=False)
+
+
+@frozen
 class PlaybackPosition:
     """How much of an item's audio has been heard. `PlaybackTracker` sends these."""
 
@@ -207,6 +262,11 @@ Verb: TypeAlias = (
     | SendRawEvent
     | Interrupt
     | UpdateSession
+    | AddItem
+    | DeleteItem
+    | TruncateItem
+    | RetrieveItem
+    | UpdateHistory
     | PlaybackPosition
     | Subscribe
     | Unsubscribe

@@ -20,6 +20,7 @@ from realtime_actors.errors import NotConnectedError, SessionClosedError
 from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Subscribers
+from realtime_actors.transcript import render_transcript
 from realtime_actors.transport.base import Transport
 from realtime_actors.usage import SessionUsage
 
@@ -102,6 +103,39 @@ class Session(otp.ServerRef):
         A `response.create` takes its turn like any other.
         """
         self._verb(messages.SendRawEvent(event))
+
+    def add_item(self, item: str | Mapping[str, object] | Item, *, after: str | None = None) -> str:
+        """Add an item to the conversation without asking for a response. Gives its id.
+
+        Text is a message of the user; `after` is the id of the item that it follows
+        ("root": before all, None: at the end). Raises `ConfigError`.
+        """
+        item_id: str = self._verb(messages.AddItem(item, after=after))
+        return item_id
+
+    def delete_item(self, item_id: str) -> None:
+        """Take an item out of the conversation. Raises `ConfigError` if there is none."""
+        self._verb(messages.DeleteItem(item_id))
+
+    def truncate_item(self, item_id: str, audio_end_ms: int, *, content_index: int = 0) -> None:
+        """Keep of what the model said only the first `audio_end_ms` milliseconds."""
+        self._verb(messages.TruncateItem(item_id, audio_end_ms, content_index=content_index))
+
+    def retrieve_item(self, item_id: str) -> None:
+        """Ask the server for all that it has of an item; the history takes it up."""
+        self._verb(messages.RetrieveItem(item_id))
+
+    def update_history(self, items: Sequence[Mapping[str, object] | Item]) -> None:
+        """Make the conversation these items; what differs from `history()` is sent.
+
+        A changed item is deleted, and added anew. Raises `ConfigError` for what is no
+        item, or when items have changed places.
+        """
+        self._verb(messages.UpdateHistory(items))
+
+    def transcript(self) -> str:
+        """The conversation as people read it: who said what, a line each."""
+        return render_transcript(self.history())
 
     def interrupt(self) -> None:
         """Stop the model's speech now. Does nothing when it isn't speaking."""

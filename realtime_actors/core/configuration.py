@@ -150,6 +150,12 @@ class Configuration:
         return pending
 
     @property
+    def transcribes(self) -> bool | None:
+        """Whether the server writes down what the user says. None: nobody has said so."""
+        transcription = self.settings.input_audio_transcription
+        return None if transcription is None else transcription is not OFF
+
+    @property
     def interrupts_on_speech(self) -> bool:
         """Whether the server stops a response when the user speaks."""
         turns = self.settings.turn_detection

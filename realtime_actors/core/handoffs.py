@@ -22,13 +22,13 @@ from realtime_actors.core.configuration import (
     ForNobody,
     agent_settings,
 )
-from realtime_actors.core.effects import CallHook, CancelTimer, Effects, Publish, Send
-from realtime_actors.core.history import History
+from realtime_actors.core.editing import Editing
+from realtime_actors.core.effects import CallHook, CancelTimer, Effects, Publish
 from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.tool_calls import ToolCalls, tool_timer
+from realtime_actors.errors import ConfigError
 from realtime_actors.items import Item
-from realtime_actors.protocol import ConversationItemCreate, ConversationItemDelete
 
 __all__ = ["Handoffs"]
 
@@ -45,7 +45,7 @@ class Handoffs:
     configuration: Configuration
     responses: ResponseMachine
     calls: ToolCalls
-    history: History
+    editing: Editing
     _under_way: HandoffResolved | None = None
 
     @property
@@ -79,7 +79,7 @@ class Handoffs:
         if agent.hooks is not None:
             effects.append(CallHook(agent, "on_handoff", (source,)))
         if handoff.history is not None:
-            effects += self._edit(self.calls.shown(handoff.call_id), handoff.history)
+            effects += self._filtered(self.calls.shown(handoff.call_id), handoff.history)
         effects += self.calls.finish(handoff.call_id, f"Transferred to {agent.name}")
         self._settle()
         return effects
@@ -100,6 +100,14 @@ class Handoffs:
         undo = self.configuration.update(_complete(before), ForNobody())
         return [*undo, *self.refused(handoff, "the server did not answer")]
 
+    def _filtered(self, shown: tuple[Item, ...], wanted: tuple[Item, ...]) -> Effects:
+        try:
+            return self.editing.replace(shown, wanted)
+        except ConfigError as error:
+            # The handoff stands; the new agent knows more than it was meant to.
+            info = events.ErrorInfo(type="input_filter", message=str(error))
+            return [Publish(events.ErrorEvent(error=info, source="handoff", info=self.info))]
+
     def lost(self) -> None:
         """The connection is gone. The call itself is ended with all the others."""
         self._settle()
@@ -107,34 +115,6 @@ class Handoffs:
     def _settle(self) -> None:
         self._under_way = None
         self.responses.release(_HANDOFF)
-
-    def _edit(self, shown: tuple[Item, ...], filtered: tuple[Item, ...]) -> Effects:
-        """Send the difference between what an input filter was shown and what it gave back.
-
-        What came since then it has not seen: that stays.
-        """
-        effects: Effects = []
-        conversation = self.history.conversation
-        # The model's call, and our answer to it, must stay a pair.
-        open_calls = {call.call_id for call in self.calls.open}
-        for item in shown:
-            gone = item not in filtered and getattr(item, "call_id", None) not in open_calls
-            if gone and item.id is not None and item.id in conversation:
-                effects.append(Send(ConversationItemDelete(item_id=item.id)))
-                effects += self.history.deleted(item.id)
-        previous = "root"
-        for item in filtered:
-            if item in shown:
-                previous = item.id if item.id is not None and item.id in conversation else previous
-                continue
-            # Named by us, so that the next one can follow it.
-            name = f"item_{self.configuration.new_id()}"
-            create = ConversationItemCreate(item=evolve(item, id=name), previous_item_id=previous)
-            if previous == "root":
-                self.history.first.add(name)
-            effects.append(Send(create))
-            previous = name
-        return effects
 
 
 def _complete(settings: SessionModelSettings) -> SessionModelSettings:

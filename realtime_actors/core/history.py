@@ -13,12 +13,8 @@ from attrs import define, evolve, field
 from realtime_actors import events
 from realtime_actors.core.conversation import Conversation, Stream, words_of
 from realtime_actors.core.effects import Effects, Publish
-from realtime_actors.core.faults import error_info
 from realtime_actors.items import InputAudio, Item, MessageItem, OutputAudio
 from realtime_actors.protocol import (
-    ConversationItemInputAudioTranscriptionCompleted,
-    ConversationItemInputAudioTranscriptionDelta,
-    ConversationItemInputAudioTranscriptionFailed,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
 )
@@ -57,6 +53,10 @@ class History:
         """The server has committed the user's audio; its item is to come."""
         if item_id is not None and item_id not in self._deleted:
             self.conversation.reserve(item_id, previous_id)
+
+    def is_deleted(self, item_id: str) -> bool:
+        """Whether this item was in the conversation once."""
+        return item_id in self._deleted
 
     def words_of(self, item: Item) -> str:
         """What a message says, as far as it is known."""
@@ -120,58 +120,10 @@ class History:
         self.conversation.settle(item_id, content_index, stream, words)
         return [self._updated(item_id)] if item_id in self.conversation else []
 
-    def input_delta(self, event: ConversationItemInputAudioTranscriptionDelta) -> Effects:
-        """More of what the user said."""
-        index = event.content_index or 0
-        delta = event.delta or ""
-        self.conversation.grow(event.item_id, index, "input", delta)
-        return [
-            Publish(
-                events.InputTranscriptEvent(
-                    item_id=event.item_id,
-                    status="partial",
-                    content_index=index,
-                    text=self.conversation.words(event.item_id, index) or delta,
-                    delta=delta,
-                    info=self.info,
-                )
-            )
-        ]
-
-    def input_completed(self, event: ConversationItemInputAudioTranscriptionCompleted) -> Effects:
-        """All that the user said in one turn."""
-        effects: Effects = [
-            Publish(
-                events.InputTranscriptEvent(
-                    item_id=event.item_id,
-                    status="completed",
-                    content_index=event.content_index,
-                    text=event.transcript,
-                    info=self.info,
-                )
-            )
-        ]
-        changed = self.conversation.settle(
-            event.item_id, event.content_index, "input", event.transcript
-        )
-        if changed:
-            effects.append(self._updated(event.item_id))
-        return effects
-
-    def input_failed(self, event: ConversationItemInputAudioTranscriptionFailed) -> Effects:
-        """What the user said is not known."""
-        return [
-            Publish(
-                events.InputTranscriptEvent(
-                    item_id=event.item_id,
-                    status="failed",
-                    content_index=event.content_index,
-                    text=self.conversation.words(event.item_id, event.content_index),
-                    error=error_info(event.error, default="transcription_error"),
-                    info=self.info,
-                )
-            )
-        ]
+    def settled(self, item_id: str, content_index: int, stream: Stream, words: str) -> Effects:
+        """All words of a part are known. Says so if that is news."""
+        changed = self.conversation.settle(item_id, content_index, stream, words)
+        return [self._updated(item_id)] if changed else []
 
     def _updated(
         self, item_id: str, change: Literal["updated", "truncated", "deleted"] = "updated"

@@ -9,6 +9,7 @@ from attrs import define
 from realtime_actors import messages
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.configuration import Configuration, ForCaller
+from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import Answer, Effects, Send
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
@@ -33,6 +34,7 @@ class Requests:
     configuration: Configuration
     responses: ResponseMachine
     speech: Speech
+    editing: Editing
 
     def send(self, verb: messages.Verb, caller: object) -> Effects:
         """Do what `caller` asks. All but an update of the session is answered at once."""
@@ -51,6 +53,20 @@ class Requests:
                 return [*self._raw(event), Answer(caller)]
             case messages.UpdateSession(settings=settings):
                 return self._update(settings, caller)
+            case messages.AddItem(item=item, after=after):
+                item_id, effects = self.editing.add(message_from_input(item), after)
+                return [*effects, Answer(caller, item_id)]
+            case messages.DeleteItem(item_id=item_id):
+                return [*self.editing.delete(item_id), Answer(caller)]
+            case messages.TruncateItem(item_id=item_id, content_index=index):
+                cut = self.editing.truncate(item_id, index, verb.audio_end_ms)
+                return [*cut, Answer(caller)]
+            case messages.RetrieveItem(item_id=item_id):
+                return [*self.editing.retrieve(item_id), Answer(caller)]
+            case messages.UpdateHistory(items=items):
+                wanted = tuple(message_from_input(item) for item in items)
+                replaced = self.editing.replace(self.editing.history.items, wanted)
+                return [*replaced, Answer(caller)]
             case _:
                 raise ConfigError(f"a session does not know {type(verb).__name__}")
 

@@ -98,6 +98,7 @@ class ResponseMachine:
     _wanted: deque[Wish] = field(factory=deque)
     _holds: set[Hashable] = field(factory=set)
     _retries: int = 0
+    _begun: set[str] = field(factory=set)
     _over: set[str] = field(factory=set)
     _asked_beside: dict[str | None, Mapping[str, Any]] = field(factory=dict)  # its metadata
     _beside: set[str] = field(factory=set)
@@ -123,11 +124,7 @@ class ResponseMachine:
 
     def is_known(self, response_id: str | None) -> bool:
         """Whether this response has begun, and perhaps ended."""
-        return response_id is not None and (
-            response_id == self.active_id
-            or response_id in self._over
-            or response_id in self._beside
-        )
+        return response_id in self._begun or response_id in self._over
 
     def is_out_of_band(self, response_id: str | None) -> bool:
         """Whether this response runs beside the conversation."""
@@ -162,6 +159,8 @@ class ResponseMachine:
 
     def created(self, response: Response) -> Effects:
         """A response began: ours, or one that the server made by itself."""
+        if response.id is not None:
+            self._begun.add(response.id)
         if self._is_beside(response):
             return []
         phase, self.phase = self.phase, InProgress(response.id)

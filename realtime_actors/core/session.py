@@ -31,6 +31,7 @@ from realtime_actors.core.configuration import (
     Pending,
     agent_settings,
 )
+from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import (
     Answer,
     CallHook,
@@ -71,6 +72,7 @@ from realtime_actors.core.requests import Requests
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.core.tool_calls import Call, ToolCalls, is_json
+from realtime_actors.core.transcripts import Transcripts
 from realtime_actors.core.turns import Turns
 from realtime_actors.errors import (
     ConfigError,
@@ -144,6 +146,7 @@ class SessionMachine:
     _turns: Turns = field(init=False)
     _requests: Requests = field(init=False)
     _limits: Limits = field(init=False)
+    _transcripts: Transcripts = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._configuration = Configuration(new_id=self._new_id, base=self.settings)
@@ -155,6 +158,8 @@ class SessionMachine:
         self._calls = ToolCalls(
             info=self.info, in_parallel=self.parallel_tools, timeout=self.tool_timeout
         )
+        editing = Editing(self._new_id, self._history, self._calls)
+        self._transcripts = Transcripts(self.info, self._history)
         self._handoffs = Handoffs(
             info=self.info,
             current=ResolvedAgent(
@@ -163,7 +168,7 @@ class SessionMachine:
             configuration=self._configuration,
             responses=self._responses,
             calls=self._calls,
-            history=self._history,
+            editing=editing,
         )
         self._guarding = Guarding(
             info=self.info,
@@ -174,7 +179,7 @@ class SessionMachine:
             debounce=self.guardrails_settings.debounce_text_length,
         )
         self._turns = Turns(self.info, self._responses, self._calls, self._handoffs, self._history)
-        self._requests = Requests(self._configuration, self._responses, self._speech)
+        self._requests = Requests(self._configuration, self._responses, self._speech, editing)
         self._limits = Limits(
             info=self.info,
             responses=self._responses,
@@ -290,7 +295,7 @@ class SessionMachine:
             case wire.ConversationItemDone(item=item):
                 return self._history.item(item, event.previous_item_id)
             case wire.ConversationItemRetrieved(item=item):
-                return self._history.item(item, None)
+                return self._history.item(item, None) + self._transcripts.retrieved(item)
             case wire.ConversationItemDeleted(item_id=item_id):
                 return self._history.deleted(item_id)
             case wire.ConversationItemTruncated(item_id=item_id, content_index=index):
@@ -298,7 +303,8 @@ class SessionMachine:
                 return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
                 self._history.announced(item_id, previous_id)
-                return []
+                enabled = self._configuration.transcribes
+                return self._transcripts.committed(item_id, enabled=enabled)
             case wire.InputAudioBufferSpeechStarted():
                 return self._speech_started(event, now)
             case wire.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end_ms):
@@ -309,12 +315,12 @@ class SessionMachine:
             case wire.InputAudioBufferTimeoutTriggered():
                 return [Publish(self._idle_timeout(event))]
             case wire.ConversationItemInputAudioTranscriptionDelta():
-                return self._history.input_delta(event)
+                return self._transcripts.delta(event)
             case wire.ConversationItemInputAudioTranscriptionCompleted(usage=usage):
                 self._limits.transcription(usage)
-                return self._history.input_completed(event)
+                return self._transcripts.completed(event)
             case wire.ConversationItemInputAudioTranscriptionFailed():
-                return self._history.input_failed(event)
+                return self._transcripts.failed(event)
             case wire.RateLimitsUpdated(rate_limits=limits):
                 return [Publish(events.RateLimitsEvent(rate_limits=limits, info=self.info))]
             case (
@@ -438,6 +444,7 @@ class SessionMachine:
             effects += self._turns.broke_off(active)
         self._handoffs.lost()
         self._guarding.lost()
+        effects += self._transcripts.lost()
         self._speech.lost()
         for pending in self._configuration.lost():
             effects.append(CancelTimer(pending.timer))
@@ -599,6 +606,8 @@ class SessionMachine:
         match key:
             case ("tool", str(call_id)):
                 return self._calls.time_out(call_id)
+            case ("transcript", str(item_id)):
+                return self._transcripts.timer_fired(item_id)
             case ("update", str(event_id)):
                 return self._update_unanswered(event_id)
             case _ if key == DURATION_TIMER:

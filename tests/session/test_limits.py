@@ -34,7 +34,7 @@ def test_every_response_is_counted_and_priced():
 
         assert probe.wait_for(UsageEvent).cost == Decimal("1.28")
         assert probe.wait_for(UsageEvent).session.cost == Decimal("2.56")
-        assert ra.usage(session).tokens.total_tokens == 60_000
+        assert session.usage().tokens.total_tokens == 60_000
 
 
 def test_a_session_that_has_cost_enough_ends_when_the_model_has_finished():
