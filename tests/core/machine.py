@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from hypothesis import settings
+
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent, Handoff
@@ -40,6 +42,11 @@ AnyMessage = Message | wire.ServerEvent
 AGENT = Agent(name="Receptionist", instructions="Be kind.")
 BYTES_PER_MS = 48
 """Of PCM16 at 24 kHz, which is what sessions speak unless told otherwise."""
+
+
+def times(factor: int) -> settings:
+    """So many times the examples of the profile: what is cheap is tried more often."""
+    return settings(max_examples=factor * settings().max_examples)
 
 
 # --- machines ------------------------------------------------------------------------------
