@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.otp.interpreter import UnknownOperationError
 from tests.otp.replay import SKIPPED, differences, load, main, run
+from tests.otp.world import UnknownOperationError
 
 TRACES = Path(__file__).parents[1] / "data" / "otp" / "otp_traces.json"
 SCENARIOS = load(TRACES)
@@ -51,7 +51,7 @@ def test_what_the_vocabulary_does_not_know_is_no_success() -> None:
 def test_the_command_counts_and_exits_with_0_only_if_all_is_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    only = ["--only", "init_ok", "throw_is_return", "call_noproc"]
+    only = ["--only", "init_ok", "--only", "throw_is_return", "--only", "call_noproc"]
     assert main([str(TRACES), *only]) == 0
     assert capsys.readouterr().out == "2 passed, 0 failed, 1 skipped\n"
 
