@@ -112,3 +112,17 @@ def serve(
         voice=voice,
         verbose=verbose,
     )
+
+
+@app.command()
+def top(
+    window: Annotated[
+        Path, typer.Argument(help="Where the program listens: console.listen(PATH).")
+    ],
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Print one look and leave.")] = False,
+) -> None:
+    """Watch the processes of a running program: what they do, how much waits for them."""
+    from realtime_actors.cli.top import run_top
+
+    run_top(window, interval=interval, once=once)
