@@ -41,8 +41,6 @@ class Wants(NamedTuple):
     """READ, WRITE or both; 0 means that it is finished and wants to be let go."""
     deadline: float | None = None
     """A time of `time.monotonic()` at which it gets a turn in any case."""
-    eager: bool = False
-    """It could go on at once: another turn, after the others."""
 
 
 class Channel(Protocol):
@@ -81,7 +79,6 @@ class IoThread:
         # What belongs to this thread alone.
         self._served: dict[Channel, Wants] = {}
         self._deadlines: dict[Channel, float] = {}
-        self._eager: list[Channel] = []
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         try:
             self._thread.start()
@@ -90,8 +87,8 @@ class IoThread:
             raise
 
     def __len__(self) -> int:
-        """How many channels it serves."""
-        return len(self._served)
+        """How many channels it serves, or is about to."""
+        return len(self._served) + len(self._arriving)
 
     @property
     def alive(self) -> bool:
@@ -149,9 +146,6 @@ class IoThread:
                 self._waking = False
             else:
                 self._give_turn(key.data, ready)
-        eager, self._eager = self._eager, []
-        for channel in eager:
-            self._give_turn(channel, READ)
         while self._arriving:
             channel = self._arriving.popleft()
             self._served[channel] = Wants(0)
@@ -166,7 +160,7 @@ class IoThread:
                 self._give_turn(channel, 0)
 
     def _patience(self) -> float | None:
-        if self._eager or self._asking:
+        if self._asking:
             return 0
         if self._deadlines:
             return max(0.0, min(self._deadlines.values()) - time.monotonic())
@@ -195,8 +189,6 @@ class IoThread:
         elif wants.mask != before.mask:
             self._selector.modify(channel, wants.mask, channel)
         self._served[channel] = wants
-        if wants.eager:
-            self._eager.append(channel)
         if wants.deadline is not None:
             self._deadlines[channel] = wants.deadline
         else:

@@ -65,7 +65,6 @@ class _Channel(Link):
         self._thread: IoThread | None = None
         self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self._parser = FrameParser(options.max_message_size)
-        self._pending = False  # the TLS object holds data that no selector sees
 
     # -- called by the I/O thread ----------------------------------------------------------
 
@@ -113,25 +112,23 @@ class _Channel(Link):
 
     def _read_on(self, chunks: list[bytes]) -> None:
         budget = _READ_BUDGET
-        while budget > 0:
-            chunk = self._read(budget)
-            if chunk is None:
-                break
+        while (chunk := self._read(_READ_BUDGET)) is not None:
             chunks.append(chunk)
+            if self._tls is None:
+                return  # if there is more, the selector will say so
+            # What the TLS object holds already has to be taken: no selector sees that.
             budget -= len(chunk)
-            if self._tls is None or len(chunk) < _TLS_RECORD:
-                break  # if there is more, the selector will say so
-        self._pending = self._tls is not None and self._tls.pending() > 0
+            done = budget <= 0 or len(chunk) < _TLS_RECORD
+            if done and not self._tls.pending():
+                return
 
     def _wants(self) -> Wants:
         phase = self._phase
-        if phase is Phase.OPEN and not self._outbound.size and not self._pending:
-            # Nearly always: and the thread sees at a glance that nothing has changed.
-            return Wants(READ | WRITE) if self._read_wants_write else _READING
         if phase is Phase.GONE:
             return _FINISHED
-        eager = self._pending or phase is Phase.BROKEN
-        return Wants(self._interest(), self._deadline, eager)
+        if phase is Phase.OPEN and not self._outbound.size and not self._read_wants_write:
+            return _READING  # nearly always; and the thread sees at a glance: no change
+        return Wants(self._interest(), self._deadline)
 
     # -- called by anybody -----------------------------------------------------------------
 

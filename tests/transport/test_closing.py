@@ -12,12 +12,14 @@ from realtime_actors.transport import ConnectOptions, transport_named
 from tests.transport.wire import (
     CLOSE,
     PATIENCE,
+    TEXT,
     Heard,
     Inbox,
     RawServer,
     Say,
     TextDialect,
     close,
+    frame,
     read_request,
     text,
 )
@@ -28,6 +30,14 @@ WELL_OVER = 10.0
 
 def reader_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("realtime-")]
+
+
+def assert_no_reader_is_left() -> None:
+    """Within a time that bounds a hang, and nothing else."""
+    deadline = time.monotonic() + PATIENCE
+    while reader_threads() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert reader_threads() == []
 
 
 def test_closing_says_goodbye_and_waits_for_the_answer(connect):
@@ -194,11 +204,17 @@ def test_without_closing_nothing_is_left_either_once_the_server_has_gone(connect
     connection.peer.send(close())
     connection.peer.hang_up()
     connection.inbox.until_disconnected()
-    deadline = time.monotonic() + PATIENCE
-    while reader_threads() and time.monotonic() < deadline:
-        time.sleep(0.01)
 
-    assert reader_threads() == []
+    assert_no_reader_is_left()
+
+
+@pytest.mark.parametrize("kind", ["fast", "plain"], indirect=True)
+def test_a_connection_that_failed_is_left_when_the_server_never_hangs_up(connect):
+    connection = connect()
+    connection.peer.send(frame(TEXT, b"x", masked=True))
+    connection.inbox.until_disconnected()
+
+    assert_no_reader_is_left()
 
 
 @pytest.mark.parametrize("name", ["fast", "plain"])

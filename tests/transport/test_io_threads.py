@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from realtime_actors.transport import (
     WebSocketTransport,
     set_io_threads,
 )
+from realtime_actors.transport.io_thread import READ, Wants
 from tests.transport.conftest import Connection
 from tests.transport.wire import PATIENCE, Heard, Inbox, RawServer, Say, TextDialect, text
 
@@ -181,6 +183,42 @@ def test_huge_messages_and_broken_ones_are_nothing_to_the_others(connect):
 
     assert len(huge.inbox.next().text) == 15 * MIB
     assert all(other.transport.connected for other in others)
+
+
+class Broken:
+    """A channel with a bug that it doesn't notice itself."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.gone = threading.Event()
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def arrive(self, thread: object) -> None:
+        pass
+
+    def turn(self, ready: int) -> Wants:
+        if self.socket.recv(10):
+            raise RuntimeError("a bug of ours")
+        return Wants(READ)
+
+    def let_go(self) -> None:
+        self.gone.set()
+
+
+def test_a_channel_that_raises_is_dropped_and_the_others_are_served_on(connect, caplog):
+    threads = IoThreads()
+    connection = connect(io_threads=threads)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.send(b"x")
+        broken = Broken(ours)
+        threads.serve(broken)
+        assert broken.gone.wait(PATIENCE)
+
+    assert "a bug of ours" in caplog.text
+    assert works(connection)
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")

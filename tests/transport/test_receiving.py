@@ -152,7 +152,8 @@ def test_a_case_of_the_rfc_over_a_socket(connect, case: Case):
 
 def test_a_client_that_fails_the_connection_says_why_while_the_server_still_talks(connect):
     connection = connect(max_message_size=1000)
-    connection.peer.send(b"\x81\x7f" + (50 << 20).to_bytes(8, "big"), b"*" * (2 << 20))
+    # More than any buffer takes: it has to be read, or the server couldn't come to reading.
+    connection.peer.send(b"\x81\x7f" + (50 << 20).to_bytes(8, "big"), b"*" * (20 << 20))
 
     (disconnected,) = connection.inbox.until_disconnected()
     assert disconnected.code == 1009

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
@@ -143,6 +144,25 @@ def test_a_server_that_never_reads_is_given_up(connect):
     assert "the server does not read" in disconnected.reason
     with pytest.raises(NotConnectedError):
         connection.transport.send(Say("anybody?"))
+
+
+@pytest.mark.parametrize("kind", ["fast", "plain"], indirect=True)
+def test_a_server_that_never_reads_is_given_up_even_if_it_talks_without_end(connect):
+    connection = connect(outbound_limit_bytes=MIB)
+
+    def talk() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection.peer.send(text("bla"))
+
+    server = threading.Thread(target=talk)
+    server.start()
+    fill(lambda: connection.transport.send(Say("*" * 100_000)), limit=1000)
+
+    disconnected = connection.inbox.until_disconnected()[-1]
+    connection.transport.close()
+    server.join()
+    assert "the server does not read" in disconnected.reason
 
 
 def test_nothing_can_be_sent_before_connecting_and_after_closing(connect):
