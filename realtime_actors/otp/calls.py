@@ -8,7 +8,8 @@ plain pykka actor will do too. Nothing here raises because a receiver is gone, e
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import Any, TypeAlias
 
 import pykka
 
@@ -57,13 +58,14 @@ CALL = "GenServer.call"
 STOP = "GenServer.stop"
 
 
-@runtime_checkable
-class Place(Protocol):
+class Place(ABC):
     """Where a name is kept other than in the global table: see `otp.via`."""
 
+    @abstractmethod
     def find(self) -> Process | None:
         """The process that is registered here now."""
 
+    @abstractmethod
     def take(self, process: Process) -> Process | None:
         """Register a process here, or say who is."""
 
@@ -250,14 +252,25 @@ def stop(target: Target, reason: Reason = NORMAL, timeout: float | None = None) 
     The request waits its turn: what was sent before is handled. Raises `CallExit` when
     the server is gone already or ends with another reason; `CallTimeout`.
     """
+    current()
     process = process_of(target)
-    if process is not None and process.kind in (TASK, CLIENT):
-        raise ValueError(f"{process.label} is no server that could be stopped: use exit_signal")
-    if process is None or (process.kind == FOREIGN and not process.ref.stop(timeout=timeout)):
-        current()
+    if process is None:
         raise CallExit(NOPROC, InCall(STOP, target, None, timeout))
-    if process.kind != FOREIGN:
+    if process.kind in (TASK, CLIENT):
+        raise ValueError(f"{process.label} is no server that could be stopped: use exit_signal")
+    if process.kind == FOREIGN:
+        _stop_plainly(process.ref, timeout)
+    else:
         stop_process(process, reason, timeout)
+
+
+def _stop_plainly(ref: pykka.ActorRef[Any], timeout: float | None) -> None:
+    try:
+        ended = ref.stop(timeout=timeout)
+    except pykka.Timeout as error:
+        raise CallTimeout(call=InCall(STOP, ref, None, timeout)) from error
+    if not ended:
+        raise CallExit(NOPROC, InCall(STOP, ref, None, timeout))
 
 
 def stop_process(process: Process, reason: Reason, timeout: float | None) -> None:

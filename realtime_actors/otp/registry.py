@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from attrs import evolve, frozen
 
 from realtime_actors.errors import RealtimeError
-from realtime_actors.otp.calls import Target, deliver, process_of
+from realtime_actors.otp.calls import Place, Target, deliver, process_of
 from realtime_actors.otp.exits import NoProcessError
 from realtime_actors.otp.process import Process, me, signals
 
@@ -137,7 +137,7 @@ class Registry:
 
 
 @frozen
-class Via:
+class Via(Place):
     """A key of a registry, wherever a name may be given."""
 
     registry: Registry

@@ -152,14 +152,13 @@ def start_server(
     process.ref = handle
     watch = None
     with signals:
-        if ref is not None:
-            if not ref._process.dead:
-                raise StartFailed(("already_started", ref))
-            ref._stand_for(actor)
-        if name is not None:
+        holder = ref._process if ref is not None and not ref._process.dead else None
+        if holder is None and name is not None:
             holder = claim(name, process)
-            if holder is not None:
-                raise StartFailed(("already_started", holder.ref))
+        if holder is not None:
+            raise StartFailed(("already_started", holder.ref))
+        if ref is not None:
+            ref._stand_for(actor)
         processes[process] = None
         if starter is not None and link:
             process.parent = starter

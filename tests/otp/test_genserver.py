@@ -283,6 +283,9 @@ def test_a_handle_of_its_own_class_outlives_a_restart():
     again = otp.start(Counter, 100, ref=till)
 
     assert again is till
+    with pytest.raises(otp.StartFailed, match="already_started"):
+        otp.start(Counter, ref=till, name="any")
+    assert otp.whereis("any") is None
     assert till.add(1) == 101
     assert (till.incarnation, till.actor_urn) == (2, urn)
     assert pykka.ActorRegistry.get_by_urn(urn) is till
@@ -367,3 +370,12 @@ def test_what_needs_a_process_says_so(counter):
     ):
         with pytest.raises(otp.NoProcessError, match=r"otp\.Client"):
             needy()
+
+
+def test_a_restart_that_finds_its_name_taken_leaves_the_handle_as_it_was(counter):
+    till = otp.start(Counter)
+    otp.stop(till)
+    otp.register("taken", counter)
+    with pytest.raises(otp.StartFailed, match="already_started"):
+        otp.start(Counter, ref=till, name="taken")
+    assert (till.is_alive(), till.incarnation) == (False, 1)
