@@ -292,9 +292,11 @@ class Supervisor(GenServer):
         group.restarts = restarts
         children = affected(group.strategy, group.children, child)
         self._end_all(children)
+        gone = [each for each in children if each.spec.restart is Restart.TEMPORARY]
+        for each in gone:
+            group.children.remove(each)
         for each in children:
-            if each is not child and each.spec.restart is Restart.TEMPORARY:
-                group.children.remove(each)
+            if each in gone:
                 continue
             each.restarts += 1
             try:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_actors import otp
+from realtime_actors.otp.strategy import Strategy, affected
 from tests.otp.actors import SOON
 
 ACTORS = 4
@@ -153,6 +154,47 @@ def test_a_supervisor_restarts_as_often_as_it_may_and_no_more(todo, most):
         if supervisor.is_alive():
             otp.stop(supervisor)  # after what came before it: the last restart
         assert len(starts) == 1 + min(ends, most)
+
+
+branches = st.lists(st.tuples(st.sampled_from(list(Strategy)), st.integers(1, 3)), min_size=1)
+
+
+@settings(max_examples=30)
+@given(branches.filter(lambda tree: len(tree) < 4), st.lists(st.integers(0, 100), max_size=10))
+def test_in_a_tree_those_start_again_that_the_strategy_says(tree, crashes):
+    starts: dict[tuple[int, int], int] = {}
+
+    class Leaf(otp.GenServer):
+        def init(self, at: tuple[int, int]) -> otp.Ok:
+            starts[at] = starts.get(at, 0) + 1
+            return otp.Ok(at)
+
+    def branch(number: int, strategy: Strategy, leaves: int) -> otp.ChildSpec:
+        specs = [
+            otp.child_spec(Leaf, (number, leaf), id=leaf, name=f"leaf {number}.{leaf}")
+            for leaf in range(leaves)
+        ]
+        return otp.child_spec(
+            otp.Supervisor, specs, id=number, strategy=strategy, max_restarts=1000
+        )
+
+    expected = {(number, leaf): 1 for number, (_, size) in enumerate(tree) for leaf in range(size)}
+    with otp.Client() as client:
+        specs = [branch(number, *each) for number, each in enumerate(tree)]
+        top: Any = otp.start(otp.Supervisor, specs, strategy="one_for_all")
+        supervisors = [info.ref for info in reversed(top.children())]
+        for choice in crashes:
+            number, leaf = sorted(expected)[choice % len(expected)]
+            watch = otp.monitor(f"leaf {number}.{leaf}")
+            otp.cast(f"leaf {number}.{leaf}", "a leaf understands no casts")
+            assert client.receive(SOON).monitor_ref is watch
+            supervisors[number].count_children()  # it has done what it does by now
+            for again in affected(tree[number][0], range(tree[number][1]), leaf):
+                expected[number, again] += 1
+            assert starts == expected
+        assert all(otp.whereis(f"leaf {number}.{leaf}") for number, leaf in expected)
+        otp.stop(top)
+    assert otp.observe().roots == ()
 
 
 @settings(max_examples=30)
