@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from attrs import evolve, field, frozen
@@ -18,7 +19,7 @@ from realtime_actors.config import (
     default_session_settings,
     merge_settings,
 )
-from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.session import Machine, SessionMachine
 from realtime_actors.errors import (
     ConfigError,
     NotConnectedError,
@@ -33,6 +34,7 @@ from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import Dialect, dialect
 from realtime_actors.session import Session
 from realtime_actors.session_server import SessionPlan, SessionServer
+from realtime_actors.tracing import TracedMachine
 from realtime_actors.transport.base import ConnectOptions, TransportFactory
 from realtime_actors.transport.plain import PlainTransport
 from realtime_actors.transport.websocket import WebSocketTransport
@@ -58,10 +60,17 @@ class Runner:
         name: otp.Name | None = None,
         supervisor: otp.DynamicSupervisorRef | None = None,
         restart: otp.Restart | str = otp.Restart.TRANSIENT,
+        trace: str | os.PathLike[str] | None = None,
     ) -> Session:
         """Start a session with a context of its own. See `run`."""
         where = _model_config(model_config)
-        plan = self._plan(where, context, timeout, supervised=supervisor is not None)
+        plan = self._plan(
+            where,
+            context,
+            timeout,
+            supervised=supervisor is not None,
+            trace=None if trace is None else Path(trace),
+        )
         try:
             if supervisor is None:
                 session = cast(Session, otp.start(SessionServer, plan, name=name))
@@ -85,7 +94,13 @@ class Runner:
         return session
 
     def _plan(
-        self, where: ModelConfig, context: object, timeout: float, *, supervised: bool
+        self,
+        where: ModelConfig,
+        context: object,
+        timeout: float,
+        *,
+        supervised: bool,
+        trace: Path | None,
     ) -> SessionPlan:
         speaks = dialect(where.dialect)
         settings = self._settings(where, speaks)
@@ -113,22 +128,44 @@ class Runner:
             transport=lambda: make(options, speaks),
             playback_tracker=tracker,
             supervised=supervised,
-            machine=lambda: SessionMachine(
-                agent=self.agent,
-                settings=settings,
-                info=EventInfo(context),
-                guardrails=tuple(self.config.output_guardrails),
-                guardrails_settings=self.config.guardrails_settings,
-                parallel_tools=self.config.async_tool_calls,
-                tool_timeout=self.config.tool_timeout,
-                playback_reported=tracker is not None,
-                model=model,
-                pricing=config.pricing,
-                max_cost=config.max_cost,
-                max_duration=config.max_duration,
-                idle_timeout=config.idle_timeout,
-            ),
+            machine=lambda: self._machine(settings, model, context, tracker is not None, trace),
         )
+
+    def _machine(
+        self,
+        settings: SessionModelSettings,
+        model: str,
+        context: object,
+        playback_reported: bool,
+        trace: Path | None,
+    ) -> Machine:
+        config = self.config
+        machine = SessionMachine(
+            agent=self.agent,
+            settings=settings,
+            info=EventInfo(context),
+            guardrails=tuple(config.output_guardrails),
+            guardrails_settings=config.guardrails_settings,
+            parallel_tools=config.async_tool_calls,
+            max_concurrency=config.max_concurrency,
+            tool_timeout=config.tool_timeout,
+            playback_reported=playback_reported,
+            model=model,
+            pricing=config.pricing,
+            max_cost=config.max_cost,
+            max_duration=config.max_duration,
+            idle_timeout=config.idle_timeout,
+        )
+        if trace is None:
+            return machine
+
+        def write(line: str) -> None:
+            # Opened for each line: no handle to forget, and all is there after a crash.
+            with trace.open("a", encoding="utf-8") as file:
+                file.write(line)
+
+        trace.write_text("", encoding="utf-8")
+        return TracedMachine(machine, write)
 
     def _settings(self, where: ModelConfig, speaks: Dialect) -> SessionModelSettings:
         settings = merge_settings(
@@ -159,6 +196,7 @@ def run(
     name: otp.Name | None = None,
     supervisor: otp.DynamicSupervisorRef | None = None,
     restart: otp.Restart | str = otp.Restart.TRANSIENT,
+    trace: str | os.PathLike[str] | None = None,
 ) -> Session:
     """Connect, configure the server for `agent`, and give the running session.
 
@@ -172,6 +210,9 @@ def run(
     when it fails, as `restart` says; handle and subscriptions stay valid, the
     conversation begins anew.
 
+    With a `trace` all that the session is told is written to that file, to be played
+    again (`realtime_actors.tracing`). It holds what was said.
+
     Raises `StartError` when that can't be done within `timeout` seconds: its `cause` says
     why, and nothing is left behind. Raises `ConfigError` for a wrong configuration.
     """
@@ -183,6 +224,7 @@ def run(
         name=name,
         supervisor=supervisor,
         restart=restart,
+        trace=trace,
     )
 
 

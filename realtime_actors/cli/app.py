@@ -126,3 +126,13 @@ def top(
     from realtime_actors.cli.top import run_top
 
     run_top(window, interval=interval, once=once)
+
+
+@app.command()
+def replay(
+    trace: Annotated[Path, typer.Argument(help="A trace, written by ra.run(trace=PATH).")],
+) -> None:
+    """Play a conversation again, and print what the core makes of each message."""
+    from realtime_actors.cli.replay import run_replay
+
+    run_replay(trace)

@@ -1,0 +1,247 @@
+"""A conversation as the core saw it, to be played again: one JSON object a line.
+
+    {"settings": {...}, "agent": "Desk", ...}             how the machine was made
+    {"at": 0.031, "server": {"type": "session.created"}}  what the server said, as it came
+    {"at": 0.032, "told": {"$": "Connected"}}             anything else that it was told
+
+The machine is deterministic, so the same lines give the same effects: that is how an
+incident is looked into, and how it becomes a test. Agents, tools and handoffs are
+known by name; what their code found out is in the lines.
+
+A trace holds what was said. It is written where the program asks for it, nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+from attrs import define, field
+
+from realtime_actors import config, items, messages
+from realtime_actors.agent import Agent, Handoff
+from realtime_actors.core import messages as core_messages
+from realtime_actors.core.effects import (
+    Answer,
+    CallHook,
+    CancelTimer,
+    Effects,
+    Publish,
+    Refuse,
+    Send,
+    SetGate,
+    SetTimer,
+)
+from realtime_actors.core.session import Phase, SessionMachine
+from realtime_actors.errors import ConfigError, RealtimeError
+from realtime_actors.events import EventInfo
+from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.protocol import ServerEvent, dialect
+from realtime_actors.tools import Tool
+
+__all__ = ["TracedMachine", "describe", "replay"]
+
+CLASSES: Final[Mapping[str, type[Any]]] = {
+    name: cls
+    for module in (config, core_messages, items, messages)
+    for name, cls in vars(module).items()
+    if isinstance(cls, type) and attrs.has(cls)
+}
+_OPTIONS: Final = (
+    "parallel_tools",
+    "max_concurrency",
+    "tool_timeout",
+    "playback_reported",
+    "model",
+    "max_duration",
+    "idle_timeout",
+)
+"""What of a machine is plain data."""
+
+
+class TracedMachine:
+    """A machine that writes down all that it is told, and does what it always does."""
+
+    def __init__(self, machine: SessionMachine, write: Callable[[str], object]) -> None:
+        """`write` takes a line of text, with its end."""
+        self._machine = machine
+        self._write_line = write
+        self._write(
+            {
+                "agent": machine.agent.name,
+                "settings": _encode(machine.settings),
+                "guardrails": [
+                    each.name for each in (*machine.agent.output_guardrails, *machine.guardrails)
+                ],
+                "guardrails_settings": _encode(machine.guardrails_settings),
+                **{name: getattr(machine, name) for name in _OPTIONS},
+            }
+        )
+
+    @property
+    def phase(self) -> Phase:
+        """See `SessionMachine.phase`."""
+        return self._machine.phase
+
+    @property
+    def info(self) -> EventInfo:
+        """See `SessionMachine.info`."""
+        return self._machine.info
+
+    def handle(self, message: core_messages.Message | ServerEvent, now: float) -> Effects:
+        """See `SessionMachine.handle`."""
+        at = round(now, 6)
+        if isinstance(message, ServerEvent):
+            said = message.raw
+            if said is None:
+                said = json.loads(dialect("ga").encode_server(message))
+            self._write({"at": at, "server": said})
+        else:
+            self._write({"at": at, "told": _encode(message)})
+        return self._machine.handle(message, now)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        self._write_line(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def replay(lines: Iterable[str]) -> Iterator[tuple[float, object, Effects]]:
+    """Play a trace again: each message with its time and what the core makes of it.
+
+    Raises `ConfigError` for what is no trace.
+    """
+    cast = _Cast()
+    machine: SessionMachine | None = None
+    for number, text in enumerate(lines, 1):
+        try:
+            line = json.loads(text)
+            if machine is None:
+                machine = _machine(line, cast)
+                continue
+            at = float(line["at"])
+            message = (
+                dialect("ga").decode_server(json.dumps(line["server"]))
+                if "server" in line
+                else cast.decode(line["told"])
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"line {number} is not one of a trace: {error!r}") from error
+        yield at, message, machine.handle(message, at)
+
+
+def describe(effects: Effects) -> Iterator[str]:
+    """What is to be done, a line each, without what was said."""
+    for effect in effects:
+        match effect:
+            case Publish(event=event):
+                yield f"publish {event.type} {_ids(event)}".rstrip()
+            case Send(event=event):
+                kind = event.type or str(getattr(event, "payload", {}).get("type"))
+                yield f"send {kind} {_ids(event)}".rstrip()
+            case Answer(caller=None) | Refuse(caller=None):
+                yield type(effect).__name__.lower()
+            case CallHook(method=method):
+                yield f"hook {method}"
+            case SetGate(gate=gate):
+                yield "gate open" if gate.open else f"gate closed: {gate.reason}"
+            case SetTimer(key=key, delay=delay):
+                yield f"timer {key} {delay:g} s"
+            case CancelTimer(key=key):
+                yield f"no timer {key}"
+            case _:
+                yield f"{type(effect).__name__} {_ids(effect)}".rstrip()
+
+
+def _ids(event: object) -> str:
+    names = ("response_id", "item_id", "call_id", "status", "heard_ms", "audio_end_ms", "change")
+    known = ((name, getattr(event, name, None)) for name in names)
+    return " ".join(f"{name}={value}" for name, value in known if value is not None)
+
+
+def _machine(header: Mapping[str, Any], cast: _Cast) -> SessionMachine:
+    return SessionMachine(
+        agent=cast.agent(header["agent"]),
+        settings=cast.decode(header["settings"]),
+        guardrails=tuple(
+            OutputGuardrail(name=name, check=_passes) for name in header["guardrails"]
+        ),
+        guardrails_settings=cast.decode(header["guardrails_settings"]),
+        **{name: header[name] for name in _OPTIONS if name in header},
+    )
+
+
+def _encode(value: Any) -> Any:
+    match value:
+        case Agent(name=name):
+            return {"$agent": name}
+        case Tool(name=name):
+            return {"$tool": name, "timeout": value.timeout}
+        case Handoff():
+            return {"$handoff": value.tool_name}
+        case bytes():
+            return {"$bytes": items.encode64(value)}
+        case Decimal():
+            return str(value)
+        case RealtimeError():
+            return {"$error": str(value)}
+        case Mapping():
+            return {str(key): _encode(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_encode(each) for each in value]
+        case core_messages.Asked(verb=verb):
+            return {"$": "Asked", "verb": _encode(verb)}
+        case _ if attrs.has(type(value)):
+            return {"$": type(value).__name__, **_members(value)}
+        case _:
+            return value
+
+
+def _members(value: Any) -> dict[str, Any]:
+    members = {each.name: getattr(value, each.name) for each in attrs.fields(type(value))}
+    return {name: _encode(member) for name, member in members.items() if member is not None}
+
+
+@define
+class _Cast:
+    """Stand-ins for what the trace knows by name: the same one for the same name."""
+
+    _agents: dict[str, Agent] = field(factory=dict)
+
+    def agent(self, name: str) -> Agent:
+        return self._agents.setdefault(name, Agent(name=name))
+
+    def decode(self, value: Any) -> Any:
+        match value:
+            case {"$": str(kind)}:
+                members = {name: each for name, each in value.items() if name != "$"}
+                return CLASSES[kind](**self.decode(members))
+            case {"$agent": name}:
+                return self.agent(name)
+            case {"$tool": name, "timeout": timeout}:
+                return Tool(name=name, invoke=_no_tool, timeout=timeout)
+            case {"$handoff": name}:
+                return Handoff(_no_agent, tool_name=name)
+            case {"$bytes": text}:
+                return items.decode64(text)
+            case {"$error": message}:
+                return RealtimeError(message)
+            case dict():
+                return {name: self.decode(each) for name, each in value.items()}
+            case list():
+                return tuple(self.decode(each) for each in value)
+            case _:
+                return value
+
+
+def _passes(text: str) -> bool:
+    return False
+
+
+def _no_tool(arguments: object) -> object:
+    raise ConfigError("a trace has the names of tools, not their code")
+
+
+def _no_agent() -> Agent:
+    raise ConfigError("a trace has the names of agents, not their code")

@@ -1,0 +1,87 @@
+"""A conversation is written down, and played again with the same result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import realtime_actors as ra
+from realtime_actors.cli.app import app
+from realtime_actors.cli.replay import replayed
+from realtime_actors.core.effects import Publish
+from realtime_actors.errors import ConfigError
+from realtime_actors.events import AgentEndEvent, AudioEvent, RawModelEvent
+from realtime_actors.server import RealtimeServer
+from realtime_actors.server.engines.scripted import Call
+from realtime_actors.testing import Probe
+from realtime_actors.tracing import replay
+
+TRACES = sorted((Path(__file__).parent.parent / "traces").glob("*.jsonl"))
+
+
+@ra.tool
+def weather(city: str) -> str:
+    return f"Sunny in {city}"
+
+
+def hold_a_conversation(path: Path) -> Probe:
+    billing = ra.agent(name="Billing", instructions="Talk about bills.")
+    agent = ra.agent(name="Desk", tools=[weather], handoffs=[billing])
+    replies = [Call("weather", {"city": "Rome"}), "Sunny.", Call("transfer_to_billing", {}), "Hi."]
+    with (
+        RealtimeServer.scripted(replies) as server,
+        ra.run(agent, model_config={"url": server.url}, trace=path) as session,
+    ):
+        probe = Probe(session)
+        for question in ("What's the weather in Rome?", "Billing, please."):
+            session.send_message(question)
+            probe.wait_for(AgentEndEvent, lambda event: event.final)
+        session.interrupt()
+    return probe
+
+
+def test_a_trace_gives_the_same_events_again(tmp_path):
+    probe = hold_a_conversation(tmp_path / "call.jsonl")
+
+    lines = (tmp_path / "call.jsonl").read_text(encoding="utf-8").splitlines()
+    again = [
+        effect.event
+        for _, _, effects in replay(lines)
+        for effect in effects
+        if isinstance(effect, Publish) and not isinstance(effect.event, RawModelEvent)
+    ]
+    # The probe came when the session was connected already.
+    assert [event.type for event in again][-len(probe.events) :] == [e.type for e in probe.events]
+    assert sum(len(event.audio.data) for event in again if isinstance(event, AudioEvent)) == sum(
+        len(event.audio.data) for event in probe.all(AudioEvent)
+    )
+    ends = [event for event in again if isinstance(event, AgentEndEvent)]
+    assert [event.agent.name for event in ends] == ["Desk", "Desk", "Desk", "Billing"]
+
+
+@pytest.mark.parametrize("trace", TRACES, ids=lambda path: path.stem)
+def test_an_incident_is_handled_as_it_was_found_right(trace):
+    told = "\n".join(replayed(trace.read_text(encoding="utf-8").splitlines())) + "\n"
+
+    assert told == trace.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def test_the_command_prints_it_without_what_was_said(tmp_path):
+    hold_a_conversation(tmp_path / "call.jsonl")
+    result = CliRunner().invoke(app, ["replay", str(tmp_path / "call.jsonl")])
+
+    assert result.exit_code == 0
+    assert "publish handoff" in result.output
+    assert "send session.update" in result.output
+    assert "Sunny" not in result.output
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"at": 1}', '{"at": 1, "told": {"$": "Nobody"}}'])
+def test_what_is_no_trace_is_refused(tmp_path, line):
+    hold_a_conversation(tmp_path / "call.jsonl")
+    header = (tmp_path / "call.jsonl").read_text(encoding="utf-8").splitlines()[0]
+
+    with pytest.raises(ConfigError, match="line 2"):
+        list(replay([header, line]))
