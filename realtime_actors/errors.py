@@ -113,9 +113,7 @@ class SessionClosedError(SessionError):
 class SessionUpdateError(SessionError):
     """The server refused a `session.update`: the settings before it are still in force."""
 
-    def __init__(
-        self, message: str, *, code: str | None = None, param: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.param = param
