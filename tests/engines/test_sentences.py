@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from realtime_actors.server.engines.sentences import (
@@ -65,6 +65,7 @@ TEXTS = st.text(st.sampled_from("ab Z1.?!,;:…\"')(\n。 "), max_size=400) | st
 
 
 @given(TEXTS, st.lists(st.integers(1, 40), max_size=60))
+@example("\n Dr. \n Hello", [1, 6])
 def test_pieces_make_up_the_text_and_are_the_same_however_it_arrives(
     text: str, cuts: list[int]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from realtime_actors.items import (
     InputAudio,
     InputText,
@@ -10,7 +12,6 @@ from realtime_actors.items import (
     OutputAudio,
     OutputText,
 )
-from realtime_actors.server.engines.base import BrainRequest
 
 __all__ = ["last_words", "words_of"]
 
@@ -29,9 +30,9 @@ def words_of(item: Item) -> str:
     return " ".join(each.strip() for each in words if each.strip())
 
 
-def last_words(request: BrainRequest) -> str:
+def last_words(items: Sequence[Item]) -> str:
     """What the user said last, "" if that was nothing."""
-    for item in reversed(request.items):
+    for item in reversed(items):
         if isinstance(item, MessageItem) and item.role == "user":
             return words_of(item)
     return ""

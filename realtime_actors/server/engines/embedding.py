@@ -106,7 +106,7 @@ class EmbeddingBrain:
         outputs, handed_over = _latest_outputs(request.items)
         if outputs and not handed_over:
             return _Say(text=tool_results(outputs))
-        text = last_words(request)
+        text = last_words(request.items)
         match request.tool_choice:
             case "none":
                 return self._without_tool(text, request, ())
@@ -117,16 +117,17 @@ class EmbeddingBrain:
                 if named := [tool for tool in tools if tool.name == name]:
                     return (_forced(named[0], text),)
         if handed_over:
-            own = [tool for tool in tools if not tool.is_handoff]
-            return self._begin(text, own) or self._after_handoff(text, handed_over, request)
+            decision = self._begin_after_handoff(text, tools)
+            return decision or self._introduction(text, handed_over, request)
         return self._replay(request, tools)
 
     def _replay(self, request: BrainRequest, tools: Sequence[KnownTool]) -> _Decision:
         """Go through the turns since the last tool call: one may have left a question open."""
-        asked: _Ask | None = None
+        before, since = _at_last_call(request.items)
+        asked = self._asked_after_handoff(before, tools)
         decision: _Decision | None = None
         said = ""
-        for item in _since_last_call(request.items):
+        for item in since:
             words = words_of(item)
             match item:
                 case MessageItem(role="user") if words:
@@ -139,6 +140,16 @@ class EmbeddingBrain:
                         asked = None
                     said = words or said
         return decision or _Say(text=greeting(request.instructions))
+
+    def _asked_after_handoff(
+        self, items: Sequence[Item], tools: Sequence[KnownTool]
+    ) -> _Ask | None:
+        """What the agent who was handed over to asked about the words that led there."""
+        _, handed_over = _latest_outputs(items)
+        if not handed_over:
+            return None
+        decision = self._begin_after_handoff(last_words(items), tools)
+        return decision if isinstance(decision, _Ask) else None
 
     def _turn(
         self,
@@ -214,7 +225,11 @@ class EmbeddingBrain:
             return _Say(text=can or "I can answer questions.")
         return _Say(text=f"I'm sorry, I can't help with that. {can}".strip())
 
-    def _after_handoff(self, text: str, name: str, request: BrainRequest) -> _Say:
+    def _begin_after_handoff(self, text: str, tools: Sequence[KnownTool]) -> _Decision | None:
+        # Not back again: agents that hand over to each other would do it for ever.
+        return self._begin(text, [tool for tool in tools if not tool.is_handoff])
+
+    def _introduction(self, text: str, name: str, request: BrainRequest) -> _Say:
         if text and (fact := answer_from(request.instructions, text, self._embedder)):
             return _Say(text=fact)
         return _Say(text=f"You are talking to {name} now. How can I help you?")
@@ -283,11 +298,12 @@ def _latest_outputs(items: Sequence[Item]) -> tuple[list[str], str]:
     return outputs, handed_over
 
 
-def _since_last_call(items: Sequence[Item]) -> Sequence[Item]:
-    for place in range(len(items) - 1, -1, -1):
-        if isinstance(items[place], FunctionCallItem | FunctionCallOutputItem):
-            return items[place + 1 :]
-    return items
+def _at_last_call(items: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]]:
+    """The conversation up to the last tool call and its output, and what came then."""
+    for place in range(len(items), 0, -1):
+        if isinstance(items[place - 1], FunctionCallItem | FunctionCallOutputItem):
+            return items[:place], items[place:]
+    return (), items
 
 
 def _is_part_of(words: str, text: str) -> bool:

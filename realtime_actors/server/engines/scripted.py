@@ -65,7 +65,7 @@ class ScriptedBrain:
 
     def _lines(self, request: BrainRequest) -> Sequence[Line]:
         if self._echoes:
-            return [f"You said: {last_words(request)}"]
+            return [f"You said: {last_words(request.items)}"]
         with self._lock:
             reply = next(self._replies, None)
         if reply is None:

@@ -79,7 +79,7 @@ class SentenceSplitter:
 
 
 def _find_end(text: str) -> int:
-    """Where the first sentence ends, one blank after it included. 0 while that is open.
+    """Where the first sentence ends, the blank after it included. 0 while that is open.
 
     Never looks further than two characters past the longest sentence, so that a text
     falls into the same pieces however it arrives.
@@ -89,8 +89,10 @@ def _find_end(text: str) -> int:
             break
         if not text[: match.start()].strip(_NOTHING):
             continue  # nothing has been said yet: this belongs to what follows
+        if match.group() in "。！？\n":  # noqa: RUF001
+            return match.end()
         if not match.group().startswith("."):
-            return match.end() + text.startswith((" ", "\t"), match.end())
+            return match.end() + 1
         upcoming = text[match.end() + 1 : match.end() + 2]
         if _stops(text[: match.start()], upcoming):
             return match.end() + 1
