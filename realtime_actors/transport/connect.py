@@ -31,9 +31,9 @@ __all__ = ["Connecting", "closed_while_connecting", "detached_connects", "ssl_co
 # How long the thread of an attempt that was given up gets to notice it.
 _GRACE = 0.2
 
-# A network that goes away is noticed after this long when data is on its way; the
-# system's own patience is a quarter of an hour. For a silent connection, keep-alive
-# does the same: websocket-client sets that.
+# A network that goes away, or a server that reads nothing at all, is noticed after this
+# long when data is on its way; the system's own patience is a quarter of an hour. For a
+# silent connection, keep-alive does the same: websocket-client sets that.
 _UNACKNOWLEDGED_MS = 30_000
 
 _PROXY_PORTS = {"http": 80, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
@@ -115,7 +115,8 @@ class Connecting:
             self._settle(error)
         except Exception as error:
             explained = explain(error, self._options.url, secrets=tuple(self._headers.values()))
-            explained.__cause__ = error
+            if explained.status is None:  # else it quotes all of an answer that may quote the key
+                explained.__cause__ = error
             self._settle(explained)
         else:
             if not self._settle(connected):
@@ -232,9 +233,9 @@ def _check_url(url: str) -> bool:
 
 def _check_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
-        if "\n" in value or "\r" in value:
+        if {"\n", "\r"} & {*name, *value}:
             raise StartError(
-                f"the header {name} has a line break in it (a key that was read from a file?"
+                f"the header {name!r} has a line break in it (a key that was read from a file?"
                 " strip() it)",
                 StartCause.CONFIG,
             )

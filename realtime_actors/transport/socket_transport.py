@@ -45,19 +45,23 @@ class SocketTransport(ABC):
             if self._closed:
                 self._connecting.cancel()
         sock = self._connecting.run()
-        link = self._make_link(sock, deliver)
+        try:
+            link = self._make_link(sock, deliver)
+        except OSError as error:
+            sock.close()
+            raise _no_resources(error) from error
         with self._lock:
             # Before it starts: who gets the first event may want to answer it.
             if not self._closed:
                 self._link = link
         if self._link is None:
-            sock.close()
+            link.release()
             raise closed_while_connecting()
         try:
             link.start()
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             link.release()
-            raise StartError(f"no thread to be had: {error}", StartCause.NETWORK) from error
+            raise _no_resources(error) from error
 
     def send(self, event: ClientEvent) -> None:
         """See `Transport.send`."""
@@ -87,3 +91,10 @@ class SocketTransport(ABC):
         if self._link is None or not self._link.connected:
             raise NotConnectedError("there is no connection: nothing was sent")
         return self._link
+
+
+def _no_resources(error: Exception) -> StartError:
+    return StartError(
+        f"the system has no thread or descriptor left for the connection: {error}",
+        StartCause.NETWORK,
+    )
