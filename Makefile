@@ -55,7 +55,7 @@ format: $(INSTALLED) ## Bring the source into shape
 	$(BIN)/ruff format .
 
 docs: $(INSTALLED_DOCS) ## Build the documentation into docs/_build/html; a warning is an error
-	$(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 clean: ## Remove what was built, and the environments made here
