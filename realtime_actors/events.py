@@ -51,6 +51,7 @@ __all__ = [
     "SpeechStoppedEvent",
     "TextDeltaEvent",
     "ToolEndEvent",
+    "ToolProgressEvent",
     "ToolStartEvent",
     "TranscriptDeltaEvent",
     "UsageEvent",
@@ -116,6 +117,19 @@ class ToolStartEvent:
     call_id: str
     arguments: str = field(repr=False)
     """JSON text, as the model wrote it: it may be invalid."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class ToolProgressEvent:
+    """A tool that is running says how far it is (`ToolContext.progress`)."""
+
+    type: ClassVar[str] = "tool_progress"
+    agent: Agent
+    tool: Tool | Handoff | None
+    name: str
+    call_id: str
+    message: str = field(repr=False)
     info: EventInfo = NO_INFO
 
 
@@ -401,6 +415,7 @@ Event: TypeAlias = (
     | AgentEndEvent
     | HandoffEvent
     | ToolStartEvent
+    | ToolProgressEvent
     | ToolEndEvent
     | AudioEvent
     | AudioEndEvent

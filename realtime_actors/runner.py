@@ -146,6 +146,7 @@ class Runner:
             info=EventInfo(context),
             guardrails=tuple(config.output_guardrails),
             guardrails_settings=config.guardrails_settings,
+            barge_in=config.barge_in,
             parallel_tools=config.async_tool_calls,
             max_concurrency=config.max_concurrency,
             tool_timeout=config.tool_timeout,

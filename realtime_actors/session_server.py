@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 from attrs import define, field, frozen
 
 from realtime_actors import events, messages, otp
+from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent
 from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import (
@@ -80,7 +81,7 @@ class _Running:
 
     machine: SessionMachine
     transport: Transport
-    tools: dict[str, Any] = field(factory=dict)  # call id: task
+    tools: dict[str, ToolRun] = field(factory=dict)  # by call id
     tasks: dict[otp.MonitorRef, Callable[[object], Message | None]] = field(factory=dict)
     subscribers: dict[otp.MonitorRef, Any] = field(factory=dict)
     timers: dict[Hashable, Any] = field(factory=dict)
@@ -167,8 +168,8 @@ class SessionServer(otp.GenServer):
         elif machine.phase is not Phase.ENDED:
             self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
         self._line.gate = fx.Gate(False, "the session has ended")
-        for task in state.tools.values():
-            task.kill()
+        for run in state.tools.values():
+            run.cancel()
         for timer in state.timers.values():
             otp.cancel_timer(timer)
         if not self._plan.ready.done():
@@ -277,9 +278,9 @@ class SessionServer(otp.GenServer):
                 case fx.RunHandoff():
                     self._run_handoff(state, effect)
                 case fx.CancelTool(call_id=call_id):
-                    task = state.tools.pop(call_id, None)
-                    if task is not None:
-                        task.kill()
+                    run = state.tools.pop(call_id, None)
+                    if run is not None:
+                        run.cancel()
                 case fx.RunGuardrails():
                     self._judge(state, effect)
                 case fx.CallHook():
@@ -357,13 +358,13 @@ class SessionServer(otp.GenServer):
 
     def _run_tool(self, state: _Running, effect: fx.RunTool) -> None:
         died = self._call_died(state, effect.call_id)
-        state.tools[effect.call_id] = self._task(
-            state, died, run_tool, effect, self._session, self._plan.context
-        )
+        run = state.tools[effect.call_id] = ToolRun()
+        run.task = self._task(state, died, run_tool, effect, run, self._session, self._plan.context)
 
     def _run_handoff(self, state: _Running, effect: fx.RunHandoff) -> None:
         died = self._call_died(state, effect.call_id)
-        state.tools[effect.call_id] = self._task(state, died, hand_off, effect, self._plan.context)
+        run = state.tools[effect.call_id] = ToolRun()
+        run.task = self._task(state, died, hand_off, effect, self._plan.context)
 
     def _call_died(self, state: _Running, call_id: str) -> Callable[[object], Message | None]:
         def died(reason: object) -> Message | None:

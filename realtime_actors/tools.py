@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime, time
 from enum import Enum
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import attrs
 from attrs import field, frozen
@@ -40,18 +40,32 @@ from realtime_actors._schema.function_tool import (
 from realtime_actors._schema.signature import Signature
 from realtime_actors._schema.types import enum_to_json
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
+from realtime_actors.items import InputImage, InputText
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
 
 __all__ = [
     "HostedMcpTool",
+    "RunIn",
     "Tool",
     "ToolContext",
+    "ToolOutput",
     "error_text",
     "output_text",
     "tool",
+    "tool_output",
 ]
+
+RunIn: TypeAlias = Literal["thread", "process"]
+
+
+def _never() -> bool:
+    return False
+
+
+def _nobody_listens(message: str) -> None:
+    pass
 
 
 @frozen(kw_only=True)
@@ -67,6 +81,29 @@ class ToolContext:
     context: Any = field(default=None, repr=False)
     """What was given to `run(context=...)`."""
     tool: Tool | Handoff | None = None
+    _is_cancelled: Callable[[], bool] = field(default=_never, repr=False, eq=False)
+    _report: Callable[[str], None] = field(default=_nobody_listens, repr=False, eq=False)
+
+    @property
+    def cancelled(self) -> bool:
+        """Nobody waits for this call any more: it took too long, or the session is over.
+
+        The model has been told. Whatever the tool still returns is thrown away.
+        """
+        return self._is_cancelled()
+
+    def progress(self, message: str) -> None:
+        """Say how far the call is: a `ToolProgressEvent` for subscribers, not for the model."""
+        self._report(message)
+
+
+@frozen(kw_only=True)
+class ToolOutput:
+    """What the model is given for a call."""
+
+    text: str = field(repr=False)
+    images: tuple[InputImage, ...] = field(default=(), repr=False)
+    """They follow the text in a message of their own: an output is text and nothing else."""
 
 
 @frozen(kw_only=True)
@@ -87,6 +124,9 @@ class Tool:
     timeout: float | None = field(default=None)
     """Seconds after which the model is told that it took too long. None: no limit."""
     is_enabled: IsEnabled = field(default=True, repr=False)
+    run_in: RunIn = field(default="thread", repr=False)
+    """A process of its own is for what keeps the processor busy: a thread would slow down
+    all others. It is ended when the call is cancelled."""
     _signature: Signature | None = field(default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -100,6 +140,10 @@ class Tool:
             raise ConfigError(f"{what}: description must be text, not {self.description!r}")
         check_is_enabled(self.is_enabled, what)
         check_parameters(self.parameters, what)
+        if self.run_in not in ("thread", "process"):
+            raise ConfigError(f"{what}: run_in is 'thread' or 'process', not {self.run_in!r}")
+        if self.run_in == "process":
+            self._check_runs_elsewhere(f"{what} runs in a process of its own")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -117,18 +161,22 @@ class Tool:
         except ValueError as error:
             raise ToolArgumentsError(f"Wrong arguments for {self.name}: {error}") from error
 
-    def invoke(self, arguments: str, context: ToolContext) -> str:
-        """Run the tool to its end, and return its output as the model is given it.
+    def run(self, arguments: str, context: ToolContext | None = None) -> ToolOutput:
+        """Run the tool to its end in this thread, and return what the model is given.
 
         Blocks. Raises `ToolArgumentsError`, `ToolError` for a result that can't be
         sent, and whatever the function raises: `error_text` has the words for it.
         """
         values = self.bind(arguments)
         if self._signature is None:
-            return output_text(call(self.function, values, context))
+            return tool_output(call(self.function, values, context))
         if self._signature.context_name is not None:
             values[self._signature.context_name] = context
-        return output_text(finish(self.function(**values)))
+        return tool_output(finish(self.function(**values)))
+
+    def invoke(self, arguments: str, context: ToolContext | None = None) -> str:
+        """`run`, for the text alone."""
+        return self.run(arguments, context).text
 
     def enabled_for(self, context: object, agent: Agent) -> bool:
         """Whether the model is offered this tool now."""
@@ -137,6 +185,25 @@ class Tool:
     def to_wire(self) -> dict[str, Any]:
         """The tool as the API wants to have it described."""
         return function_to_wire(self.name, self.description, self.parameters)
+
+    @property
+    def is_described_by_signature(self) -> bool:
+        """Whether the function takes its arguments by name (`@tool`), or as a dict."""
+        return self._signature is not None
+
+    def _check_runs_elsewhere(self, what: str) -> None:
+        module = getattr(self.function, "__module__", None)
+        name = getattr(self.function, "__qualname__", "")
+        if not name.isidentifier() or module is None:
+            raise ConfigError(f"{what}: its function must stand at the top of a module")
+        if module == "__main__":
+            raise ConfigError(
+                f"{what}: put {name} into a module, the other process must not run your program"
+            )
+        if self._signature is None:
+            check_takes(self.function, ("arguments",), what=what, at_least=1)
+        elif self._signature.context_name is not None:
+            raise ConfigError(f"{what}, where there is no session: it can't have a ToolContext")
 
 
 @frozen(kw_only=True)
@@ -207,6 +274,7 @@ def tool(
     description: str | None = None,
     timeout: float | None = None,
     is_enabled: IsEnabled = True,
+    run_in: RunIn = "thread",
 ) -> Callable[[Function], Tool]: ...
 def tool(
     function: Function | None = None,
@@ -216,6 +284,7 @@ def tool(
     description: str | None = None,
     timeout: float | None = None,
     is_enabled: IsEnabled = True,
+    run_in: RunIn = "thread",
 ) -> Tool | Callable[[Function], Tool]:
     """Make a `Tool` of a function, from its signature, type hints and docstring.
 
@@ -223,6 +292,10 @@ def tool(
     replace the function's own. Arguments are checked and converted to the hinted types
     before the function sees them; a parameter annotated `ToolContext` is given one.
     An Enum is written by its values if these are text, else by its names.
+
+    `run_in="process"` runs each call in a new process, which imports the function: it
+    stands at the top of a module that is not the program itself, and takes no
+    `ToolContext`. That costs a fraction of a second, and is worth it for long sums only.
 
     Raises `ConfigError` for a parameter that can't be described to a model.
     """
@@ -238,10 +311,30 @@ def tool(
             invoke=function,
             timeout=timeout,
             is_enabled=is_enabled,
+            run_in=run_in,
             signature=signature,
         )
 
     return decorate if function is None else decorate(function)
+
+
+def tool_output(value: object) -> ToolOutput:
+    """What a tool returned, as the model is given it.
+
+    A part of a message (`items.InputText`, `items.InputImage`), or a list with some in it,
+    is several things: the texts become lines of the output, the images come after it.
+    Everything else is `output_text`. Raises `ToolError` for what can't be sent.
+    """
+    parts = value if isinstance(value, list | tuple) else (value,)
+    if not any(isinstance(part, InputText | InputImage) for part in parts):
+        return ToolOutput(text=output_text(value))
+    images = tuple(part for part in parts if isinstance(part, InputImage))
+    texts = [
+        output_text(part.text if isinstance(part, InputText) else part)
+        for part in parts
+        if not isinstance(part, InputImage)
+    ]
+    return ToolOutput(text="\n".join(texts) or "See the image that follows.", images=images)
 
 
 def output_text(value: object) -> str:

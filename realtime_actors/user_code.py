@@ -12,6 +12,7 @@ from typing import Any
 
 from realtime_actors import otp
 from realtime_actors._calling import finish
+from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.core.effects import CallHook, RunGuardrails, RunHandoff, RunTool
 from realtime_actors.core.messages import (
@@ -22,6 +23,7 @@ from realtime_actors.core.messages import (
     HookFailed,
     ResolvedAgent,
     ToolFinished,
+    ToolProgressed,
 )
 from realtime_actors.tools import Tool, ToolContext, error_text
 
@@ -45,22 +47,32 @@ def resolve_agent(agent: Agent, context: object) -> AgentResolved | AgentNotReso
         return AgentNotResolved(agent, why)
 
 
-def run_tool(effect: RunTool, session: object, context: object) -> ToolFinished:
+def run_tool(effect: RunTool, run: ToolRun, session: Any, context: object) -> ToolFinished:
     """Run a tool, and say what the model is to be told."""
+
+    def report(message: str) -> None:
+        if not run.cancelled:
+            otp.send(session, ToolProgressed(effect.call_id, message))
+
     call = ToolContext(
         session=session,
         agent=effect.agent,
         call_id=effect.call_id,
         context=context,
         tool=effect.tool,
+        is_cancelled=lambda: run.cancelled,
+        report=report,
     )
     try:
-        output = effect.tool.invoke(effect.arguments, call)
+        if effect.tool.run_in == "process":
+            output = run.in_process(effect.tool, effect.arguments)
+        else:
+            output = effect.tool.run(effect.arguments, call)
     except Exception as error:
         log.info("tool call %s failed: %s", effect.call_id, type(error).__name__)
         text = error_text(error)
         return ToolFinished(call_id=effect.call_id, output=text, error=text)
-    return ToolFinished(call_id=effect.call_id, output=output)
+    return ToolFinished(call_id=effect.call_id, output=output.text, images=output.images)
 
 
 def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinished:

@@ -99,6 +99,8 @@ class RunConfig(Settings):
     """Keep the session out of OpenAI's traces, whatever the settings say."""
     async_tool_calls: bool = field(default=True, validator=flag)
     """Whether tools that the model calls together run together, or one after the other."""
+    max_concurrency: int | None = field(default=None, validator=whole(1))
+    """How many tools of a session may run at once; the others wait, in order. None: all."""
     max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
     """US dollars that a session may cost. It ends politely when it has reached them."""
     max_duration: float | None = field(default=None, validator=_SECONDS)

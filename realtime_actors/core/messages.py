@@ -14,7 +14,7 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
     from realtime_actors.errors import RealtimeError
-    from realtime_actors.items import Item
+    from realtime_actors.items import InputImage, Item
     from realtime_actors.messages import Verb
     from realtime_actors.tools import Tool
 
@@ -33,6 +33,7 @@ __all__ = [
     "Started",
     "TimerFired",
     "ToolFinished",
+    "ToolProgressed",
 ]
 
 
@@ -103,7 +104,16 @@ class ToolFinished:
 
     call_id: str
     output: str = field(repr=False)
+    images: tuple[InputImage, ...] = field(default=(), repr=False)
     error: str | None = field(default=None, repr=False)
+
+
+@frozen
+class ToolProgressed:
+    """A tool that is running says how far it is."""
+
+    call_id: str
+    message: str = field(repr=False)
 
 
 @frozen(kw_only=True)
@@ -153,6 +163,7 @@ Message: TypeAlias = (
     | AgentResolved
     | AgentNotResolved
     | ToolFinished
+    | ToolProgressed
     | HandoffResolved
     | GuardrailsFinished
     | HookFailed

@@ -66,6 +66,7 @@ from realtime_actors.core.messages import (
     Started,
     TimerFired,
     ToolFinished,
+    ToolProgressed,
 )
 from realtime_actors.core.playback import PlaybackLedger
 from realtime_actors.core.requests import Requests
@@ -119,6 +120,8 @@ class SessionMachine:
     """Guardrails of the run, added to each agent's own."""
     guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
     parallel_tools: bool = True
+    max_concurrency: int | None = None
+    """How many tools may run at once; None for as many as the model calls."""
     tool_timeout: float | None = None
     """Seconds for tools that set none themselves; None for no limit."""
     playback_reported: bool = False
@@ -156,7 +159,9 @@ class SessionMachine:
         ledger = PlaybackLedger(reported=self.playback_reported)
         self._speech = Speech(self.info, self._history, self._responses, ledger)
         self._calls = ToolCalls(
-            info=self.info, in_parallel=self.parallel_tools, timeout=self.tool_timeout
+            info=self.info,
+            at_once=self.max_concurrency if self.parallel_tools else 1,
+            timeout=self.tool_timeout,
         )
         editing = Editing(self._new_id, self._history, self._calls)
         self._transcripts = Transcripts(self.info, self._history)
@@ -240,7 +245,9 @@ class SessionMachine:
             case AgentNotResolved(error=why):
                 return self._end(ConfigError(why))
             case ToolFinished(call_id=call_id, output=output, error=why):
-                return self._calls.finish(call_id, output, why)
+                return self._calls.finish(call_id, output, why, message.images)
+            case ToolProgressed(call_id=call_id, message=progress):
+                return self._calls.progressed(call_id, progress)
             case HandoffResolved():
                 return self._handoffs.resolved(message)
             case GuardrailsFinished():

@@ -1,7 +1,7 @@
 """Exactly one outcome for every tool call, and one response after the last of them.
 
     called --> Waiting --> Running --finished, died, timed out, cancelled--> answered
-                  ^ only when calls run one by one
+                  ^ only when as many run as may run at once
 
 A call is known by its `call_id` and starts once, whichever event names it first. The
 first outcome counts; what comes later is dropped. Calls are grouped by the response
@@ -30,7 +30,7 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
-from realtime_actors.items import FunctionCallOutputItem, Item
+from realtime_actors.items import FunctionCallOutputItem, InputImage, Item, user_message
 from realtime_actors.protocol import ConversationItemCreate
 from realtime_actors.tools import Tool
 
@@ -76,7 +76,8 @@ class ToolCalls:
     """The calls that are open."""
 
     info: events.EventInfo = events.NO_INFO
-    in_parallel: bool = True
+    at_once: int | None = None
+    """How many may run at a time; None for all."""
     timeout: float | None = None
     """Seconds for a tool that sets none itself."""
     _open: dict[str, Call] = field(factory=dict)
@@ -133,17 +134,41 @@ class ToolCalls:
                 effects += self._start(call, history)
         return effects
 
-    def finish(self, call_id: str, output: str, error: str | None = None) -> Effects:
+    def finish(
+        self,
+        call_id: str,
+        output: str,
+        error: str | None = None,
+        images: tuple[InputImage, ...] = (),
+    ) -> Effects:
         """Take an outcome and tell the model. Does nothing when the call has one."""
         call = self._close(call_id)
         if call is None:
             return []
         output_item = FunctionCallOutputItem(call_id=call_id, output=output)
-        return [
+        effects: Effects = [
             CancelTimer(tool_timer(call_id)),
             Send(ConversationItemCreate(item=output_item)),
-            *self._ended(call, output, error),
         ]
+        if images:
+            # An output is text. What the tool shows can only be shown by the user.
+            effects.append(Send(ConversationItemCreate(item=user_message(images))))
+        return effects + self._ended(call, output, error)
+
+    def progressed(self, call_id: str, message: str) -> Effects:
+        """A tool says how far it is. Does nothing once the call has its outcome."""
+        call = self._open.get(call_id)
+        if call is None:
+            return []
+        progress = events.ToolProgressEvent(
+            agent=call.agent,
+            tool=call.target,
+            name=call.name,
+            call_id=call_id,
+            message=message,
+            info=self.info,
+        )
+        return [Publish(progress)]
 
     def time_out(self, call_id: str) -> Effects:
         """A call took too long: answer it, and tell its task that nobody waits any more."""
@@ -180,8 +205,8 @@ class ToolCalls:
 
     def _due(self) -> list[Call]:
         waiting = [call for call_id, call in self._open.items() if call_id not in self._running]
-        if not self.in_parallel:
-            waiting = [] if self._running else waiting[:1]
+        if self.at_once is not None:
+            waiting = waiting[: max(0, self.at_once - len(self._running))]
         self._running.update(call.call_id for call in waiting)
         return waiting
 

@@ -16,10 +16,20 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
-from realtime_actors.core.messages import ConnectionLost, TimerFired
+from realtime_actors.core.messages import (
+    ConnectionLost,
+    TimerFired,
+    ToolFinished,
+    ToolProgressed,
+)
 from realtime_actors.core.tool_calls import tool_timer
-from realtime_actors.events import AgentEndEvent, ToolEndEvent, ToolStartEvent
-from realtime_actors.items import FunctionCallOutputItem
+from realtime_actors.events import (
+    AgentEndEvent,
+    ToolEndEvent,
+    ToolProgressEvent,
+    ToolStartEvent,
+)
+from realtime_actors.items import FunctionCallOutputItem, InputImage, user_message
 from tests.core.machine import (
     added,
     after,
@@ -314,6 +324,61 @@ class TestOneByOne:
         effects = machine.handle(finished("c1"), now=0.0)
         assert [call_id for call_id, _ in ended(effects)] == ["c1", "c2"]
         assert started(effects) == ["c3"]
+
+
+class TestSoManyAtOnce:
+    """`max_concurrency`"""
+
+    def test_the_others_wait_in_order(self) -> None:
+        machine = after(live(AGENT, max_concurrency=2), created("r1"))
+
+        first = play(machine, called("c1"), called("c2", "time"), called("c3"), called("c4"))
+        assert started(first) == ["c1", "c2"]
+
+        assert started(machine.handle(finished("c2"), now=0.0)) == ["c3"]
+        assert started(play(machine, finished("c1"), finished("c3"))) == ["c4"]
+        assert creates(play(machine, finished("c4"), done("r1"))) == 1
+
+    def test_a_call_that_waits_is_ended_with_the_others(self) -> None:
+        machine = after(live(AGENT, max_concurrency=1), created("r1"), called("c1"), called("c2"))
+
+        effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=0.0)
+
+        assert [call_id for call_id, _ in ended(effects)] == ["c1", "c2"]
+
+    def test_one_by_one_means_one_at_a_time_whatever_the_limit(self) -> None:
+        machine = after(live(AGENT, parallel_tools=False, max_concurrency=5), created("r1"))
+
+        assert started(play(machine, called("c1"), called("c2"))) == ["c1"]
+
+
+def test_progress_is_published_until_the_call_has_its_outcome() -> None:
+    machine = after(live(AGENT), created("r1"), called("c1"))
+
+    effects = machine.handle(ToolProgressed("c1", "half of it"), now=0.0)
+
+    assert effects == [
+        Publish(
+            ToolProgressEvent(
+                agent=AGENT, tool=WEATHER, name="weather", call_id="c1", message="half of it"
+            )
+        )
+    ]
+    after(machine, finished("c1"))
+    assert machine.handle(ToolProgressed("c1", "all of it"), now=0.0) == []
+
+
+def test_what_a_tool_shows_follows_its_output_and_comes_before_the_response() -> None:
+    image = InputImage(image_url="data:image/png;base64,AAAA")
+    machine = after(live(AGENT), created("r1"), called("c1"), done("r1"))
+
+    effects = machine.handle(ToolFinished(call_id="c1", output="a map", images=(image,)), now=0.0)
+
+    assert sent(effects)[:2] == [
+        output("c1", "a map").event,
+        wire.ConversationItemCreate(item=user_message(image)),
+    ]
+    assert sent_types(effects)[2:] == ["response.create"]
 
 
 class TestTheEnd:

@@ -1,0 +1,63 @@
+"""Tools that run in a process: it finds them in this module."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import realtime_actors as ra
+from realtime_actors.items import InputImage
+
+
+@ra.tool(run_in="process")
+def process_id() -> int:
+    print("this is no answer")
+    return os.getpid()
+
+
+@ra.tool(run_in="process")
+def add(one: int, other: int) -> int:
+    return one + other
+
+
+@ra.tool(run_in="process")
+def fail() -> str:
+    raise LookupError("no such thing")
+
+
+@ra.tool(run_in="process")
+def vanish() -> str:
+    os._exit(7)
+
+
+@ra.tool(run_in="process")
+def draw() -> list[object]:
+    return ["a dot", InputImage(image_url="data:image/png;base64,AAAA", detail="low")]
+
+
+@ra.tool(run_in="process", timeout=60)
+def for_ever(started: str) -> str:
+    """Run until somebody ends it. Args: started: the file that says so."""
+    Path(started).write_text(str(os.getpid()))
+    while True:
+        time.sleep(0.01)
+
+
+def double(arguments: dict[str, int]) -> int:
+    return 2 * arguments["number"]
+
+
+handmade = ra.Tool(
+    name="twice",
+    parameters={"type": "object", "properties": {"number": {"type": "integer"}}},
+    invoke=double,
+    run_in="process",
+)
+
+
+def plain(number: int) -> int:
+    return -number
+
+
+renamed = ra.tool(name="negative", run_in="process")(plain)
