@@ -35,9 +35,8 @@ from realtime_actors.protocol import Dialect, dialect
 from realtime_actors.session import Session
 from realtime_actors.session_server import SessionPlan, SessionServer
 from realtime_actors.tracing import TracedMachine
+from realtime_actors.transport import transport_named
 from realtime_actors.transport.base import ConnectOptions, TransportFactory
-from realtime_actors.transport.plain import PlainTransport
-from realtime_actors.transport.websocket import WebSocketTransport
 
 __all__ = ["Runner", "run", "runner"]
 
@@ -113,13 +112,13 @@ class Runner:
             )
         options = ConnectOptions(
             url=where.build_url(model),
-            headers={**speaks.connect_headers, **_own_headers(where)},
+            headers=_own_headers(where),
             timeout=min(timeout, where.connect_timeout),
             ca_bundle=where.ca_bundle,
             proxy=where.proxy,
             max_message_size=where.max_message_size,
         )
-        make = self.transport or _TRANSPORTS[where.transport]
+        make = self.transport or transport_named(where.transport)
         tracker = _tracker(where.playback_tracker)
         return SessionPlan(
             agent=self.agent,
@@ -234,12 +233,6 @@ def _own_headers(where: ModelConfig) -> Mapping[str, str]:
         return where.connect_headers(where.resolve_api_key(os.environ))
     except ConfigError as error:
         raise StartError(str(error), StartCause.AUTHENTICATION) from error
-
-
-_TRANSPORTS: Mapping[str, TransportFactory] = {
-    "fast": WebSocketTransport,
-    "plain": PlainTransport,
-}
 
 
 def _run_config(given: RunConfig | Mapping[str, Any] | None) -> RunConfig:
