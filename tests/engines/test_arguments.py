@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_actors.server.engines.understanding.arguments import answer_to, find_arguments
+from realtime_actors.server.engines.understanding.iso import iso_date, iso_time
 from realtime_actors.server.engines.understanding.quantities import (
     find_codes,
     find_dates,
@@ -17,10 +19,12 @@ from realtime_actors.server.engines.understanding.quantities import (
 )
 from realtime_actors.server.engines.understanding.schema import Kind, parameters_of
 
+FRIDAY = date(2026, 1, 30)
+
 
 def find(text: str, action: str = "", /, **properties: Any) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties, "required": list(properties)}
-    return find_arguments(text, parameters_of({"parameters": schema}), action=action)
+    return find_arguments(text, parameters_of({"parameters": schema}), today=FRIDAY, action=action)
 
 
 STRING = {"type": "string"}
@@ -60,6 +64,75 @@ def test_dates_and_times_stay_as_they_were_said(
 ) -> None:
     assert [span.text for span in find_dates(text)] == dates
     assert [span.text for span in find_times(text)] == times
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("today", "2026-01-30"),
+        ("Tomorrow", "2026-01-31"),
+        ("the day after tomorrow", "2026-02-01"),
+        ("Friday", "2026-02-06"),
+        ("next Monday", "2026-02-02"),
+        ("this weekend", "2026-01-31"),
+        ("next week", "2026-02-06"),
+        ("in two days", "2026-02-01"),
+        ("in a week", "2026-02-06"),
+        ("June 5th", "2026-06-05"),
+        ("the third of March", "2026-03-03"),
+        ("the twenty first", "2026-02-21"),
+        ("January 2", "2027-01-02"),
+        ("2026-03-01", "2026-03-01"),
+        ("31.12.2026", "2026-12-31"),
+        ("12/31/26", "2026-12-31"),
+        ("2026-02-30", None),
+        ("someday", None),
+    ],
+)
+def test_days_can_be_found_in_the_calendar(text: str, day: str | None) -> None:
+    assert iso_date(text, FRIDAY) == day
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("seven", "19:00:00"),
+        ("nine", "09:00:00"),
+        ("7 a.m.", "07:00:00"),
+        ("12 p.m.", "12:00:00"),
+        ("12:15 am", "00:15:00"),
+        ("7:30 in the evening", "19:30:00"),
+        ("19:45", "19:45:00"),
+        ("07:05", "07:05:00"),
+        ("nine thirty", "09:30:00"),
+        ("eight forty five", "08:45:00"),
+        ("half past eight", "08:30:00"),
+        ("a quarter to nine in the morning", "08:45:00"),
+        ("ten past six", "18:10:00"),
+        ("noon", "12:00:00"),
+        ("midnight", "00:00:00"),
+        ("25:00", None),
+        ("soon", None),
+    ],
+)
+def test_times_can_be_found_on_the_clock(text: str, time: str | None) -> None:
+    assert iso_time(text) == time
+
+
+def test_a_tool_that_wants_a_calendar_s_day_gets_one() -> None:
+    day = {"type": "string", "format": "date"}
+    hour = {"type": "string", "format": "time"}
+    moment = {"type": "string", "format": "date-time"}
+    by_description = {"type": "string", "description": "Date as YYYY-MM-DD"}
+
+    assert find("Tomorrow at seven.", day=day, hour=hour) == {
+        "day": "2026-01-31",
+        "hour": "19:00:00",
+    }
+    assert find("Tomorrow at seven.", start=moment) == {"start": "2026-01-31T19:00:00"}
+    assert find("Tomorrow.", start=moment) == {}
+    assert find("Tomorrow.", date=by_description) == {"date": "2026-01-31"}
+    assert find("Tomorrow at seven.", day=STRING) == {"day": "tomorrow"}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +198,8 @@ def test_a_choice_is_found_in_any_form() -> None:
     assert find("An extra large one.", size=sizes) == {"size": "extra_large"}
     assert find("EXTRA-LARGE!", size=sizes) == {"size": "extra_large"}
     assert find("the biggest", size=sizes) == {}
+    assert find("In the garden.", fuel={"enum": ["gas", "oil"]}) == {}
+    assert find("Into euros.", target={"enum": ["USD", "EUR"]}) == {"target": "EUR"}
     assert find("Two or three", level={"type": "integer", "enum": [1, 2, 3]}) == {}
     assert find("level 3", level={"type": "integer", "enum": [1, 2, 3]}) == {"level": 3}
 
@@ -188,7 +263,7 @@ def test_an_answer_may_be_just_the_value(
     tool = {"parameters": {"type": "object", "properties": {name: schema}, "required": [name]}}
     (parameter,) = parameters_of(tool)
 
-    assert answer_to(text, parameter) == answer
+    assert answer_to(text, parameter, today=FRIDAY) == answer
 
 
 def test_schemas_with_references_and_alternatives_are_understood() -> None:
@@ -271,7 +346,7 @@ PARAMETERS = parameters_of(
     ).map(" ".join)
 )
 def test_any_sentence_gives_arguments_of_the_right_types(text: str) -> None:
-    found = find_arguments(text, PARAMETERS, action="order pizza")
+    found = find_arguments(text, PARAMETERS, today=FRIDAY, action="order pizza")
 
     for name, value in found.items():
         match name:
@@ -290,4 +365,4 @@ def test_any_sentence_gives_arguments_of_the_right_types(text: str) -> None:
                 assert isinstance(value, str)
                 assert value.strip()
     for parameter in PARAMETERS:
-        answer_to(text, parameter)
+        answer_to(text, parameter, today=FRIDAY)

@@ -164,7 +164,7 @@ def test_who_asks_back_gets_an_answer_and_the_question_again(brain: EmbeddingBra
         "Dogs are welcome in the garden. What is the day of the visit?"
     )
     assert talk.user("Today, at eight.") == [
-        ("book_table", {"date": "Today", "time": "eight", "people": 2, "name": "Bob"})
+        ("book_table", {"date": "today", "time": "eight", "people": 2, "name": "Bob"})
     ]
 
 
@@ -360,6 +360,37 @@ def test_tools_that_are_not_functions_are_left_to_others(brain: EmbeddingBrain) 
         ("set_light", {"room": "kitchen", "state": "on"})
     ]
     assert isinstance(Conversation(brain, tools=(mcp,)).user("Lights on."), str)
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ("Hi, how are you?", "I'm fine, thank you. How can I help you?"),
+        ("Okay, thanks a lot!", "You're welcome. Is there anything else?"),
+        ("Hold on a second.", "Of course, take your time."),
+        ("No, that's all.", "All right."),
+        ("Great, bye bye!", "Goodbye!"),
+        ("Yes, please.", "What else can I do for you?"),
+    ],
+)
+def test_small_talk_is_answered_in_kind(brain: EmbeddingBrain, said: str, answered: str) -> None:
+    assert Conversation(brain).user(said) == answered
+
+
+@pytest.mark.timeout(10)
+def test_no_text_takes_long_to_understand(brain: EmbeddingBrain) -> None:
+    for text in (
+        "thanks for " * 2000,
+        "hello " * 2000 + "x",
+        "okay, " * 2000 + "x",
+        "one hundred and " * 2000,
+        "Anna " * 2000,
+        "at seven " * 2000,
+        "4 5 " * 2000,
+        '"' * 2000,
+        "a.b@" * 2000,
+    ):
+        assert Conversation(brain).user(text)
 
 
 def test_the_same_conversation_always_gets_the_same_answer(brain: EmbeddingBrain) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def choices(half: str, embedder: Embedder) -> list[tuple[str | None, str | None]
     tools = known_tools(data(half)["tools"])
     chosen = []
     for utterance in data(half)["utterances"]:
-        choice = choose_tool(utterance["text"], tools, embedder)
+        choice = choose_tool(utterance["text"], tools, embedder, today=date.today())
         assert choice is not None
         chosen.append((utterance["tool"], choice.tool.name if choice.certainty > 0 else None))
     return chosen
@@ -91,7 +92,9 @@ def test_arguments_are_taken_out_of_what_was_said(half: str) -> None:
     for utterance in data(half)["utterances"]:
         if utterance["tool"]:
             tool = tools[utterance["tool"]]
-            found = find_arguments(utterance["text"], tool.parameters, action=tool.words)
+            found = find_arguments(
+                utterance["text"], tool.parameters, today=date.today(), action=tool.words
+            )
             if not utterance["arguments"].items() <= found.items():
                 wrong.append((utterance["text"], found))
 

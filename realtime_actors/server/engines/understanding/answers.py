@@ -50,7 +50,8 @@ _QUOTED_GREETING = re.compile(
     r"\b(?:greet|answer|start|open|begin|welcome|say)[^.\n\"“]*[\"“]([^\"”]+)[\"”]", re.IGNORECASE
 )
 _LINE_TO_SAY = re.compile(
-    r"^\s*(?:please )?say(?: exactly| this)?\s*[:,]?\s*[\"“']?(.+?)[\"”']?\s*$", re.IGNORECASE
+    r"^\s*(?:please )?say(?: exactly| this)?\s*(?::\s*|(?=[\"“]))[\"“]?(.+?)[\"”]?\s*$",
+    re.IGNORECASE,
 )
 
 
@@ -98,11 +99,14 @@ def _in_first_person(fact: str) -> str:
 
 
 _HELLO = r"(?:hello|hi|hey|good (?:morning|afternoon|evening|day))(?: there| everybody)?"
-_THANKS = r"(?:many )?thanks?(?: you)?(?: (?:a lot|so much|very much|again|for [\w ]+))?"
+_THANKS = r"(?:many )?thanks?(?: you)?(?: (?:a lot|so much|very much|again|for \w+(?: \w+)?))?"
 _FINE = r"(?:okay|ok|great|perfect|good|alright|all right|that's all|yes|no)"
 _BYE = r"(?:(?:good ?)?bye(?:[- ]bye)?|see you|have a nice \w+|good night)"
 _WAIT = r"(?:just )?(?:hold on|wait|one moment|a moment|one second|just a)"
-_NO = r"(?:no|nope|no,? thanks?(?: you)?|that's (?:all|it)|never ?mind|nothing)"
+_NO = (
+    r"(?:(?:no|nope)(?:\W+(?:that's (?:all|it|fine)|thanks?(?: you)?|never ?mind))*"
+    r"|that's (?:all|it)(?: for (?:now|today))?|never ?mind|nothing(?: else)?)"
+)
 _YES = r"(?:yes|yeah|yep|okay|ok|sure|all right|alright|i see|good|great)(?:,? please)?"
 _FEELING = r"(?:how are you(?: doing)?(?: today)?|how do you do|how(?: i|')s it going)"
 
@@ -111,12 +115,12 @@ _SMALL_TALK: Final = tuple(
     for pattern, reply in (
         (rf"(?:{_HELLO}\W+)?{_FEELING}", "I'm fine, thank you. How can I help you?"),
         (
-            rf"(?:{_FINE}\W+)?(?:{_THANKS}\W*)+(?:that's all|that was \w+ ?\w*)?",
+            rf"(?:{_FINE}\W+)?(?:{_THANKS}\W*){{1,3}}(?:that's all|that was \w+ ?\w*)?",
             "You're welcome. Is there anything else?",
         ),
-        (rf"(?:(?:{_FINE}|{_THANKS})\W+)*{_BYE}(?: .{{0,20}})?", "Goodbye!"),
+        (rf"(?:(?:{_FINE}|{_THANKS})\W+){{0,3}}{_BYE}(?: .{{0,20}})?", "Goodbye!"),
         (rf"{_WAIT}(?: .{{0,20}})?", "Of course, take your time."),
-        (rf"{_NO}(?: .{{0,12}})?", "All right."),
+        (_NO, "All right."),
         (_YES, "What else can I do for you?"),
     )
 )

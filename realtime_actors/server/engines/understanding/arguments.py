@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
+from realtime_actors.server.engines.understanding.iso import iso_date, iso_time
 from realtime_actors.server.engines.understanding.names import find_people, find_places
 from realtime_actors.server.engines.understanding.quantities import (
     Span,
@@ -42,14 +44,15 @@ _ORDER = (
 
 
 def find_arguments(
-    text: str, parameters: Iterable[Parameter], *, action: str = ""
+    text: str, parameters: Iterable[Parameter], *, today: date, action: str = ""
 ) -> dict[str, Any]:
     """The arguments that a sentence gives, by name, in the order of the parameters.
 
-    `action` is the tool's name in words: what follows its verb may be its object.
+    `today` is for parameters that want a calendar's day: others get "tomorrow" as it was
+    said. `action` is the tool's name in words: what follows its verb may be its object.
     """
     parameters = tuple(parameters)
-    sentence = _Sentence(text, action)
+    sentence = _Sentence(text, action, today)
     found: dict[str, Any] = {}
     for kind in _ORDER:
         same = [each for each in parameters if each.kind is kind]
@@ -60,9 +63,9 @@ def find_arguments(
     return {each.name: found[each.name] for each in parameters if each.name in found}
 
 
-def answer_to(text: str, parameter: Parameter) -> Any:
+def answer_to(text: str, parameter: Parameter, *, today: date) -> Any:
     """What somebody means who was asked for this parameter, None if it isn't to be seen."""
-    found = find_arguments(text, [parameter]).get(parameter.name)
+    found = find_arguments(text, [parameter], today=today).get(parameter.name)
     if found is not None:
         return found
     plain = _plain(text)
@@ -70,6 +73,8 @@ def answer_to(text: str, parameter: Parameter) -> Any:
         case Kind.BOOLEAN:
             return _yes_or_no(text)
         case Kind.CHOICE | Kind.NUMBER | Kind.OBJECT:
+            return None
+        case _ if parameter.iso:
             return None
         case Kind.LIST:
             return _split(plain) if parameter.item and parameter.item.kind is Kind.TEXT else None
@@ -84,8 +89,9 @@ def answer_to(text: str, parameter: Parameter) -> Any:
 class _Sentence:
     """A sentence, and what of it has been taken."""
 
-    def __init__(self, text: str, action: str) -> None:
+    def __init__(self, text: str, action: str, today: date) -> None:
         self.text = text
+        self.today = today
         self.verbs = {stem(word) for word in action.split()}
         self._taken: list[Span] = []
 
@@ -164,12 +170,9 @@ def _choices(sentence: _Sentence, parameter: Parameter) -> dict[Span, Any]:
     found: dict[Span, Any] = {}
     for value in parameter.choices:
         words = humanized(str(value)).split() or [str(value).lower()]
-        # In the text they may be longer: "mushroom" is in "mushrooms", but "on" not in "one".
-        stems = [
-            re.escape(word.removesuffix("s")) + r"\w*" if len(word) > 2 else re.escape(word)
-            for word in words
-        ]
-        pattern = r"\b" + r"[\W_]+".join(stems) + r"\b"
+        pattern = r"\b" + r"[\W_]+".join(map(_any_form, words)) + r"\b"
+        if re.fullmatch(r"[A-Z]{3,}", str(value)):
+            pattern = rf"\b{value}\w*"  # a code: "EUR" is in "euros"
         for match in re.finditer(pattern, sentence.text, re.IGNORECASE):
             found[Span(start=match.start(), end=match.end(), text=match[0])] = value
     longest_first = sorted(found, key=lambda each: each.start - each.end)
@@ -178,6 +181,13 @@ def _choices(sentence: _Sentence, parameter: Parameter) -> dict[Span, Any]:
         if not any(span.overlaps(other) for other in chosen):
             chosen.append(span)
     return {span: found[span] for span in sorted(chosen, key=lambda each: each.start)}
+
+
+def _any_form(word: str) -> str:
+    """A pattern for a word and its plural, whichever of the two it is."""
+    if len(word) < 4:
+        return re.escape(word)
+    return re.escape(word if word.endswith("ss") else word.removesuffix("s")) + "(?:e?s)?"
 
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -193,16 +203,20 @@ def _email(sentence: _Sentence, parameter: Parameter) -> Any:
 
 
 def _date(sentence: _Sentence, parameter: Parameter) -> Any:
-    return _text_of(sentence.take(_by_cue(sentence, parameter, find_dates(sentence.text))))
+    span = sentence.take(_by_cue(sentence, parameter, find_dates(sentence.text)))
+    return iso_date(span.text, sentence.today) if span and parameter.iso else _text_of(span)
 
 
 def _time(sentence: _Sentence, parameter: Parameter) -> Any:
-    return _text_of(sentence.take(_by_cue(sentence, parameter, find_times(sentence.text))))
+    span = sentence.take(_by_cue(sentence, parameter, find_times(sentence.text)))
+    return iso_time(span.text) if span and parameter.iso else _text_of(span)
 
 
 def _moment(sentence: _Sentence, parameter: Parameter) -> Any:
     day = _date(sentence, parameter)
     time = _time(sentence, parameter)
+    if parameter.iso:
+        return f"{day}T{time}" if day and time else None
     return f"{day} at {time}" if day and time else day or time
 
 
@@ -273,7 +287,7 @@ def _boolean(sentence: _Sentence, parameter: Parameter) -> Any:
     for match in re.finditer(r"[\w']+", sentence.text):
         if stem(match[0]) in {stem(word) for word in parameter.words.split()}:
             before = sentence.text[: match.start()].lower()
-            return not re.search(r"\b(?:no|not|without|don't|any)\W+(?:\w+\W+)?$", before)
+            return not re.search(r"\b(?:no|not|without|don't)\W+(?:\w+\W+)?$", before)
     return None
 
 

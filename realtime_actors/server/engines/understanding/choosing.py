@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -111,7 +112,9 @@ def _known_tool(tool: Mapping[str, Any]) -> KnownTool:
     )
 
 
-def choose_tool(text: str, tools: Sequence[KnownTool], embedder: Embedder) -> Choice | None:
+def choose_tool(
+    text: str, tools: Sequence[KnownTool], embedder: Embedder, *, today: date
+) -> Choice | None:
     """The tool that the text is most likely to ask for. None when there are no tools."""
     if not tools:
         return None
@@ -119,15 +122,15 @@ def choose_tool(text: str, tools: Sequence[KnownTool], embedder: Embedder) -> Ch
     if embedder.available:
         small_talk = max(embedder.likeness(text, _SMALL_TALK))
         threshold = max(_THRESHOLD, small_talk * _SMALL_TALK_SHARE)
-    scored = [(_score(text, tool, embedder), -place) for place, tool in enumerate(tools)]
+    scored = [(_score(text, tool, embedder, today), -place) for place, tool in enumerate(tools)]
     score, place = max(scored)
     return Choice(tool=tools[-place], certainty=score - threshold)
 
 
-def _score(text: str, tool: KnownTool, embedder: Embedder) -> float:
+def _score(text: str, tool: KnownTool, embedder: Embedder, today: date) -> float:
     likeness = max(embedder.likeness(text, tool.texts), default=0.0)
     shared = len(set(content_stems(text)) & tool.stems)
-    found = find_arguments(text, tool.parameters)
+    found = find_arguments(text, tool.parameters, today=today)
     arguments = sum(
         _worth(each, found[each.name]) for each in tool.parameters if each.name in found
     )

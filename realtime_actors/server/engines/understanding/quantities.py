@@ -144,6 +144,13 @@ def find_times(text: str) -> list[Span]:
 
 def _spans(pattern: re.Pattern[str], text: str) -> list[Span]:
     return [
-        Span(start=match.start(), end=match.end(), text=match[0])
+        Span(start=match.start(), end=match.end(), text=_within(match[0]))
         for match in pattern.finditer(text)
     ]
+
+
+def _within(text: str) -> str:
+    """A text as it stands within a sentence: "tomorrow" for "Tomorrow", but "Monday"."""
+    if re.match(rf"{_WEEKDAY}|{_MONTH}", text, re.IGNORECASE):
+        return text
+    return text[0].lower() + text[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
@@ -43,6 +44,8 @@ class Parameter:
     required: bool = False
     whole: bool = False
     """A number without a fraction."""
+    iso: bool = False
+    """A date or a time as ISO 8601 writes it."""
     choices: tuple[Any, ...] = ()
     default: Any = None
     item: Parameter | None = None
@@ -79,6 +82,7 @@ _KINDS: tuple[tuple[Kind, frozenset[str]], ...] = (
         ),
     ),
 )
+_WANTS_ISO = re.compile(r"\bYYYY|\bHH:?MM|\bISO[ -]?8601", re.IGNORECASE)
 _ARTICLES = word_set("the a an your their full first last optional required")
 _ENDS_OF_HEAD = word_set("of that for to in where at from on which under")
 
@@ -117,6 +121,8 @@ def _parameter(name: str, declared: Schema, root: Schema, *, required: bool) -> 
         kind=kind,
         required=required,
         whole=schema.get("type") == "integer",
+        iso=schema.get("format") in ("date", "time", "date-time")
+        or bool(_WANTS_ISO.search(description)),
         choices=tuple(each for each in choices if each is not None),
         default=schema.get("default"),
         item=item,

@@ -12,6 +12,8 @@ __all__ = ["Embedder"]
 
 _KEPT: Final = 4096
 """Embeddings kept in memory, at 1.5 kB each."""
+_LONGEST: Final = 400
+"""Characters of a text that are looked at: the time it takes grows with them."""
 
 # Neither questions nor requests nor about one thing: how near a text is to all of these
 # is how near it is to anything.
@@ -62,6 +64,7 @@ class Embedder:
         return [float(self._embed(other) @ vector) - level for other in others]
 
     def _embed(self, text: str) -> Any:
+        text = text[:_LONGEST]
         with self._lock:
             if text in self._cache:
                 self._cache.move_to_end(text)
