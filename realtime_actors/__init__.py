@@ -33,6 +33,7 @@ from realtime_actors import (
 )
 from realtime_actors.agent import Agent, Handoff, agent
 from realtime_actors.config import (
+    BargeIn,
     GuardrailsSettings,
     ModelConfig,
     NoiseReductionConfig,
@@ -74,6 +75,7 @@ __all__ = [
     "Handoff",
     "HostedMcpTool",
     "ModelConfig",
+    "BargeIn",
     "NoiseReductionConfig",
     "NotConnectedError",
     "OutputGuardrail",
@@ -124,6 +126,7 @@ __all__ = [
     "subscribe",
     "tool",
     "tools",
+    "reject",
     "unsubscribe",
     "update_session",
 ]
@@ -131,6 +134,7 @@ __all__ = [
 
 def _session(session: Session | otp.Name) -> Session:
     if isinstance(session, Session):
+    "tool_guardrail",
         return session
     found = otp.whereis(session)
     if not isinstance(found, Session):

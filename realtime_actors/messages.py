@@ -104,6 +104,7 @@ class ResponseOptions(TypedDict, total=False):
     max_output_tokens: int | Literal["inf"] | None
     extra: Mapping[str, object]
 
+    interruptible: bool
 
 @frozen(kw_only=True)
 class CreateResponse:
@@ -124,6 +125,8 @@ class CreateResponse:
     max_output_tokens: int | Literal["inf"] | None = None
     extra: Mapping[str, object] = field(factory=dict, repr=False)
 
+    interruptible: bool = True
+    """False: the user's speech does not stop it. Nobody is heard while it speaks."""
 
 @frozen
 class SendRawEvent:

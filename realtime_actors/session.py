@@ -6,7 +6,8 @@ is `session_server.SessionServer`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, Unpack
 
 from attrs import define, field
@@ -16,6 +17,7 @@ from realtime_actors.agent import Agent
 from realtime_actors.audio import check_audio
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.effects import Gate
+from realtime_actors.core.microphone import MicrophoneFilter
 from realtime_actors.errors import NotConnectedError, SessionClosedError
 from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
@@ -41,6 +43,8 @@ class Line:
     transport: Transport | None = None
     gate: Gate = field(factory=lambda: Gate(False, "the session is not connected yet"))
     playback_tracker: PlaybackTracker | None = None
+    microphone: MicrophoneFilter = field(factory=MicrophoneFilter)
+    clock: Callable[[], float] = time.monotonic
 
 
 class Session(otp.ServerRef):
@@ -62,6 +66,8 @@ class Session(otp.ServerRef):
 
         Written from the caller's thread; never waits. `commit` ends the user's turn
         after it (for sessions without turn detection), and asks for no response.
+        While the model speaks, silence may take the audio's place: see `BargeIn`, which
+        needs one thread to send all of it.
         Raises `AudioFormatError`, `NotConnectedError`, and `OutboundFullError` (a
         `TransportError`: nothing was sent) when the network is slower than the audio.
         """
@@ -71,7 +77,10 @@ class Session(otp.ServerRef):
             if not self.is_alive():
                 raise SessionClosedError(f"audio was not sent: {gate.reason}")
             raise NotConnectedError(f"audio was not sent: {gate.reason}")
-        transport.send_audio(check_audio(audio, gate.audio_format), commit=commit)
+        audio = check_audio(audio, gate.audio_format)
+        if gate.echo is not None:
+            audio = line.microphone.process(audio, gate.audio_format, gate.echo, line.clock())
+        transport.send_audio(audio, commit=commit)
 
     def send_message(self, message: str | Mapping[str, object] | Item) -> None:
         """Add a message of the user to the conversation and ask for a response.
@@ -86,6 +95,9 @@ class Session(otp.ServerRef):
 
         What `overrides` leave out is the session's. With `conversation="none"` it runs
         beside the conversation, at once; tell it apart by its `metadata`.
+
+        With `interruptible=False` the user's speech does not stop it: while it is made
+        and heard the server gets silence. `interrupt()` and guardrails still stop it.
         """
         self._verb(messages.CreateResponse(**overrides))
 

@@ -104,6 +104,7 @@ class SessionServer(otp.GenServer):
         self._session = cast(Session, self.actor_ref)
         self._incarnation = self._session.incarnation
         self._line = self._session.line
+        self._line.clock = plan.clock
         if self._line.transport is not None:
             self._line.transport.close(0.0)  # of an incarnation that was killed
         self._line.transport = plan.transport()
@@ -357,16 +358,18 @@ class SessionServer(otp.GenServer):
         self._task(state, died, resolve_agent, agent, self._plan.context)
 
     def _run_tool(self, state: _Running, effect: fx.RunTool) -> None:
-        died = self._call_died(state, effect.call_id)
         run = state.tools[effect.call_id] = ToolRun()
+        died = self._call_died(state, effect.call_id, run)
         run.task = self._task(state, died, run_tool, effect, run, self._session, self._plan.context)
 
     def _run_handoff(self, state: _Running, effect: fx.RunHandoff) -> None:
-        died = self._call_died(state, effect.call_id)
         run = state.tools[effect.call_id] = ToolRun()
+        died = self._call_died(state, effect.call_id, run)
         run.task = self._task(state, died, hand_off, effect, self._plan.context)
 
-    def _call_died(self, state: _Running, call_id: str) -> Callable[[object], Message | None]:
+    def _call_died(
+        self, state: _Running, call_id: str, run: ToolRun
+    ) -> Callable[[object], Message | None]:
         def died(reason: object) -> Message | None:
             state.tools.pop(call_id, None)
             if reason == otp.NORMAL:

@@ -8,6 +8,7 @@ None means "not set": it isn't sent, and the server keeps what it has. `OFF` mea
 
 from __future__ import annotations
 
+from realtime_actors.config.barge_in import BargeIn
 from realtime_actors.config.connection import ModelConfig
 from realtime_actors.config.run import GuardrailsSettings, RunConfig
 from realtime_actors.config.session import (
@@ -26,6 +27,7 @@ from realtime_actors.config.session import (
 
 __all__ = [
     "OFF",
+    "BargeIn",
     "DialectName",
     "GuardrailsSettings",
     "ModelConfig",

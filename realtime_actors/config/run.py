@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from attrs import Attribute, field, frozen
 
+from realtime_actors.config.barge_in import BargeIn
 from realtime_actors.config.checks import (
     Settings,
     check,
@@ -42,6 +43,10 @@ def _model_settings(
 
 def _guardrails_settings(value: GuardrailsSettings | Mapping[str, Any]) -> GuardrailsSettings:
     return from_mapping(GuardrailsSettings, value)
+
+
+def _barge_in(value: BargeIn | Mapping[str, Any]) -> BargeIn:
+    return from_mapping(BargeIn, value)
 
 
 def _guardrails(value: Iterable[OutputGuardrail]) -> tuple[OutputGuardrail, ...]:
@@ -103,6 +108,12 @@ class RunConfig(Settings):
     """How many tools of a session may run at once; the others wait, in order. None: all."""
     max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
     """US dollars that a session may cost. It ends politely when it has reached them."""
+    barge_in: BargeIn = field(
+        factory=BargeIn,
+        converter=_barge_in,
+        validator=instance_of(BargeIn, "BargeIn, or a dict"),
+    )
+    """Whether the user can talk over the model, and what is done about its echo."""
     max_duration: float | None = field(default=None, validator=_SECONDS)
     """Seconds that a session may last."""
     idle_timeout: float | None = field(default=None, validator=_SECONDS)

@@ -13,7 +13,12 @@ from typing import Final, TypeAlias
 import attrs
 from attrs import define, evolve, field, frozen
 
-from realtime_actors.config import OFF, SessionModelSettings, merge_settings
+from realtime_actors.config import (
+    OFF,
+    SessionModelSettings,
+    TurnDetectionConfig,
+    merge_settings,
+)
 from realtime_actors.core.effects import Effects, Send, SetTimer
 from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
 from realtime_actors.protocol import ClientEvent, ErrorDetail, RawClientEvent, SessionUpdate
@@ -84,6 +89,9 @@ class Configuration:
     new_id: Callable[[], str]
     base: SessionModelSettings
     """What the program configured, before any agent."""
+    patient: bool = False
+    """The user's speech stops no response. The server would not answer a turn that ends
+    while it is speaking, so it is we who ask for the answers: it must not make any."""
     settings: SessionModelSettings = field(factory=SessionModelSettings)
     """What we know to be in force."""
     _pending: deque[Pending] = field(factory=deque)
@@ -96,6 +104,9 @@ class Configuration:
     def update(self, changes: SessionModelSettings, purpose: Purpose) -> Effects:
         """Send a change."""
         pending = Pending(event_id=self.new_id(), changes=changes, purpose=purpose)
+        detects = changes.turn_detection is not None or isinstance(purpose, ForStart)
+        if self.patient and detects:
+            changes = _without_answers(changes)
         return self._expect(pending, SessionUpdate(session=changes, event_id=pending.event_id))
 
     def send_raw(self, payload: Mapping[str, object]) -> Effects:
@@ -158,10 +169,20 @@ class Configuration:
     @property
     def interrupts_on_speech(self) -> bool:
         """Whether the server stops a response when the user speaks."""
+        if self.patient:
+            return False
         turns = self.settings.turn_detection
         if turns is None or turns is OFF:
             return turns is None
         return turns.interrupt_response is not False
+
+    @property
+    def answers_turns(self) -> bool:
+        """Whether we ask for the response to a turn that the server has found."""
+        wanted = self.base.turn_detection
+        if not self.patient or wanted is OFF:
+            return False
+        return wanted is None or wanted.create_response is not False
 
     def _expect(self, pending: Pending, event: ClientEvent) -> Effects:
         self._pending.append(pending)
@@ -176,6 +197,16 @@ def agent_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> Sessi
         instructions=resolved.instructions,
         tools=(*(base.tools or ()), *resolved.definitions),
     )
+
+
+def _without_answers(settings: SessionModelSettings) -> SessionModelSettings:
+    detection = settings.turn_detection
+    if detection is OFF:
+        return settings
+    detection = evolve(
+        detection or TurnDetectionConfig(), create_response=False, interrupt_response=False
+    )
+    return evolve(settings, turn_detection=detection)
 
 
 def _difference(before: SessionModelSettings, after: SessionModelSettings) -> SessionModelSettings:

@@ -6,6 +6,7 @@ back as a message (see `realtime_actors.core.messages`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -25,6 +26,7 @@ __all__ = [
     "CallHook",
     "CancelTimer",
     "CancelTool",
+    "Echo",
     "Effect",
     "Effects",
     "End",
@@ -145,6 +147,19 @@ class CancelTimer:
 
 @frozen
 class Gate:
+@frozen(kw_only=True)
+class Echo:
+    """What the microphone may pick up besides the user. Times are the session's clock's."""
+
+    muted_until: float = -math.inf
+    """Until then nobody is heard."""
+    audible_until: float = -math.inf
+    """Until then the model's voice comes back: only what is louder than it is heard."""
+    threshold_db: float = -math.inf
+    hold_ms: int = 0
+    pre_roll_ms: int = 0
+
+
     """Whether the microphone may be heard: read by `send_audio` in the caller's thread."""
 
     open: bool
@@ -154,6 +169,8 @@ class Gate:
     """What the server takes: pcm16, g711_ulaw or g711_alaw."""
 
 
+    echo: Echo | None = None
+    """What is to be kept from the server; None: nothing."""
 @frozen
 class SetGate:
     """Open or close the microphone."""

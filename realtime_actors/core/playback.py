@@ -14,6 +14,8 @@ milliseconds, and never more than what was received.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from attrs import define, field, frozen
 
 __all__ = ["Heard", "PlaybackLedger"]
@@ -116,6 +118,25 @@ class PlaybackLedger:
             return self._at + (self._received - self._head) / self.bytes_per_ms / 1000
         unheard_ms = sum(each.received_ms - each.heard_ms for each in self.heard(now))
         return now + unheard_ms / 1000 if unheard_ms else self._at
+
+    def ends_of(self, response_ids: Container[str], now: float) -> float | None:
+        """When the last of these responses will have been heard. None: nothing waits to be."""
+        heard = self.heard(now)
+        last = max(
+            (
+                index
+                for index, each in enumerate(heard)
+                if each.response_id in response_ids and each.heard_ms < each.received_ms
+            ),
+            default=None,
+        )
+        if last is None:
+            return None
+        if self.reported:
+            unheard_ms = sum(each.received_ms - each.heard_ms for each in heard[: last + 1])
+            return now + unheard_ms / 1000
+        part = self._parts[last]
+        return self._at + (part.start + part.length - self._head) / self.bytes_per_ms / 1000
 
     def stop(self, now: float) -> list[Heard]:
         """The player throws away what it has. Gives what had been heard until then."""

@@ -29,7 +29,10 @@ __all__ = ["Requests"]
 
 @define
 class Requests:
-    """From a verb to what goes out for it. Raises `ConfigError` for what can't be."""
+    """From a verb to what goes out for it.
+
+    Raises `ConfigError` for what can't be, `LocalProtocolError` for what can't be now.
+    """
 
     configuration: Configuration
     responses: ResponseMachine
@@ -86,7 +89,7 @@ class Requests:
         create = ResponseCreate(response=None if plain else settings)
         if verb.conversation == "none":
             return self.responses.send_out_of_band(create)
-        self.responses.want(create)
+        self.responses.want(create, interruptible=verb.interruptible)
         return []
 
     def _raw(self, event: Mapping[str, object]) -> Effects:

@@ -11,6 +11,9 @@ no response is active or asked for, and nobody holds them back. Wishes that ask 
 nothing special are one wish. No wish is lost while the connection lives: one that was
 sent while the server began a response by itself is refused, and wanted again after it.
 
+A response may be one that the user's speech must not stop. If a server stops it all the
+same, for speech that was on its way to it, it is wanted again.
+
 Responses out of band (`conversation: "none"`) run beside this and are only noted.
 """
 
@@ -61,12 +64,15 @@ class Idle:
 class Requested:
     """A `response.create` was sent and is not answered."""
 
+    interruptible: bool = True
+
 
 @frozen
 class InProgress:
     """A response is active: the one we asked for, or one that the server made by itself."""
 
     response_id: str | None
+    interruptible: bool = True
 
 
 @frozen
@@ -76,16 +82,19 @@ class Obstructed:
 
 Phase: TypeAlias = Idle | Requested | InProgress | Obstructed
 IDLE: Final = Idle()
-REQUESTED: Final = Requested()
 OBSTRUCTED: Final = Obstructed()
 
 
 @frozen
 class _Asked:
-    """A `response.create` that was sent. Until the next one it may turn out to be refused."""
+    """A `response.create` that was sent.
+
+    A response that has begun since, and perhaps ended, need not be its answer: the server
+    may have made it by itself, with ours still on its way to it and refused there.
+    """
 
     event_id: str | None
-    wish: Wish
+    wanted: _Wanted
 
 
 @define

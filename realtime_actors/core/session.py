@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from attrs import define, field
 
@@ -37,6 +37,7 @@ from realtime_actors.core.effects import (
     CallHook,
     CancelTimer,
     Effects,
+from realtime_actors.core.echo import EchoPolicy
     End,
     Gate,
     Publish,
@@ -85,6 +86,7 @@ from realtime_actors.errors import (
 )
 from realtime_actors.guardrails import OutputGuardrail
 from realtime_actors.items import FunctionCallItem, Item
+    LocalProtocolError,
 from realtime_actors.usage import PRICES, Pricing
 
 __all__ = ["Phase", "SessionMachine"]

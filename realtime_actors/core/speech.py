@@ -6,6 +6,8 @@ after its `AudioInterruptedEvent`, however late its deltas come.
 
 from __future__ import annotations
 
+import math
+
 from attrs import define, field
 
 from realtime_actors import events
@@ -33,12 +35,15 @@ class Speech:
     history: History
     responses: ResponseMachine
     ledger: PlaybackLedger
+    audio_format: str = "pcm16"
+    """Of the model's speech."""
     started: bool = False
     """The model has spoken in this connection: its voice cannot be changed any more."""
     _silenced: set[str] = field(factory=set)
 
     def use_format(self, name: str) -> None:
         """Count bytes in this output format from now on."""
+        self.audio_format = name
         self.ledger.bytes_per_ms = sample_rate(name) * bytes_per_sample(name) // 1000
 
     def audio(self, event: ResponseOutputAudioDelta, now: float) -> Effects:
@@ -74,6 +79,12 @@ class Speech:
                 )
             )
         ]
+
+    def protected_until(self, now: float) -> float | None:
+        """Until when the user's speech must not stop the model's. None: it may."""
+        if self.responses.protects:
+            return math.inf
+        return self.ledger.ends_of(self.responses.protected, now)
 
     def interrupt_response(self, response_id: str, now: float) -> Effects:
         """Stop this response, but never a newer one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import define
+from attrs import define, field
 
 from realtime_actors import events
 from realtime_actors.core.effects import CallHook, Effects, Publish
@@ -25,6 +25,17 @@ class Turns:
     calls: ToolCalls
     handoffs: Handoffs
     history: History
+    _stopped: set[str | None] = field(factory=set)
+
+    def stopped(self, item_id: str | None) -> None:
+        """The server has found that the user's turn is over; it commits the turn next."""
+        self._stopped.add(item_id)
+
+    def committed(self, item_id: str | None) -> None:
+        """A turn is part of the conversation. Answer it, unless it was committed by hand."""
+        if item_id in self._stopped:
+            self._stopped.discard(item_id)
+            self.responses.want()
 
     def began(self, response: Response) -> Effects:
         """A response of the conversation began."""
@@ -79,7 +90,7 @@ class Turns:
             response_id=response_id,
             status=status,
             reason=reason,
-            final=not self.calls.open and not self.responses.owed,
+            final=not self.calls.owed and not self.responses.owed,
             info=self.info,
         )
         effects: Effects = [Publish(ended)]

@@ -136,9 +136,9 @@ def test_the_acknowledgement_opens_the_microphone_and_lets_whoever_waits_go_on()
     effects = machine.handle(acknowledged, now=0.0)
 
     assert effects == [
+        SetGate(Gate(True, audio_format="g711_ulaw")),
         Publish(SessionUpdatedEvent(session=acknowledged.session)),
         CancelTimer(("update", "ra_1")),
-        SetGate(Gate(True, audio_format="g711_ulaw")),
         Publish(ConnectionEvent(state="connected")),
         Ready(),
     ]

@@ -50,10 +50,17 @@ def test_the_acknowledgement_is_told_and_the_caller_goes_on() -> None:
 
     assert effects == [
         Publish(SessionUpdatedEvent(session=acknowledged.session)),
-        SetGate(Gate(True)),
         CancelTimer(("update", "ra_2")),
         Answer("caller"),
     ]
+
+
+def test_the_microphone_follows_a_change_of_its_format() -> None:
+    machine = after(live(), change(input_audio_format="g711_alaw"))
+
+    effects = machine.handle(updated(input_audio_format="g711_alaw"), now=0.0)
+
+    assert only(SetGate, effects) == [SetGate(Gate(True, audio_format="g711_alaw"))]
 
 
 def test_acknowledgements_come_in_the_order_of_the_updates() -> None:
