@@ -133,8 +133,8 @@ __all__ = [
 
 
 def _session(session: Session | otp.Name) -> Session:
-    if isinstance(session, Session):
     "tool_guardrail",
+    if isinstance(session, Session):
         return session
     found = otp.whereis(session)
     if not isinstance(found, Session):

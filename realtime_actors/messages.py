@@ -123,12 +123,12 @@ class CreateResponse:
     conversation: str | None = None
     input: tuple[Item, ...] | None = field(default=None, repr=False)
     max_output_tokens: int | Literal["inf"] | None = None
-    extra: Mapping[str, object] = field(factory=dict, repr=False)
-
     interruptible: bool = True
     """False: the user's speech does not stop it. Nobody is heard while it speaks."""
 
 @frozen
+    extra: Mapping[str, object] = field(factory=dict, repr=False)
+
 class SendRawEvent:
     """Send a client event as it is. A `response.create` takes its turn like any other.
 

@@ -106,8 +106,6 @@ class RunConfig(Settings):
     """Whether tools that the model calls together run together, or one after the other."""
     max_concurrency: int | None = field(default=None, validator=whole(1))
     """How many tools of a session may run at once; the others wait, in order. None: all."""
-    max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
-    """US dollars that a session may cost. It ends politely when it has reached them."""
     barge_in: BargeIn = field(
         factory=BargeIn,
         converter=_barge_in,
@@ -116,6 +114,8 @@ class RunConfig(Settings):
     """Whether the user can talk over the model, and what is done about its echo."""
     max_duration: float | None = field(default=None, validator=_SECONDS)
     """Seconds that a session may last."""
+    max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
+    """US dollars that a session may cost. It ends politely when it has reached them."""
     idle_timeout: float | None = field(default=None, validator=_SECONDS)
     """Seconds in which nobody has to speak or write, before the session ends."""
     pricing: Pricing = field(

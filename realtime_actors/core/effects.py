@@ -145,8 +145,6 @@ class CancelTimer:
     key: Hashable
 
 
-@frozen
-class Gate:
 @frozen(kw_only=True)
 class Echo:
     """What the microphone may pick up besides the user. Times are the session's clock's."""
@@ -162,17 +160,19 @@ class Echo:
 
     """Whether the microphone may be heard: read by `send_audio` in the caller's thread."""
 
+@frozen
+class Gate:
     open: bool
     reason: str = ""
     """Why it is closed, for the error."""
     audio_format: str = "pcm16"
     """What the server takes: pcm16, g711_ulaw or g711_alaw."""
-
-
     echo: Echo | None = None
     """What is to be kept from the server; None: nothing."""
 @frozen
 class SetGate:
+
+
     """Open or close the microphone."""
 
     gate: Gate

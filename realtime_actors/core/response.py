@@ -85,6 +85,19 @@ IDLE: Final = Idle()
 OBSTRUCTED: Final = Obstructed()
 
 
+IN_DOUBT: Final = 8
+"""How many of the last creates may still turn out to be refused."""
+
+
+@frozen
+class _Wanted:
+    wish: Wish
+    interruptible: bool = True
+
+
+_PLAINLY_WANTED: Final = _Wanted(PLAIN)
+
+
 @frozen
 class _Asked:
     """A `response.create` that was sent.
@@ -103,8 +116,10 @@ class ResponseMachine:
 
     new_id: Callable[[], str]
     phase: Phase = IDLE
-    _asked: _Asked | None = None
-    _wanted: deque[Wish] = field(factory=deque)
+    _asked: deque[_Asked] = field(factory=lambda: deque(maxlen=IN_DOUBT))
+    protected: set[str] = field(factory=set)
+    """The responses that the user's speech must not stop, as far as they are known."""
+    _wanted: deque[_Wanted] = field(factory=deque)
     _holds: set[Hashable] = field(factory=set)
     _retries: int = 0
     _begun: set[str] = field(factory=set)
@@ -127,6 +142,11 @@ class ResponseMachine:
         """A response is in progress."""
         return isinstance(self.phase, InProgress)
 
+    @property
+    def protects(self) -> bool:
+        """What is asked for or in progress must not be stopped by the user's speech."""
+        return isinstance(self.phase, Requested | InProgress) and not self.phase.interruptible
+
     def is_over(self, response_id: str | None) -> bool:
         """Whether this response is done."""
         return response_id in self._over
@@ -139,10 +159,11 @@ class ResponseMachine:
         """Whether this response runs beside the conversation."""
         return response_id in self._beside
 
-    def want(self, wish: Wish = PLAIN) -> None:
+    def want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
         """Ask for a response as soon as nothing is in the way (see `flush`)."""
-        if wish != PLAIN or PLAIN not in self._wanted:
-            self._wanted.append(wish)
+        wanted = _Wanted(wish, interruptible)
+        if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
+            self._wanted.append(wanted)
 
     def hold(self, why: Hashable) -> None:
         """Send no `response.create` until `release(why)`."""
@@ -155,9 +176,10 @@ class ResponseMachine:
         """Send the next `response.create`, if one is wanted and nothing is in the way."""
         if not self._wanted or self._holds or not isinstance(self.phase, Idle):
             return []
-        wish = self._wanted.popleft()
-        event = self._with_event_id(wish)
-        self.phase, self._asked = REQUESTED, _Asked(_event_id(event), wish)
+        wanted = self._wanted.popleft()
+        event = self._with_event_id(wanted.wish)
+        self.phase = Requested(wanted.interruptible)
+        self._asked.append(_Asked(_event_id(event), wanted))
         return [Send(event), SetTimer(ANSWER_TIMER, ANSWER_WITHIN)]
 
     def send_out_of_band(self, wish: Wish) -> Effects:
@@ -172,7 +194,10 @@ class ResponseMachine:
             self._begun.add(response.id)
         if self._is_beside(response):
             return []
-        phase, self.phase = self.phase, InProgress(response.id)
+        phase = self.phase
+        self.phase = InProgress(response.id, not self.protects)
+        if self.protects and response.id is not None:
+            self.protected.add(response.id)
         match phase:
             case Requested():
                 # It may be the voice detection's: then ours is refused in a moment.
@@ -191,6 +216,8 @@ class ResponseMachine:
         active, phase = self.active_id, self.phase
         if active is not None and response.id not in (active, None):
             return []
+        if self.protects and self._asked and _was_talked_over(response):
+            self._wanted.appendleft(self._asked.pop().wanted)
         self._retries = 0
         self.phase = IDLE
         match phase:
@@ -203,13 +230,16 @@ class ResponseMachine:
 
     def refused(self, event_id: str | None) -> Effects:
         """The server says that a response is active already: wanted again, after that one."""
-        asked = self._asked
-        if asked is None or event_id not in (asked.event_id, None):
+        asked, is_newest = self._taken_back(event_id)
+        if asked is None:
             return []
-        self._asked = None
-        if asked.wish != PLAIN or PLAIN not in self._wanted:
-            self._wanted.appendleft(asked.wish)
-        if not isinstance(self.phase, Requested):
+        if asked.wanted != _PLAINLY_WANTED or asked.wanted not in self._wanted:
+            self._wanted.appendleft(asked.wanted)
+        if is_newest and isinstance(self.phase, InProgress) and self.protects:
+            # The one that began then was not ours.
+            self.protected.discard(self.phase.response_id or "")
+            self.phase = evolve(self.phase, interruptible=True)
+        if not is_newest or not isinstance(self.phase, Requested):
             return []
         self.phase = OBSTRUCTED
         delay = RETRY_AFTER[min(self._retries, len(RETRY_AFTER) - 1)]
@@ -222,13 +252,11 @@ class ResponseMachine:
         It would be refused again, for the same reason, as fast as we can send.
         """
         self._asked_beside.pop(event_id, None)
-        asked, about = self._asked, param or ""
-        if asked is None or event_id not in (asked.event_id, None):
-            return []
+        about = param or ""
         if event_id is None and about != "response" and not about.startswith("response."):
             return []
-        self._asked = None
-        if not isinstance(self.phase, Requested):
+        _, is_newest = self._taken_back(event_id)
+        if not is_newest or not isinstance(self.phase, Requested):
             return []
         self.phase = IDLE
         return [CancelTimer(ANSWER_TIMER)]
@@ -236,7 +264,8 @@ class ResponseMachine:
     def unanswered(self) -> bool:
         """`ANSWER_TIMER` fired. Gives whether a `response.create` was given up."""
         if isinstance(self.phase, Requested):
-            self.phase, self._asked = IDLE, None
+            self.phase = IDLE
+            self._asked.pop()
             return True
         return False
 
@@ -247,12 +276,27 @@ class ResponseMachine:
 
     def lost(self) -> Effects:
         """The connection is gone, and with it everything wanted."""
-        self.phase, self._asked = IDLE, None
+        self.phase = IDLE
+        self._asked.clear()
         self._wanted.clear()
         self._holds.clear()
         self._asked_beside.clear()
         self._retries = 0
         return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER)]
+
+    def _taken_back(self, event_id: str | None) -> tuple[_Asked | None, bool]:
+        """The `response.create` that was refused, and whether it is the newest.
+
+        Servers that don't name it mean the newest, as far as anybody can know.
+        """
+        newest = self._asked[-1] if self._asked else None
+        if event_id is None:
+            return (self._asked.pop() if self._asked else None), newest is not None
+        asked = next((each for each in self._asked if each.event_id == event_id), None)
+        if asked is not None:
+            while self._asked.popleft() is not asked:
+                pass  # those before it were answered before it
+        return asked, asked is not None and asked is newest
 
     def _is_beside(self, response: Response) -> bool:
         # Servers name the conversation of all other responses; those that never do can
@@ -276,6 +320,13 @@ class ResponseMachine:
         if isinstance(wish, RawClientEvent):
             return RawClientEvent(payload={**wish.payload, "event_id": self.new_id()})
         return evolve(wish, event_id=self.new_id())
+
+
+def _was_talked_over(response: Response) -> bool:
+    details = response.status_details
+    return (
+        response.status == "cancelled" and details is not None and details.reason == "turn_detected"
+    )
 
 
 def _event_id(wish: Wish) -> str | None:

@@ -147,6 +147,7 @@ class SessionMachine:
     _speech: Speech = field(init=False)
     _calls: ToolCalls = field(init=False)
     _handoffs: Handoffs = field(init=False)
+    barge_in: BargeIn = field(factory=BargeIn)
     _guarding: Guarding = field(init=False)
     _turns: Turns = field(init=False)
     _requests: Requests = field(init=False)
@@ -154,7 +155,9 @@ class SessionMachine:
     _transcripts: Transcripts = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._configuration = Configuration(new_id=self._new_id, base=self.settings)
+        self._configuration = Configuration(
+            new_id=self._new_id, base=self.settings, patient=self.barge_in.mode == "off"
+        )
         self._responses = ResponseMachine(self._new_id)
         self._responses.hold(_START)
         self._history = History(self.info)
@@ -169,10 +172,12 @@ class SessionMachine:
         self._transcripts = Transcripts(self.info, self._history)
         self._handoffs = Handoffs(
             info=self.info,
+    _gate: Gate | None = field(default=None, init=False)  # the open one, as it was published
             current=ResolvedAgent(
                 agent=self.agent, instructions="", tools={}, handoffs={}, definitions=()
             ),
             configuration=self._configuration,
+    _echo: EchoPolicy = field(init=False)
             responses=self._responses,
             calls=self._calls,
             editing=editing,
@@ -189,6 +194,7 @@ class SessionMachine:
         self._requests = Requests(self._configuration, self._responses, self._speech, editing)
         self._limits = Limits(
             info=self.info,
+        self._echo = EchoPolicy(self.barge_in, self._speech)
             responses=self._responses,
             speech=self._speech,
             model=lambda: self._configuration.settings.model or self.model,
@@ -212,7 +218,11 @@ class SessionMachine:
         """Take a message; give what is to be done, in order."""
         # Fifty times a second, while everything else comes a few times per turn.
         if type(message) is wire.ResponseOutputAudioDelta and self.phase is not Phase.ENDED:
-            return self._speech.audio(message, now)
+            if not self._echo.follows_speech:
+                return self._speech.audio(message, now)
+            self._echo.audio(message.delta, now)
+            effects = self._speech.audio(message, now)
+            return [*self._set_gate(now), *effects]
         if self.phase is Phase.ENDED:
             return self._after_the_end(message)
         if isinstance(message, wire.ServerEvent):
@@ -223,7 +233,8 @@ class SessionMachine:
         if self._calls.take_answered():
             self._responses.want()
         effects += self._responses.flush()
-        return self._with_hooks(effects)
+        # First: what is sent may rely on it that nobody is heard.
+        return self._with_hooks([*self._set_gate(now), *effects])
 
     def _message(self, message: Message, now: float) -> Effects:
         match message:
@@ -353,12 +364,13 @@ class SessionMachine:
 
     def _session_updated(self, session: wire.SessionInfo, now: float) -> Effects:
         pending = self._configuration.acknowledged(session.settings)
+                if self._configuration.answers_turns:
+                    self._turns.committed(item_id)
         self._use_output_format()
         effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
-        if self.phase is Phase.LIVE:
-            effects.append(SetGate(self._open_gate()))
         if pending is None:
             return effects  # the server changed something by itself
+                self._turns.stopped(item_id)
         effects.append(CancelTimer(pending.timer))
         match pending.purpose:
             case ForStart(resolved=resolved):
@@ -366,7 +378,7 @@ class SessionMachine:
                 self._handoffs.current = resolved
                 self._responses.release(_START)
                 connected = events.ConnectionEvent(state="connected", info=self.info)
-                effects += [SetGate(self._open_gate()), Publish(connected), Ready()]
+                effects += [Publish(connected), Ready()]
                 effects += self._limits.start(now)
             case ForCaller(caller=caller):
                 self._configuration.keep(pending)
@@ -570,7 +582,8 @@ class SessionMachine:
         )
         self._limits.active(now)
         effects: Effects = [Publish(started)]
-        if self._configuration.interrupts_on_speech:
+        protected = self._speech.protected_until(now) is not None
+        if self._configuration.interrupts_on_speech and not protected:
             # The server stops its response by itself.
             effects += self._speech.interrupt(now, cancel=False)
         return effects
@@ -590,8 +603,14 @@ class SessionMachine:
         if name is not None:
             self._speech.use_format(name)
 
-    def _open_gate(self) -> Gate:
-        return Gate(True, audio_format=self._configuration.settings.input_audio_format or "pcm16")
+    def _set_gate(self, now: float) -> Effects:
+        """Say what the microphone has to mind, if that has changed."""
+        gate = None
+        if self.phase is Phase.LIVE:
+            audio_format = self._configuration.settings.input_audio_format or "pcm16"
+            gate = Gate(True, audio_format=audio_format, echo=self._echo.echo(now))
+        before, self._gate = self._gate, gate
+        return [] if gate is None or gate == before else [SetGate(gate)]
 
     # -- errors and timers -----------------------------------------------------------
 
