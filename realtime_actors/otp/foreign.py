@@ -35,7 +35,7 @@ class _ForeignMailbox(Mailbox):
     def __init__(self, ref: pykka.ActorRef[Any]) -> None:
         super().__init__()
         self._ref = ref
-        self._asleep = True  # its thread is none of ours
+        self._waiting = True  # its thread is none of ours
         self.process: Process | None = None
 
     def put(self, item: Any, /) -> None:

@@ -30,6 +30,7 @@ from pykka import messages
 from realtime_actors.otp.exits import NORMAL, TIMEOUT, Cancelled, Reason, StartFailed, reason_of
 from realtime_actors.otp.mailbox import (
     CAST,
+    CLOSED,
     TIMED_OUT,
     Bounded,
     BoundedMailbox,
@@ -189,7 +190,7 @@ class GenServer(pykka.ThreadingActor):
         return first.reason if isinstance(first, Stop) else ("bad_return_value", first)
 
     def _loop(self, process: Process, first: Ok) -> Reason:
-        get = process.mailbox.get
+        take, get = process.mailbox.take, process.mailbox.get
         state, timeout, continue_ = first.state, first.timeout, first.continue_
         result: Any
         while True:
@@ -198,7 +199,12 @@ class GenServer(pykka.ThreadingActor):
                 if continue_ is not NOTHING:
                     result = self.handle_continue(continue_, state)
                 else:
-                    message = get(timeout)
+                    try:
+                        message = take()
+                    except IndexError:
+                        message = CLOSED
+                    if message is CLOSED:
+                        message = get(timeout)
                     kind = type(message)
                     if kind is Request or kind is StopRequest:
                         # First say what we are at, then look whether we live: whoever

@@ -55,22 +55,25 @@ class Signal:
 class Mailbox:
     """A queue without bounds. `put` from any thread; all else from its owner's."""
 
-    __slots__ = ("_asleep", "_closed", "_gate", "_queue")
+    __slots__ = ("_call_me", "_closed", "_gate", "_queue", "_waiting", "take")
 
     def __init__(self) -> None:
         self._queue: deque[Any] = deque()
         self._gate = allocate_lock()
         self._gate.acquire()
-        self._asleep = False
+        self._call_me = False
+        self._waiting = False
         self._closed = False
+        self.take: Callable[[], Any] = self._queue.popleft
+        """Take the next item; raises `IndexError` when there is none. The quick way."""
 
     def put(self, item: object, /) -> None:
         """Append an item and wake the reader. Put after the end, it is answered: noproc."""
         self._queue.append(item)
-        # Order matters: the reader says that it sleeps, then looks at the queue once
-        # more; the closer says that it is closed, then empties the queue. So either
-        # they see the item, or we see them.
-        if self._asleep or self._closed:
+        # Order matters: the reader asks to be called, then looks at the queue once more;
+        # the closer says that it is closed, then empties the queue. So either they see
+        # the item, or we see them.
+        if self._call_me or self._closed:
             self._wake()
 
     def put_signal(self, item: object, /) -> None:
@@ -79,10 +82,7 @@ class Mailbox:
 
     def get(self, timeout: float | None = None) -> Any:
         """Take the next item. `TIMED_OUT` or `CLOSED` when there is none."""
-        try:
-            return self._queue.popleft()
-        except IndexError:
-            return self._wait_for(None, timeout)
+        return self._wait_for(None, timeout)
 
     def select(self, wanted: Callable[[Any], bool], timeout: float | None = None) -> Any:
         """Take the first item that is `wanted`, and leave the others where they are."""
@@ -100,24 +100,27 @@ class Mailbox:
         return len(self._queue)
 
     @property
-    def asleep(self) -> bool:
+    def waiting(self) -> bool:
         """Whether the reader waits for an item."""
-        return self._asleep
+        return self._waiting
 
     def close(self, reason: Reason) -> None:
         """End it: answer every caller in it with `reason`, wake the reader."""
         self._closed = True
         self._empty(reason)
-        self._open_gate()
+        self._wake()
 
     def _wake(self) -> None:
         if self._closed:
             self._empty(NOPROC)
-        self._open_gate()
-
-    def _open_gate(self) -> None:
-        with contextlib.suppress(RuntimeError):  # it is open: the reader is on its way
+        # One call is enough: it takes a while until the reader has the interpreter, and
+        # nobody else need bother meanwhile. From here to the release no Ctrl-C can come
+        # in between, or the reader would never be called again.
+        self._call_me = False
+        try:  # noqa: SIM105 - see above: suppress() is a place where Ctrl-C could come in
             self._gate.release()
+        except RuntimeError:
+            pass  # it is open: the reader is on its way
 
     def _empty(self, reason: Reason) -> None:
         while True:
@@ -129,43 +132,44 @@ class Mailbox:
 
     def _wait_for(self, wanted: Callable[[Any], bool] | None, timeout: float | None) -> Any:
         deadline = None if timeout is None else time.monotonic() + timeout
+        left = -1.0
         seen = 0
-        while True:
-            self._asleep = True
-            item, seen = self._find(wanted, seen)
-            if item is not CLOSED or self._closed:
-                self._asleep = False
-                return item
-            remaining = -1.0 if deadline is None else deadline - time.monotonic()
-            try:
-                opened = deadline is None or remaining > 0.0
-                if opened:
-                    opened = self._gate.acquire(timeout=remaining)
-            finally:  # a KeyboardInterrupt in the main thread comes out of here
-                self._asleep = False
-            if not opened:
+        self._waiting = True
+        try:
+            while True:
+                self._call_me = True
                 item, seen = self._find(wanted, seen)
-                return TIMED_OUT if item is CLOSED and not self._closed else item
+                if item is not CLOSED or self._closed:
+                    return item
+                if deadline is not None and (left := deadline - time.monotonic()) <= 0.0:
+                    return TIMED_OUT
+                self._gate.acquire(timeout=left)
+        finally:  # a KeyboardInterrupt in the main thread comes out of here
+            self._call_me = self._waiting = False
 
     def _find(self, wanted: Callable[[Any], bool] | None, start: int) -> tuple[Any, int]:
         """Take the first wanted item from `start` on; `CLOSED` if there is none.
 
-        Only the owner takes items out, so an index stays good while others append.
+        Only the owner takes items out, so an index stays good while others append. But
+        whoever ends the owner empties the queue under its hands.
         """
         queue = self._queue
+        if wanted is None:
+            try:
+                return queue.popleft(), 0
+            except IndexError:
+                return CLOSED, 0
         at = start
-        try:
-            while at < len(queue):
-                if wanted is None:
-                    return queue.popleft(), 0
+        while True:
+            try:
                 item = queue[at]
-                if wanted(item):
+            except IndexError:
+                return CLOSED, at
+            if wanted(item):
+                with contextlib.suppress(IndexError):
                     del queue[at]
-                    return item, at
-                at += 1
-        except IndexError:
-            pass  # it was closed and emptied meanwhile
-        return CLOSED, at
+                return item, at
+            at += 1
 
 
 def answer_undelivered(item: object, reason: Reason) -> None:
@@ -219,6 +223,7 @@ class BoundedMailbox(Mailbox):
         self._senders: deque[Slot] = deque()
         self._wait = wait
         self.dropped = 0
+        self.take = self._take
 
     def put(self, item: object, /) -> None:
         if is_signal(item):
@@ -238,8 +243,11 @@ class BoundedMailbox(Mailbox):
                 raise MailboxFullError(f"no room in {self._bound.timeout} seconds")
         answer_undelivered(lost, MAILBOX_FULL)
 
-    def get(self, timeout: float | None = None) -> Any:
-        return self._wait_for(None, timeout)
+    def _take(self) -> Any:
+        item, _ = self._find(None, 0)
+        if item is CLOSED:
+            raise IndexError
+        return item
 
     def close(self, reason: Reason) -> None:
         super().close(reason)

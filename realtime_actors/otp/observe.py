@@ -119,6 +119,6 @@ def _info(process: Process, children: tuple[ProcessInfo, ...]) -> ProcessInfo:
 def _status(process: Process) -> Status:
     if process.dead:
         return Status.DETACHED
-    if process.mailbox.asleep:
+    if process.mailbox.waiting:
         return Status.IDLE
     return Status.RUNNING if process.waiting is None else Status.WAITING

@@ -359,7 +359,7 @@ def _is_busy(dying: Process) -> bool:
         thread is not None
         and thread is not threading.current_thread()
         and not dying.thread_done
-        and not dying.mailbox.asleep
+        and not dying.mailbox.waiting
         and dying.waiting is None
     )
 

@@ -69,6 +69,23 @@ def test_messages_of_one_sender_keep_their_order(client):
     otp.stop(server)
 
 
+def test_any_value_is_a_message(client):
+    server = otp.start(Recorder, client.ref)
+    values = [None, (), (None, 1), False, otp.NOTHING, ("timeout",), []]
+    for value in values:
+        otp.send(server, value)
+        otp.cast(server, value)
+    assert received(client, 14) == [value for value in values for _ in range(2)]
+    otp.stop(server)
+
+
+def test_a_match_that_fails_is_told_and_harms_nothing(client):
+    otp.send(client.ref, [])
+    with pytest.raises(IndexError):
+        client.receive(SOON, match=lambda each: each[0])
+    assert client.messages() == [[]]
+
+
 def test_messages_of_many_senders_all_arrive(client):
     server = otp.start(Recorder, client.ref)
 
