@@ -102,9 +102,9 @@ class ResponseOptions(TypedDict, total=False):
     conversation: str | None
     input: tuple[Item, ...] | None
     max_output_tokens: int | Literal["inf"] | None
+    interruptible: bool
     extra: Mapping[str, object]
 
-    interruptible: bool
 
 @frozen(kw_only=True)
 class CreateResponse:
@@ -125,10 +125,10 @@ class CreateResponse:
     max_output_tokens: int | Literal["inf"] | None = None
     interruptible: bool = True
     """False: the user's speech does not stop it. Nobody is heard while it speaks."""
-
-@frozen
     extra: Mapping[str, object] = field(factory=dict, repr=False)
 
+
+@frozen
 class SendRawEvent:
     """Send a client event as it is. A `response.create` takes its turn like any other.
 

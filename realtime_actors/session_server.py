@@ -29,7 +29,7 @@ from realtime_actors.core.messages import (
     TimerFired,
     ToolFinished,
 )
-from realtime_actors.core.session import Phase, SessionMachine
+from realtime_actors.core.session import Machine, Phase
 from realtime_actors.errors import (
     NotConnectedError,
     RealtimeError,
@@ -56,7 +56,7 @@ GOODBYE = 1.5
 class SessionPlan:
     """All that a session needs to start."""
 
-    machine: Callable[[], SessionMachine]
+    machine: Callable[[], Machine]
     transport: Callable[[], Transport]
     agent: Agent
     context: object = field(default=None, repr=False)
@@ -79,7 +79,7 @@ class Frames:
 class _Running:
     """What the server keeps beside the machine: handles of what it has started."""
 
-    machine: SessionMachine
+    machine: Machine
     transport: Transport
     tools: dict[str, ToolRun] = field(factory=dict)  # by call id
     tasks: dict[otp.MonitorRef, Callable[[object], Message | None]] = field(factory=dict)
@@ -371,7 +371,8 @@ class SessionServer(otp.GenServer):
         self, state: _Running, call_id: str, run: ToolRun
     ) -> Callable[[object], Message | None]:
         def died(reason: object) -> Message | None:
-            state.tools.pop(call_id, None)
+            if state.tools.get(call_id) is run:  # and not what it became once it was approved
+                del state.tools[call_id]
             if reason == otp.NORMAL:
                 return None
             # It has no outcome yet if it ended in a way that no `except` sees.
@@ -404,7 +405,7 @@ class SessionServer(otp.GenServer):
         except otp.CallExit:
             return
 
-    def _publish_end(self, machine: SessionMachine, why: str) -> None:
+    def _publish_end(self, machine: Machine, why: str) -> None:
         error = events.ErrorEvent(
             error=events.ErrorInfo(type="internal_error", message=why),
             recoverable=False,

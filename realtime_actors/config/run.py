@@ -112,10 +112,10 @@ class RunConfig(Settings):
         validator=instance_of(BargeIn, "BargeIn, or a dict"),
     )
     """Whether the user can talk over the model, and what is done about its echo."""
-    max_duration: float | None = field(default=None, validator=_SECONDS)
-    """Seconds that a session may last."""
     max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
     """US dollars that a session may cost. It ends politely when it has reached them."""
+    max_duration: float | None = field(default=None, validator=_SECONDS)
+    """Seconds that a session may last."""
     idle_timeout: float | None = field(default=None, validator=_SECONDS)
     """Seconds in which nobody has to speak or write, before the session ends."""
     pricing: Pricing = field(

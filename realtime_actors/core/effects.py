@@ -90,6 +90,8 @@ class RunTool:
     tool: Tool
     arguments: str = field(repr=False)
     agent: Agent
+    approved: bool = False
+    """Its guardrails have passed, and somebody has approved the call."""
 
 
 @frozen(kw_only=True)
@@ -158,10 +160,10 @@ class Echo:
     pre_roll_ms: int = 0
 
 
-    """Whether the microphone may be heard: read by `send_audio` in the caller's thread."""
-
 @frozen
 class Gate:
+    """Whether the microphone may be heard: read by `send_audio` in the caller's thread."""
+
     open: bool
     reason: str = ""
     """Why it is closed, for the error."""
@@ -169,10 +171,10 @@ class Gate:
     """What the server takes: pcm16, g711_ulaw or g711_alaw."""
     echo: Echo | None = None
     """What is to be kept from the server; None: nothing."""
+
+
 @frozen
 class SetGate:
-
-
     """Open or close the microphone."""
 
     gate: Gate

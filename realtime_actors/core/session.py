@@ -31,13 +31,13 @@ from realtime_actors.core.configuration import (
     Pending,
     agent_settings,
 )
+from realtime_actors.core.echo import EchoPolicy
 from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import (
     Answer,
     CallHook,
     CancelTimer,
     Effects,
-from realtime_actors.core.echo import EchoPolicy
     End,
     Gate,
     Publish,
@@ -89,7 +89,7 @@ from realtime_actors.items import FunctionCallItem, Item
     LocalProtocolError,
 from realtime_actors.usage import PRICES, Pricing
 
-__all__ = ["Phase", "SessionMachine"]
+__all__ = ["Machine", "Phase", "SessionMachine"]
 
 
 ABNORMAL_CLOSURE: Final = 1006
@@ -109,6 +109,24 @@ class Phase(Enum):
     ENDED = "ended"
 
 
+class Machine(Protocol):
+    """What the shell needs of a machine."""
+
+    @property
+    def phase(self) -> Phase:
+        """Where the session is in its life."""
+        ...
+
+    @property
+    def info(self) -> events.EventInfo:
+        """What is the same for every event."""
+        ...
+
+    def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
+        """Take a message; give what is to be done, in order."""
+        ...
+
+
 @define(kw_only=True)
 class SessionMachine:
     """All state of one conversation. One owner; changed in place."""
@@ -121,6 +139,7 @@ class SessionMachine:
     guardrails: tuple[OutputGuardrail, ...] = ()
     """Guardrails of the run, added to each agent's own."""
     guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
+    barge_in: BargeIn = field(factory=BargeIn)
     parallel_tools: bool = True
     max_concurrency: int | None = None
     """How many tools may run at once; None for as many as the model calls."""
@@ -141,10 +160,12 @@ class SessionMachine:
     _refusal: wire.ErrorDetail | None = field(default=None, init=False)  # the last error
     _event_ids: int = field(default=0, init=False)
     _call_names: dict[str, str] = field(factory=dict, init=False)
+    _gate: Gate | None = field(default=None, init=False)  # the open one, as it was published
     _configuration: Configuration = field(init=False)
     _responses: ResponseMachine = field(init=False)
     _history: History = field(init=False)
     _speech: Speech = field(init=False)
+    _echo: EchoPolicy = field(init=False)
     _calls: ToolCalls = field(init=False)
     _handoffs: Handoffs = field(init=False)
     barge_in: BargeIn = field(factory=BargeIn)
@@ -163,6 +184,7 @@ class SessionMachine:
         self._history = History(self.info)
         ledger = PlaybackLedger(reported=self.playback_reported)
         self._speech = Speech(self.info, self._history, self._responses, ledger)
+        self._echo = EchoPolicy(self.barge_in, self._speech)
         self._calls = ToolCalls(
             info=self.info,
             at_once=self.max_concurrency if self.parallel_tools else 1,
@@ -172,12 +194,10 @@ class SessionMachine:
         self._transcripts = Transcripts(self.info, self._history)
         self._handoffs = Handoffs(
             info=self.info,
-    _gate: Gate | None = field(default=None, init=False)  # the open one, as it was published
             current=ResolvedAgent(
                 agent=self.agent, instructions="", tools={}, handoffs={}, definitions=()
             ),
             configuration=self._configuration,
-    _echo: EchoPolicy = field(init=False)
             responses=self._responses,
             calls=self._calls,
             editing=editing,
@@ -194,7 +214,6 @@ class SessionMachine:
         self._requests = Requests(self._configuration, self._responses, self._speech, editing)
         self._limits = Limits(
             info=self.info,
-        self._echo = EchoPolicy(self.barge_in, self._speech)
             responses=self._responses,
             speech=self._speech,
             model=lambda: self._configuration.settings.model or self.model,
@@ -322,12 +341,15 @@ class SessionMachine:
                 end_ms = event.audio_end_ms
                 return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
+                if self._configuration.answers_turns:
+                    self._turns.committed(item_id)
                 self._history.announced(item_id, previous_id)
                 enabled = self._configuration.transcribes
                 return self._transcripts.committed(item_id, enabled=enabled)
             case wire.InputAudioBufferSpeechStarted():
                 return self._speech_started(event, now)
             case wire.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end_ms):
+                self._turns.stopped(item_id)
                 stopped = events.SpeechStoppedEvent(
                     item_id=item_id, audio_end_ms=end_ms, info=self.info
                 )
@@ -364,13 +386,10 @@ class SessionMachine:
 
     def _session_updated(self, session: wire.SessionInfo, now: float) -> Effects:
         pending = self._configuration.acknowledged(session.settings)
-                if self._configuration.answers_turns:
-                    self._turns.committed(item_id)
         self._use_output_format()
         effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
         if pending is None:
             return effects  # the server changed something by itself
-                self._turns.stopped(item_id)
         effects.append(CancelTimer(pending.timer))
         match pending.purpose:
             case ForStart(resolved=resolved):
