@@ -274,7 +274,7 @@ def test_what_it_cannot_do_it_says_and_what_it_can(brain: EmbeddingBrain) -> Non
     )
     talk = Conversation(brain)
 
-    assert talk.user("Who won the game last night?") == f"I'm sorry, I can't help with that. {can}"
+    assert talk.user("Who won the football game?") == f"I'm sorry, I can't help with that. {can}"
     assert talk.user("What can you do for me?") == can
     assert talk.user("Sorry, can you say that again?") == can
 
