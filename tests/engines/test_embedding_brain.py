@@ -250,9 +250,16 @@ def test_the_next_agent_introduces_itself_when_nothing_was_asked(brain: Embeddin
     talk = Conversation(brain)
     talk.user("I want to talk to billing.")
 
-    assert talk.tools_answer("Transferred.", tools=(BILLING,), instructions="") == (
+    assert talk.tools_answer("Transferred.", tools=(), instructions="") == (
         "You are talking to billing now. How can I help you?"
     )
+
+
+def test_a_handoff_that_failed_is_told(brain: EmbeddingBrain) -> None:
+    talk = Conversation(brain)
+    talk.user("I want to talk to billing.")
+
+    assert talk.tools_answer("Nobody is there.") == "Nobody is there."
 
 
 def test_questions_are_answered_with_the_instructions(brain: EmbeddingBrain) -> None:

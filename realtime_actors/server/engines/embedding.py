@@ -111,7 +111,7 @@ class EmbeddingBrain:
         tools = known_tools(request.tools)
         if line := line_to_say(request.instructions):
             return _Say(text=line)
-        outputs, handed_over = _latest_outputs(request.items)
+        outputs, handed_over = _latest_outputs(request.items, tools)
         if outputs and not handed_over:
             return _Say(text=tool_results(outputs))
         text = last_words(request.items)[:_LONGEST]
@@ -153,7 +153,7 @@ class EmbeddingBrain:
         self, items: Sequence[Item], tools: Sequence[KnownTool]
     ) -> _Ask | None:
         """What the agent who was handed over to asked about the words that led there."""
-        _, handed_over = _latest_outputs(items)
+        _, handed_over = _latest_outputs(items, tools)
         if not handed_over:
             return None
         decision = self._begin_after_handoff(last_words(items)[:_LONGEST], tools)
@@ -291,9 +291,13 @@ def _filler(parameter: Parameter, text: str) -> Any:
             return text
 
 
-def _latest_outputs(items: Sequence[Item]) -> tuple[list[str], str]:
-    """The outputs that nobody has spoken yet, and who was handed over to, if anybody."""
+def _latest_outputs(items: Sequence[Item], tools: Sequence[KnownTool]) -> tuple[list[str], str]:
+    """The outputs that nobody has spoken yet, and who was handed over to, if anybody.
+
+    An agent that can still hand over has not done so: that handoff failed.
+    """
     names = {item.call_id: item.name for item in items if isinstance(item, FunctionCallItem)}
+    there_still = {tool.name for tool in tools}
     outputs: list[str] = []
     handed_over = ""
     for item in reversed(items):
@@ -301,7 +305,7 @@ def _latest_outputs(items: Sequence[Item]) -> tuple[list[str], str]:
             case FunctionCallOutputItem():
                 outputs.insert(0, item.output)
                 name = names.get(item.call_id, "")
-                if name.startswith("transfer_to_"):
+                if name.startswith("transfer_to_") and name not in there_still:
                     handed_over = name.removeprefix("transfer_to_").replace("_", " ")
             case FunctionCallItem():
                 continue
