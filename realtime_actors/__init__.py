@@ -56,7 +56,13 @@ from realtime_actors.errors import (
     ToolError,
     TransportError,
 )
-from realtime_actors.guardrails import GuardrailVerdict, OutputGuardrail, output_guardrail
+from realtime_actors.guardrails import (
+    GuardrailVerdict,
+    OutputGuardrail,
+    ToolGuardrail,
+    output_guardrail,
+    tool_guardrail,
+)
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.messages import SessionEvent
 from realtime_actors.playback import PlaybackTracker
@@ -97,6 +103,7 @@ __all__ = [
     "Tool",
     "ToolContext",
     "ToolError",
+    "ToolGuardrail",
     "TracingConfig",
     "TranscriptionConfig",
     "TransportError",
@@ -127,6 +134,7 @@ __all__ = [
     "send_raw_event",
     "subscribe",
     "tool",
+    "tool_guardrail",
     "tools",
     "unsubscribe",
     "update_session",
@@ -134,7 +142,6 @@ __all__ = [
 
 
 def _session(session: Session | otp.Name) -> Session:
-    "tool_guardrail",
     if isinstance(session, Session):
         return session
     found = otp.whereis(session)
@@ -170,6 +177,16 @@ def send_raw_event(session: Session | otp.Name, event: Mapping[str, object]) -> 
 def interrupt(session: Session | otp.Name) -> None:
     """Stop the model's speech now. See `Session.interrupt`."""
     _session(session).interrupt()
+
+
+def approve(session: Session | otp.Name, call_id: str) -> None:
+    """Let a call run that waits for approval. See `Session.approve`."""
+    _session(session).approve(call_id)
+
+
+def reject(session: Session | otp.Name, call_id: str, *, reason: str | None = None) -> None:
+    """Refuse a call that waits for approval. See `Session.reject`."""
+    _session(session).reject(call_id, reason=reason)
 
 
 def update_session(

@@ -23,7 +23,7 @@ from realtime_actors.usage import NOTHING_USED, RateLimit, SessionUsage, Usage
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
     from realtime_actors.protocol import ServerEvent, SessionInfo
-    from realtime_actors.tools import Tool
+    from realtime_actors.tools import HostedMcpTool, Tool
 
 __all__ = [
     "AgentEndEvent",
@@ -50,6 +50,7 @@ __all__ = [
     "SpeechStartedEvent",
     "SpeechStoppedEvent",
     "TextDeltaEvent",
+    "ToolApprovalRequiredEvent",
     "ToolEndEvent",
     "ToolProgressEvent",
     "ToolStartEvent",
@@ -117,6 +118,24 @@ class ToolStartEvent:
     call_id: str
     arguments: str = field(repr=False)
     """JSON text, as the model wrote it: it may be invalid."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class ToolApprovalRequiredEvent:
+    """A call waits for `session.approve(call_id)` or `session.reject(call_id)`.
+
+    It counts as rejected when neither comes within `RunConfig.approval_timeout`.
+    """
+
+    type: ClassVar[str] = "tool_approval_required"
+    agent: Agent
+    tool: Tool | HostedMcpTool | None
+    """The tool, or the MCP server that the Realtime API wants to call one of."""
+    name: str
+    call_id: str
+    arguments: str = field(repr=False)
+    """JSON text, as the model wrote it."""
     info: EventInfo = NO_INFO
 
 
@@ -258,15 +277,22 @@ class HistoryUpdatedEvent:
 
 @frozen(kw_only=True)
 class GuardrailTrippedEvent:
-    """An output guardrail refused what the model was saying. It was interrupted."""
+    """A guardrail refused what the model was saying, or what a tool was called with.
+
+    The model was interrupted, or the tool was not run; the model has been told why.
+    """
 
     type: ClassVar[str] = "guardrail_tripped"
     guardrail: str
-    response_id: str
-    item_id: str
+    kind: Literal["output", "tool"] = "output"
+    response_id: str | None
+    item_id: str | None = None
+    """What the model was saying, or None."""
+    call_id: str | None = None
+    """The call that was refused, or None."""
     reason: str | None = field(default=None, repr=False)
     text: str = field(default="", repr=False)
-    """The transcript that was judged."""
+    """The transcript, or the arguments, that were judged."""
     info: EventInfo = NO_INFO
 
 
@@ -415,6 +441,7 @@ Event: TypeAlias = (
     | AgentEndEvent
     | HandoffEvent
     | ToolStartEvent
+    | ToolApprovalRequiredEvent
     | ToolProgressEvent
     | ToolEndEvent
     | AudioEvent

@@ -1,13 +1,16 @@
-"""Guardrails on what the model says: text in, verdict out.
+"""Guardrails: what the model says, what the user says, and what tools are called with.
 
-When and on which part of the transcript they run is the session's business
-(`GuardrailsSettings`). They run in tasks, so a check may take its time.
+A guardrail gives a verdict. When it is asked is the session's business; it runs in a
+task, so a check may take its time, and it may be a coroutine function. A check is a
+function of what is judged, and if it takes them of the context and the agent. It
+returns whether that is *not* acceptable (True trips the guardrail), or a
+`GuardrailVerdict`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from attrs import Attribute, field, frozen
 
@@ -17,28 +20,29 @@ from realtime_actors.errors import ConfigError
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent
 
-__all__ = ["GuardrailVerdict", "OutputGuardrail", "output_guardrail"]
-
-_OFFERED = ("text", "context", "agent")
+__all__ = [
+    "GuardrailVerdict",
+    "OutputGuardrail",
+    "ToolGuardrail",
+    "output_guardrail",
+    "tool_guardrail",
+]
 
 
 @frozen(kw_only=True)
 class GuardrailVerdict:
-    """What a guardrail thinks of a text."""
+    """What a guardrail thinks of something."""
 
     tripped: bool
     reason: str = ""
-    """Why, for the model: it is told to say something else."""
+    """Why, for the model: it is told."""
 
 
 @frozen(kw_only=True)
-class OutputGuardrail:
-    """A check of the model's words, spoken or written.
+class _Guardrail:
+    """A name and a check."""
 
-    `check` is a function of the text so far, and if it takes them the context and the
-    agent. It returns whether the text is *not* acceptable (True trips the guardrail),
-    or a `GuardrailVerdict`; it may be a coroutine function.
-    """
+    judges: ClassVar[str]
 
     name: str = field()
     check: Function = field(repr=False)
@@ -50,11 +54,11 @@ class OutputGuardrail:
 
     @check.validator
     def _check_check(self, _attribute: Attribute[Function], check: object) -> None:
-        check_takes(check, _OFFERED, what=f"the check of guardrail {self.name!r}", at_least=1)
+        offered = (self.judges, "context", "agent")
+        check_takes(check, offered, what=f"the check of guardrail {self.name!r}", at_least=1)
 
-    def run(self, text: str, context: Any, agent: Agent) -> GuardrailVerdict:
-        """Judge `text`. Blocks as long as the check does, and raises what it raises."""
-        verdict = call(self.check, text, context, agent)
+    def _judge(self, judged: object, context: object, agent: Agent) -> GuardrailVerdict:
+        verdict = call(self.check, judged, context, agent)
         if isinstance(verdict, bool):
             return GuardrailVerdict(tripped=verdict)
         if isinstance(verdict, GuardrailVerdict):
@@ -63,6 +67,31 @@ class OutputGuardrail:
         raise ConfigError(
             f"guardrail {self.name!r} must return a bool or a GuardrailVerdict, not {verdict!r}"
         )
+
+
+@frozen(kw_only=True)
+class OutputGuardrail(_Guardrail):
+    """A check of the model's words, spoken or written: of the text so far."""
+
+    judges = "text"
+
+    def run(self, text: str, context: Any, agent: Agent) -> GuardrailVerdict:
+        """Judge `text`. Blocks as long as the check does, and raises what it raises."""
+        return self._judge(text, context, agent)
+
+
+@frozen(kw_only=True)
+class ToolGuardrail(_Guardrail):
+    """A check of what a tool is called with: of its arguments, by name.
+
+    When it trips, or raises, the tool is not run, and the model is told.
+    """
+
+    judges = "arguments"
+
+    def run(self, arguments: dict[str, object], context: Any, agent: Agent) -> GuardrailVerdict:
+        """Judge `arguments`. Blocks as long as the check does, and raises what it raises."""
+        return self._judge(arguments, context, agent)
 
 
 @overload
@@ -80,9 +109,33 @@ def output_guardrail(
         return "$" in text
     ```
     """
+    return _made(OutputGuardrail, check, name)
 
-    def decorate(check: Function) -> OutputGuardrail:
+
+@overload
+def tool_guardrail(check: Function, /) -> ToolGuardrail: ...
+@overload
+def tool_guardrail(*, name: str | None = None) -> Callable[[Function], ToolGuardrail]: ...
+def tool_guardrail(
+    check: Function | None = None, /, *, name: str | None = None
+) -> ToolGuardrail | Callable[[Function], ToolGuardrail]:
+    """Make a `ToolGuardrail` of a function, under the function's name or `name`.
+
+    ```python
+    @tool_guardrail
+    def small_sums(arguments: dict) -> bool:
+        return arguments["euros"] > 100
+    ```
+    """
+    return _made(ToolGuardrail, check, name)
+
+
+G = TypeVar("G", bound=_Guardrail)
+
+
+def _made(kind: type[G], check: Function | None, name: str | None) -> G | Callable[[Function], G]:
+    def decorate(check: Function) -> G:
         found = name if name is not None else str(getattr(check, "__name__", "guardrail"))
-        return OutputGuardrail(name=found, check=check)
+        return kind(name=found, check=check)
 
     return decorate if check is None else decorate(check)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddItem",
+    "Approve",
     "ClearAudio",
     "Close",
     "CommitAudio",
@@ -32,6 +33,7 @@ __all__ = [
     "History",
     "Interrupt",
     "PlaybackPosition",
+    "Reject",
     "ResponseOptions",
     "RetrieveItem",
     "SendAudio",
@@ -141,6 +143,27 @@ class SendRawEvent:
 @frozen
 class Interrupt:
     """Stop the model's speech now. Does nothing when it isn't speaking."""
+
+
+@frozen
+class Approve:
+    """Let a call run that waits for approval (`ToolApprovalRequiredEvent`).
+
+    Raises `LocalProtocolError` when none of that id waits, `NotConnectedError`.
+    """
+
+    call_id: str
+
+
+@frozen
+class Reject:
+    """Refuse a call that waits for approval; the model is told, with the reason.
+
+    Raises `LocalProtocolError` when none of that id waits, `NotConnectedError`.
+    """
+
+    call_id: str
+    reason: str | None = field(default=None, kw_only=True, repr=False)
 
 
 @frozen
@@ -264,6 +287,8 @@ Verb: TypeAlias = (
     | CreateResponse
     | SendRawEvent
     | Interrupt
+    | Approve
+    | Reject
     | UpdateSession
     | AddItem
     | DeleteItem

@@ -153,6 +153,20 @@ class Session(otp.ServerRef):
         """Stop the model's speech now. Does nothing when it isn't speaking."""
         self._verb(messages.Interrupt())
 
+    def approve(self, call_id: str) -> None:
+        """Let a call run that waits for approval (`ToolApprovalRequiredEvent`).
+
+        Raises `LocalProtocolError` when no call of that id waits, or not any more.
+        """
+        self._verb(messages.Approve(call_id))
+
+    def reject(self, call_id: str, *, reason: str | None = None) -> None:
+        """Refuse a call that waits for approval. The model is told, with the reason.
+
+        Raises `LocalProtocolError` when no call of that id waits, or not any more.
+        """
+        self._verb(messages.Reject(call_id, reason=reason))
+
     def update_session(self, settings: SessionModelSettings | Mapping[str, object]) -> None:
         """Change settings, and wait until the server has acknowledged them.
 

@@ -40,6 +40,7 @@ from realtime_actors._schema.function_tool import (
 from realtime_actors._schema.signature import Signature
 from realtime_actors._schema.types import enum_to_json
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
+from realtime_actors.guardrails import ToolGuardrail
 from realtime_actors.items import InputImage, InputText
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HostedMcpTool",
+    "NeedsApproval",
     "RunIn",
     "Tool",
     "ToolContext",
@@ -58,6 +60,14 @@ __all__ = [
 ]
 
 RunIn: TypeAlias = Literal["thread", "process"]
+NeedsApproval: TypeAlias = bool | Function
+"""Whether somebody has to approve a call: a bool, or a function of context and arguments."""
+
+
+def _guardrails(given: Sequence[ToolGuardrail]) -> tuple[ToolGuardrail, ...]:
+    if isinstance(given, ToolGuardrail):
+        raise ConfigError(f"input_guardrails come in a list, not as {given!r}")
+    return tuple(given)
 
 
 def _never() -> bool:
@@ -127,6 +137,12 @@ class Tool:
     run_in: RunIn = field(default="thread", repr=False)
     """A process of its own is for what keeps the processor busy: a thread would slow down
     all others. It is ended when the call is cancelled."""
+    needs_approval: NeedsApproval = field(default=False, repr=False)
+    """The call waits for `session.approve(call_id)`. Asked once the arguments are known to fit."""
+    input_guardrails: tuple[ToolGuardrail, ...] = field(
+        default=(), converter=_guardrails, repr=False
+    )
+    """They judge the arguments before anybody is asked, and before the tool is run."""
     _signature: Signature | None = field(default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -142,6 +158,13 @@ class Tool:
         check_parameters(self.parameters, what)
         if self.run_in not in ("thread", "process"):
             raise ConfigError(f"{what}: run_in is 'thread' or 'process', not {self.run_in!r}")
+        if not isinstance(self.needs_approval, bool):
+            check_takes(
+                self.needs_approval, ("context", "arguments"), what=f"needs_approval of {what}"
+            )
+        for guardrail in self.input_guardrails:
+            if not isinstance(guardrail, ToolGuardrail):
+                raise ConfigError(f"{what}: {guardrail!r} is no ToolGuardrail")
         if self.run_in == "process":
             self._check_runs_elsewhere(f"{what} runs in a process of its own")
 
@@ -181,6 +204,12 @@ class Tool:
     def enabled_for(self, context: object, agent: Agent) -> bool:
         """Whether the model is offered this tool now."""
         return is_enabled_for(self.is_enabled, context, agent)
+
+    def needs_approval_for(self, context: object, arguments: dict[str, object]) -> bool:
+        """Whether a call with these arguments (see `bind`) has to be approved."""
+        if isinstance(self.needs_approval, bool):
+            return self.needs_approval
+        return bool(call(self.needs_approval, context, arguments))
 
     def to_wire(self) -> dict[str, Any]:
         """The tool as the API wants to have it described."""
@@ -275,6 +304,8 @@ def tool(
     timeout: float | None = None,
     is_enabled: IsEnabled = True,
     run_in: RunIn = "thread",
+    needs_approval: NeedsApproval = False,
+    input_guardrails: Sequence[ToolGuardrail] = (),
 ) -> Callable[[Function], Tool]: ...
 def tool(
     function: Function | None = None,
@@ -285,6 +316,8 @@ def tool(
     timeout: float | None = None,
     is_enabled: IsEnabled = True,
     run_in: RunIn = "thread",
+    needs_approval: NeedsApproval = False,
+    input_guardrails: Sequence[ToolGuardrail] = (),
 ) -> Tool | Callable[[Function], Tool]:
     """Make a `Tool` of a function, from its signature, type hints and docstring.
 
@@ -312,6 +345,8 @@ def tool(
             timeout=timeout,
             is_enabled=is_enabled,
             run_in=run_in,
+            needs_approval=needs_approval,
+            input_guardrails=input_guardrails,
             signature=signature,
         )
 

@@ -18,12 +18,14 @@ from realtime_actors.core.effects import CallHook, RunGuardrails, RunHandoff, Ru
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
+    ApprovalNeeded,
     GuardrailsFinished,
     HandoffResolved,
     HookFailed,
     ResolvedAgent,
     ToolFinished,
     ToolProgressed,
+    ToolRefused,
 )
 from realtime_actors.tools import Tool, ToolContext, error_text
 
@@ -47,8 +49,10 @@ def resolve_agent(agent: Agent, context: object) -> AgentResolved | AgentNotReso
         return AgentNotResolved(agent, why)
 
 
-def run_tool(effect: RunTool, run: ToolRun, session: Any, context: object) -> ToolFinished:
-    """Run a tool, and say what the model is to be told."""
+def run_tool(
+    effect: RunTool, run: ToolRun, session: Any, context: object
+) -> ToolFinished | ToolRefused | ApprovalNeeded:
+    """Run a tool, and say what the model is to be told; or say why it may not be run."""
 
     def report(message: str) -> None:
         if not run.cancelled:
@@ -64,6 +68,9 @@ def run_tool(effect: RunTool, run: ToolRun, session: Any, context: object) -> To
         report=report,
     )
     try:
+        objection = None if effect.approved else _objection(effect, context)
+        if objection is not None:
+            return objection
         if effect.tool.run_in == "process":
             output = run.in_process(effect.tool, effect.arguments)
         else:
@@ -134,6 +141,23 @@ class HookRunner(otp.GenServer):
             log.warning("hook %s failed: %s", message.method, type(error).__name__)
             otp.send(session, HookFailed(message.method, error_text(error)))
         return otp.NoReply(state)
+
+
+def _objection(effect: RunTool, context: object) -> ToolRefused | ApprovalNeeded | None:
+    """What stands between a call and its tool."""
+    tool = effect.tool
+    if not tool.input_guardrails and tool.needs_approval is False:
+        return None
+    arguments = tool.bind(effect.arguments)  # nobody is asked about what doesn't fit
+    for guardrail in tool.input_guardrails:
+        verdict = guardrail.run(arguments, context, effect.agent)
+        if verdict.tripped:
+            return ToolRefused(
+                call_id=effect.call_id, guardrail=guardrail.name, reason=verdict.reason or None
+            )
+    if tool.needs_approval_for(context, arguments):
+        return ApprovalNeeded(effect.call_id)
+    return None
 
 
 def _resolve(agent: Agent, context: object) -> ResolvedAgent:

@@ -104,6 +104,8 @@ class RunConfig(Settings):
     """Keep the session out of OpenAI's traces, whatever the settings say."""
     async_tool_calls: bool = field(default=True, validator=flag)
     """Whether tools that the model calls together run together, or one after the other."""
+    approval_timeout: float | None = field(default=60.0, validator=_SECONDS)
+    """Seconds in which a call has to be approved; after them it counts as rejected."""
     max_concurrency: int | None = field(default=None, validator=whole(1))
     """How many tools of a session may run at once; the others wait, in order. None: all."""
     barge_in: BargeIn = field(
@@ -112,6 +114,8 @@ class RunConfig(Settings):
         validator=instance_of(BargeIn, "BargeIn, or a dict"),
     )
     """Whether the user can talk over the model, and what is done about its echo."""
+    max_handoffs_per_turn: int = field(default=5, validator=whole(1))
+    """How often agents may pass the conversation on before the user says something again."""
     max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
     """US dollars that a session may cost. It ends politely when it has reached them."""
     max_duration: float | None = field(default=None, validator=_SECONDS)

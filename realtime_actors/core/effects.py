@@ -84,7 +84,7 @@ class ResolveAgent:
 
 @frozen(kw_only=True)
 class RunTool:
-    """Run a tool in a task. Answered by `ToolFinished`."""
+    """Run a tool in a task. Answered by `ToolFinished`, `ToolRefused` or `ApprovalNeeded`."""
 
     call_id: str
     tool: Tool

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AgentNotResolved",
     "AgentResolved",
+    "ApprovalNeeded",
     "Asked",
     "ConnectFailed",
     "Connected",
@@ -34,6 +35,7 @@ __all__ = [
     "TimerFired",
     "ToolFinished",
     "ToolProgressed",
+    "ToolRefused",
 ]
 
 
@@ -108,6 +110,22 @@ class ToolFinished:
     error: str | None = field(default=None, repr=False)
 
 
+@frozen(kw_only=True)
+class ToolRefused:
+    """A guardrail tripped over the arguments of a call: the tool was not run."""
+
+    call_id: str
+    guardrail: str
+    reason: str | None = field(default=None, repr=False)
+
+
+@frozen
+class ApprovalNeeded:
+    """The tool was not run: somebody has to approve the call first."""
+
+    call_id: str
+
+
 @frozen
 class ToolProgressed:
     """A tool that is running says how far it is."""
@@ -164,6 +182,8 @@ Message: TypeAlias = (
     | AgentNotResolved
     | ToolFinished
     | ToolProgressed
+    | ToolRefused
+    | ApprovalNeeded
     | HandoffResolved
     | GuardrailsFinished
     | HookFailed

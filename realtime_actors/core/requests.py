@@ -8,6 +8,7 @@ from attrs import define
 
 from realtime_actors import messages
 from realtime_actors.config import SessionModelSettings
+from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import Configuration, ForCaller
 from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import Answer, Effects, Send
@@ -38,6 +39,7 @@ class Requests:
     responses: ResponseMachine
     speech: Speech
     editing: Editing
+    approvals: Approvals
 
     def send(self, verb: messages.Verb, caller: object) -> Effects:
         """Do what `caller` asks. All but an update of the session is answered at once."""
@@ -56,6 +58,10 @@ class Requests:
                 return [*self._raw(event), Answer(caller)]
             case messages.UpdateSession(settings=settings):
                 return self._update(settings, caller)
+            case messages.Approve(call_id=call_id):
+                return [*self.approvals.approve(call_id), Answer(caller)]
+            case messages.Reject(call_id=call_id, reason=reason):
+                return [*self.approvals.reject(call_id, reason), Answer(caller)]
             case messages.AddItem(item=item, after=after):
                 item_id, effects = self.editing.add(message_from_input(item), after)
                 return [*effects, Answer(caller, item_id)]

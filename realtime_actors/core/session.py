@@ -21,7 +21,13 @@ from attrs import define, field
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
-from realtime_actors.config import GuardrailsSettings, SessionModelSettings, merge_settings
+from realtime_actors.config import (
+    BargeIn,
+    GuardrailsSettings,
+    SessionModelSettings,
+    merge_settings,
+)
+from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import (
     Configuration,
     ForCaller,
@@ -55,6 +61,7 @@ from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIME
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
+    ApprovalNeeded,
     Asked,
     Connected,
     ConnectFailed,
@@ -68,6 +75,7 @@ from realtime_actors.core.messages import (
     TimerFired,
     ToolFinished,
     ToolProgressed,
+    ToolRefused,
 )
 from realtime_actors.core.playback import PlaybackLedger
 from realtime_actors.core.requests import Requests
@@ -78,6 +86,7 @@ from realtime_actors.core.transcripts import Transcripts
 from realtime_actors.core.turns import Turns
 from realtime_actors.errors import (
     ConfigError,
+    LocalProtocolError,
     NotConnectedError,
     RealtimeError,
     SessionClosedError,
@@ -85,8 +94,7 @@ from realtime_actors.errors import (
     SessionUpdateError,
 )
 from realtime_actors.guardrails import OutputGuardrail
-from realtime_actors.items import FunctionCallItem, Item
-    LocalProtocolError,
+from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem
 from realtime_actors.usage import PRICES, Pricing
 
 __all__ = ["Machine", "Phase", "SessionMachine"]
@@ -140,7 +148,10 @@ class SessionMachine:
     """Guardrails of the run, added to each agent's own."""
     guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
     barge_in: BargeIn = field(factory=BargeIn)
+    max_handoffs_per_turn: int = 5
     parallel_tools: bool = True
+    approval_timeout: float | None = None
+    """Seconds until a call that nobody approves counts as rejected; None for no limit."""
     max_concurrency: int | None = None
     """How many tools may run at once; None for as many as the model calls."""
     tool_timeout: float | None = None
@@ -168,7 +179,7 @@ class SessionMachine:
     _echo: EchoPolicy = field(init=False)
     _calls: ToolCalls = field(init=False)
     _handoffs: Handoffs = field(init=False)
-    barge_in: BargeIn = field(factory=BargeIn)
+    _approvals: Approvals = field(init=False)
     _guarding: Guarding = field(init=False)
     _turns: Turns = field(init=False)
     _requests: Requests = field(init=False)
@@ -201,6 +212,14 @@ class SessionMachine:
             responses=self._responses,
             calls=self._calls,
             editing=editing,
+            speech=self._speech,
+            limit=self.max_handoffs_per_turn,
+        )
+        self._approvals = Approvals(
+            info=self.info,
+            calls=self._calls,
+            handoffs=self._handoffs,
+            timeout=self.approval_timeout,
         )
         self._guarding = Guarding(
             info=self.info,
@@ -211,7 +230,9 @@ class SessionMachine:
             debounce=self.guardrails_settings.debounce_text_length,
         )
         self._turns = Turns(self.info, self._responses, self._calls, self._handoffs, self._history)
-        self._requests = Requests(self._configuration, self._responses, self._speech, editing)
+        self._requests = Requests(
+            self._configuration, self._responses, self._speech, editing, self._approvals
+        )
         self._limits = Limits(
             info=self.info,
             responses=self._responses,
@@ -280,6 +301,10 @@ class SessionMachine:
                 return self._calls.finish(call_id, output, why, message.images)
             case ToolProgressed(call_id=call_id, message=progress):
                 return self._calls.progressed(call_id, progress)
+            case ToolRefused(call_id=call_id, guardrail=guardrail, reason=reason):
+                return self._calls.refuse(call_id, guardrail, reason)
+            case ApprovalNeeded(call_id=call_id):
+                return self._approvals.needed(call_id)
             case HandoffResolved():
                 return self._handoffs.resolved(message)
             case GuardrailsFinished():
@@ -332,7 +357,8 @@ class SessionMachine:
             case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
                 return self._history.item(item, event.previous_item_id)
             case wire.ConversationItemDone(item=item):
-                return self._history.item(item, event.previous_item_id)
+                effects = self._history.item(item, event.previous_item_id)
+                return effects + self._approval_request(item)
             case wire.ConversationItemRetrieved(item=item):
                 return self._history.item(item, None) + self._transcripts.retrieved(item)
             case wire.ConversationItemDeleted(item_id=item_id):
@@ -341,6 +367,7 @@ class SessionMachine:
                 end_ms = event.audio_end_ms
                 return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
+                self._handoffs.user_spoke()
                 if self._configuration.answers_turns:
                     self._turns.committed(item_id)
                 self._history.announced(item_id, previous_id)
@@ -477,7 +504,10 @@ class SessionMachine:
 
     def _abandon(self, error: RealtimeError) -> Effects:
         """Give every open matter its end: the server can't any more."""
-        effects: Effects = self._calls.cancel_all(f"Error: {error}")
+        effects: Effects = [
+            *self._approvals.lost(),
+            *self._calls.cancel_all(f"Error: {error}"),
+        ]
         active, started = self._responses.active_id, self._responses.is_active
         effects += self._responses.lost()
         if started:
@@ -517,9 +547,11 @@ class SessionMachine:
         if self.phase is not Phase.LIVE:
             return [Refuse(caller, NotConnectedError(self._why_not_live()))]
         self._limits.active(now)
+        if isinstance(verb, messages.SendMessage | messages.AddItem):
+            self._handoffs.user_spoke()
         try:
             return self._requests.send(verb, caller)
-        except ConfigError as error:
+        except (ConfigError, LocalProtocolError) as error:
             return [Refuse(caller, error)]
 
     # -- responses -----------------------------------------------------------------
@@ -573,7 +605,14 @@ class SessionMachine:
         if isinstance(item, FunctionCallItem) and item.status in ("completed", None):
             call_id = item.call_id or item.id
             effects += self._call(call_id, item.name, item.arguments, response_id)
-        return effects
+        return effects + self._approval_request(item, response_id)
+
+    def _approval_request(self, item: Item, response_id: str | None = None) -> Effects:
+        if not isinstance(item, McpApprovalRequestItem):
+            return []
+        if self._responses.is_out_of_band(response_id):
+            return []
+        return self._approvals.requested(item)
 
     def _call(
         self, call_id: str | None, name: str | None, arguments: str, response_id: str | None
@@ -591,7 +630,8 @@ class SessionMachine:
             agent=current.agent,
             target=current.handoffs.get(name) or current.tools.get(name),
         )
-        return self._calls.called(call, late=self._responses.is_over(response_id))
+        effects = self._calls.called(call, late=self._responses.is_over(response_id))
+        return effects + self._handoffs.called(call) if effects else []
 
     # -- speech --------------------------------------------------------------------
 
@@ -600,6 +640,7 @@ class SessionMachine:
             item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self.info
         )
         self._limits.active(now)
+        self._handoffs.user_spoke()
         effects: Effects = [Publish(started)]
         protected = self._speech.protected_until(now) is not None
         if self._configuration.interrupts_on_speech and not protected:
@@ -653,6 +694,8 @@ class SessionMachine:
         match key:
             case ("tool", str(call_id)):
                 return self._calls.time_out(call_id)
+            case ("approval", str(call_id)):
+                return self._approvals.time_out(call_id)
             case ("transcript", str(item_id)):
                 return self._transcripts.timer_fired(item_id)
             case ("update", str(event_id)):

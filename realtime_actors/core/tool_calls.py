@@ -1,7 +1,11 @@
 """Exactly one outcome for every tool call, and one response after the last of them.
 
     called --> Waiting --> Running --finished, died, timed out, cancelled--> answered
-                  ^ only when as many run as may run at once
+                  ^           |                                                 ^
+                  |           +--needs approval--> Suspended --rejected---------+
+                  +------------------approved----------+
+
+A call waits only while as many run as may run at once.
 
 A call is known by its `call_id` and starts once, whichever event names it first. The
 first outcome counts; what comes later is dropped. Calls are grouped by the response
@@ -80,8 +84,12 @@ class ToolCalls:
     """How many may run at a time; None for all."""
     timeout: float | None = None
     """Seconds for a tool that sets none itself."""
+    hosted: set[str] = field(factory=set)
+    """Calls that the server would run, and that wait for approval (see `Approvals`)."""
     _open: dict[str, Call] = field(factory=dict)
     _running: set[str] = field(factory=set)
+    _suspended: set[str] = field(factory=set)
+    _approved: set[str] = field(factory=set)
     _seen: set[str] = field(factory=set)
     _shown: dict[str, tuple[Item, ...]] = field(factory=dict)
     _groups: dict[str | None, _Group] = field(factory=dict)
@@ -90,6 +98,11 @@ class ToolCalls:
     def open(self) -> tuple[Call, ...]:
         """The calls without an outcome, oldest first."""
         return tuple(self._open.values())
+
+    @property
+    def owed(self) -> bool:
+        """Some call is not answered."""
+        return bool(self._open or self.hosted)
 
     def get(self, call_id: str) -> Call | None:
         """An open call."""
@@ -155,6 +168,42 @@ class ToolCalls:
             effects.append(Send(ConversationItemCreate(item=user_message(images))))
         return effects + self._ended(call, output, error)
 
+    def suspend(self, call_id: str) -> Call | None:
+        """A call waits for approval. Gives it, if it has no outcome yet."""
+        call = self._open.get(call_id)
+        if call is not None:
+            self._running.discard(call_id)
+            self._suspended.add(call_id)
+        return call
+
+    @property
+    def suspended(self) -> frozenset[str]:
+        """The calls that wait for approval."""
+        return frozenset(self._suspended)
+
+    def resume(self, call_id: str) -> None:
+        """A suspended call is approved: it runs when its turn comes."""
+        self._suspended.discard(call_id)
+        self._approved.add(call_id)
+
+    def refuse(self, call_id: str, guardrail: str, reason: str | None) -> Effects:
+        """A guardrail tripped over the arguments: answer the call with that."""
+        call = self._open.get(call_id)
+        if call is None:
+            return []
+        tripped = events.GuardrailTrippedEvent(
+            guardrail=guardrail,
+            kind="tool",
+            response_id=call.response_id,
+            call_id=call_id,
+            reason=reason,
+            text=call.arguments,
+            info=self.info,
+        )
+        because = f": {reason}" if reason else ""
+        why = f"Error: the guardrail {guardrail!r} stopped the call of {call.name}{because}"
+        return [Publish(tripped), *self.finish(call_id, why, why)]
+
     def progressed(self, call_id: str, message: str) -> Effects:
         """A tool says how far it is. Does nothing once the call has its outcome."""
         call = self._open.get(call_id)
@@ -204,7 +253,8 @@ class ToolCalls:
         return effects
 
     def _due(self) -> list[Call]:
-        waiting = [call for call_id, call in self._open.items() if call_id not in self._running]
+        busy = self._running | self._suspended
+        waiting = [call for call_id, call in self._open.items() if call_id not in busy]
         if self.at_once is not None:
             waiting = waiting[: max(0, self.at_once - len(self._running))]
         self._running.update(call.call_id for call in waiting)
@@ -217,7 +267,11 @@ class ToolCalls:
                 return self.finish(call.call_id, why, why)
             case Tool() as tool:
                 run = RunTool(
-                    call_id=call.call_id, tool=tool, arguments=call.arguments, agent=call.agent
+                    call_id=call.call_id,
+                    tool=tool,
+                    arguments=call.arguments,
+                    agent=call.agent,
+                    approved=call.call_id in self._approved,
                 )
                 return [run, *self._limit(call)]
             case Handoff() as handoff:
@@ -242,7 +296,8 @@ class ToolCalls:
     def _close(self, call_id: str) -> Call | None:
         call = self._open.pop(call_id, None)
         if call is not None:
-            self._running.discard(call_id)
+            for state in (self._running, self._suspended, self._approved):
+                state.discard(call_id)
             self._shown.pop(call_id, None)
             group = self._groups.get(call.response_id)
             if group is not None:

@@ -61,3 +61,7 @@ def plain(number: int) -> int:
 
 
 renamed = ra.tool(name="negative", run_in="process")(plain)
+
+
+def subtract(one: int, other: int) -> int:
+    return one - other

@@ -1,0 +1,122 @@
+"""Calls that somebody has to approve: of our own tools, and of those that the server runs.
+
+    asked --approved--> run
+      |-----rejected, or nobody answers in time--> the model is told
+
+A call of ours stays open meanwhile (`ToolCalls`) and has its one outcome in any case. A
+hosted MCP tool's call is the server's: it asks by an item, and is answered by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from attrs import define, field
+
+from realtime_actors import events
+from realtime_actors.core.effects import CancelTimer, Effects, Publish, Send, SetTimer
+from realtime_actors.core.handoffs import Handoffs
+from realtime_actors.core.tool_calls import ToolCalls, tool_timer
+from realtime_actors.errors import LocalProtocolError
+from realtime_actors.items import McpApprovalRequestItem, McpApprovalResponseItem
+from realtime_actors.protocol import ConversationItemCreate
+from realtime_actors.tools import HostedMcpTool, Tool
+
+__all__ = ["Approvals", "approval_timer"]
+
+
+def approval_timer(call_id: str) -> Hashable:
+    """The key of the timer that limits how long a call waits for approval."""
+    return ("approval", call_id)
+
+
+@define(kw_only=True)
+class Approvals:
+    """The calls that wait for approval."""
+
+    info: events.EventInfo
+    calls: ToolCalls
+    handoffs: Handoffs
+    timeout: float | None
+    """Seconds until a call that nobody answers counts as rejected."""
+    _seen: set[str] = field(factory=set)
+
+    def needed(self, call_id: str) -> Effects:
+        """A call of one of our tools has to be approved."""
+        call = self.calls.suspend(call_id)
+        if call is None:
+            return []  # it has its outcome
+        event = events.ToolApprovalRequiredEvent(
+            agent=call.agent,
+            tool=call.target if isinstance(call.target, Tool) else None,
+            name=call.name,
+            call_id=call_id,
+            arguments=call.arguments,
+            info=self.info,
+        )
+        return [CancelTimer(tool_timer(call_id)), Publish(event), *self._limit(call_id)]
+
+    def requested(self, item: McpApprovalRequestItem) -> Effects:
+        """The server asks whether it may call a tool of an MCP server."""
+        if item.id is None or item.id in self._seen:
+            return []
+        self._seen.add(item.id)
+        self.calls.hosted.add(item.id)
+        agent = self.handoffs.agent
+        servers = (each for each in agent.tools if isinstance(each, HostedMcpTool))
+        event = events.ToolApprovalRequiredEvent(
+            agent=agent,
+            tool=next((each for each in servers if each.server_label == item.server_label), None),
+            name=item.name,
+            call_id=item.id,
+            arguments=item.arguments,
+            info=self.info,
+        )
+        return [Publish(event), *self._limit(item.id)]
+
+    def approve(self, call_id: str) -> Effects:
+        """Let a call run. Raises `LocalProtocolError` when it doesn't wait for that."""
+        self._check_waits(call_id)
+        timer = CancelTimer(approval_timer(call_id))
+        if call_id in self.calls.hosted:
+            return [timer, self._answer(call_id, approve=True)]
+        self.calls.resume(call_id)
+        return [timer]
+
+    def reject(self, call_id: str, reason: str | None) -> Effects:
+        """Refuse a call. Raises `LocalProtocolError` when it doesn't wait for approval."""
+        self._check_waits(call_id)
+        timer = CancelTimer(approval_timer(call_id))
+        if call_id in self.calls.hosted:
+            return [timer, self._answer(call_id, approve=False, reason=reason)]
+        call = self.calls.get(call_id)
+        assert call is not None  # it is suspended
+        because = f": {reason}" if reason else ""
+        why = f"Error: the call of {call.name} was not approved{because}"
+        return [timer, *self.calls.finish(call_id, why, why)]
+
+    def time_out(self, call_id: str) -> Effects:
+        """Nobody has answered."""
+        if call_id not in self.calls.hosted | self.calls.suspended:
+            return []
+        return self.reject(call_id, f"nobody answered within {self.timeout:g} s")
+
+    def lost(self) -> Effects:
+        """The connection is gone. Our own calls are ended with all others."""
+        waiting = sorted(self.calls.hosted | self.calls.suspended)
+        self.calls.hosted.clear()
+        return [CancelTimer(approval_timer(call_id)) for call_id in waiting]
+
+    def _check_waits(self, call_id: str) -> None:
+        if call_id not in self.calls.hosted | self.calls.suspended:
+            raise LocalProtocolError(f"no call {call_id!r} waits for approval (any more)")
+
+    def _answer(self, call_id: str, *, approve: bool, reason: str | None = None) -> Send:
+        self.calls.hosted.discard(call_id)
+        answer = McpApprovalResponseItem(
+            approval_request_id=call_id, approve=approve, reason=reason
+        )
+        return Send(ConversationItemCreate(item=answer))
+
+    def _limit(self, call_id: str) -> Effects:
+        return [] if self.timeout is None else [SetTimer(approval_timer(call_id), self.timeout)]

@@ -1,0 +1,270 @@
+"""Calls that somebody has to approve, and calls that a guardrail stops."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from realtime_actors import messages
+from realtime_actors import protocol as wire
+from realtime_actors.agent import Agent
+from realtime_actors.core.approvals import approval_timer
+from realtime_actors.core.effects import Answer, CancelTimer, Publish, RunTool, Send, SetTimer
+from realtime_actors.core.messages import (
+    ApprovalNeeded,
+    ConnectionLost,
+    TimerFired,
+    ToolRefused,
+)
+from realtime_actors.core.tool_calls import tool_timer
+from realtime_actors.errors import LocalProtocolError, NotConnectedError
+from realtime_actors.events import (
+    AgentEndEvent,
+    GuardrailTrippedEvent,
+    ToolApprovalRequiredEvent,
+    ToolEndEvent,
+)
+from realtime_actors.items import McpApprovalRequestItem, McpApprovalResponseItem
+from realtime_actors.tools import HostedMcpTool
+from tests.core.machine import (
+    after,
+    agent_with,
+    answers,
+    ask,
+    called,
+    created,
+    creates,
+    done,
+    finished,
+    item_done,
+    live,
+    only,
+    output_done,
+    play,
+    sent,
+)
+
+AGENT = agent_with("pay", "look")
+PAY = AGENT.find_tool("pay")
+MCP = HostedMcpTool(server_label="bank", server_url="https://bank.example/mcp")
+BANKER = Agent(name="Banker", tools=[MCP])
+REQUEST = McpApprovalRequestItem(
+    id="m1", server_label="bank", name="transfer", arguments='{"to": "Ada"}'
+)
+
+
+def approve(call_id: str = "c1"):
+    return ask(messages.Approve(call_id))
+
+
+def reject(call_id: str = "c1", reason: str | None = None):
+    return ask(messages.Reject(call_id, reason=reason))
+
+
+def out_of_time(call_id: str = "c1") -> TimerFired:
+    return TimerFired(approval_timer(call_id))
+
+
+def waiting(**options):
+    """A machine with a call that waits for approval."""
+    machine = live(AGENT, approval_timeout=60.0, **options)
+    return after(machine, created("r1"), called("c1", "pay"), ApprovalNeeded("c1"))
+
+
+def runs(effects) -> list[tuple[str, bool]]:
+    return [(run.call_id, run.approved) for run in only(RunTool, effects)]
+
+
+def outcomes(effects) -> list[str | None]:
+    return [event.error for event in only(ToolEndEvent, effects)]
+
+
+def test_a_call_that_needs_approval_is_announced_and_waits() -> None:
+    machine = after(live(AGENT, approval_timeout=60.0), created("r1"), called("c1", "pay"))
+
+    assert machine.handle(ApprovalNeeded("c1"), now=0.0) == [
+        CancelTimer(tool_timer("c1")),
+        Publish(
+            ToolApprovalRequiredEvent(
+                agent=AGENT, tool=PAY, name="pay", call_id="c1", arguments="{}"
+            )
+        ),
+        SetTimer(approval_timer("c1"), 60.0),
+    ]
+
+
+def test_once_approved_it_runs() -> None:
+    machine = waiting(tool_timeout=5.0)
+
+    effects = machine.handle(approve(), now=0.0)
+
+    assert effects[:2] == [CancelTimer(approval_timer("c1")), Answer("caller")]
+    assert runs(effects) == [("c1", True)]
+    assert only(SetTimer, effects) == [SetTimer(tool_timer("c1"), 5.0)]
+    assert creates(play(machine, finished("c1"), done("r1"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (reject(), "Error: the call of pay was not approved"),
+        (reject(reason="too much"), "Error: the call of pay was not approved: too much"),
+        (
+            out_of_time(),
+            "Error: the call of pay was not approved: nobody answered within 60 s",
+        ),
+    ],
+)
+def test_once_rejected_the_model_is_told(answer, why) -> None:
+    machine = after(waiting(), done("r1"))
+
+    effects = machine.handle(answer, now=0.0)
+
+    assert outcomes(effects) == [why]
+    assert [event.item.output for event in sent(effects)[:1]] == [why]
+    assert creates(effects) == 1
+
+
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations([approve(), reject(), out_of_time(), finished("c1")]))
+)
+def test_whatever_comes_in_whatever_order_there_is_one_outcome(order) -> None:
+    machine = waiting()
+
+    effects = play(machine, *order, finished("c1"), done("r1"))
+
+    assert len(outcomes(effects)) == 1
+    assert creates(effects) == 1
+
+
+def test_a_call_that_waits_for_approval_holds_up_no_other() -> None:
+    machine = waiting(max_concurrency=1)
+
+    assert runs(play(machine, called("c2", "look"))) == [("c2", False)]
+    # And once it is approved, it waits for its turn like any other.
+    assert runs(machine.handle(approve(), now=0.0)) == []
+    assert runs(machine.handle(finished("c2"), now=0.0)) == [("c1", True)]
+
+
+def test_the_turn_is_not_over_while_a_call_waits() -> None:
+    (end,) = only(AgentEndEvent, waiting().handle(done("r1"), now=0.0))
+
+    assert not end.final
+
+
+def test_what_does_not_wait_can_be_neither_approved_nor_rejected() -> None:
+    machine = after(waiting(), called("c2", "look"))
+
+    for verb in (approve("c2"), reject("c2"), approve("c9"), reject("c9")):
+        assert answers(machine.handle(verb, now=0.0)) == [LocalProtocolError]
+    assert answers(play(machine, approve(), approve())) == [None, LocalProtocolError]
+
+
+def test_a_need_that_is_found_too_late_is_dropped() -> None:
+    machine = after(live(AGENT, tool_timeout=5.0), created("r1"), called("c1", "pay"))
+    after(machine, TimerFired(tool_timer("c1")))
+
+    assert machine.handle(ApprovalNeeded("c1"), now=6.0) == []
+
+
+def test_a_lost_connection_ends_what_waits() -> None:
+    machine = waiting()
+
+    effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=0.0)
+
+    assert outcomes(effects) == ["Error: the connection was lost: gone"]
+    assert CancelTimer(approval_timer("c1")) in effects
+    assert answers(machine.handle(approve(), now=0.0)) == [NotConnectedError]
+    assert machine.handle(out_of_time(), now=0.0) == []
+
+
+def test_without_a_limit_it_waits_for_ever() -> None:
+    machine = after(live(AGENT), created("r1"), called("c1", "pay"))
+
+    assert only(SetTimer, machine.handle(ApprovalNeeded("c1"), now=0.0)) == []
+
+
+class TestHostedTools:
+    """Those of MCP servers, which the Realtime API calls itself."""
+
+    def machine(self):
+        return after(live(BANKER, approval_timeout=60.0), created("r1"))
+
+    @pytest.mark.parametrize(
+        "say",
+        [
+            output_done(REQUEST),
+            item_done(REQUEST),
+            done("r1", "completed", REQUEST),
+        ],
+    )
+    def test_a_request_is_announced_once(self, say) -> None:
+        machine = self.machine()
+
+        effects = play(machine, say, output_done(REQUEST), item_done(REQUEST))
+
+        assert only(ToolApprovalRequiredEvent, effects) == [
+            ToolApprovalRequiredEvent(
+                agent=BANKER,
+                tool=MCP,
+                name="transfer",
+                call_id="m1",
+                arguments='{"to": "Ada"}',
+            )
+        ]
+        assert only(SetTimer, effects) == [SetTimer(approval_timer("m1"), 60.0)]
+
+    @pytest.mark.parametrize(
+        ("answer", "approved", "reason"),
+        [
+            (approve("m1"), True, None),
+            (reject("m1", "too much"), False, "too much"),
+            (out_of_time("m1"), False, "nobody answered within 60 s"),
+        ],
+    )
+    def test_it_is_answered_by_an_item(self, answer, approved, reason) -> None:
+        machine = after(self.machine(), output_done(REQUEST))
+
+        effects = play(machine, answer)
+
+        item = McpApprovalResponseItem(approval_request_id="m1", approve=approved, reason=reason)
+        assert only(Send, effects) == [Send(wire.ConversationItemCreate(item=item))]
+        assert CancelTimer(approval_timer("m1")) in effects
+        assert only(Send, play(machine, out_of_time("m1"))) == []
+
+    def test_the_turn_is_not_over_meanwhile(self) -> None:
+        machine = after(self.machine(), output_done(REQUEST))
+
+        assert [end.final for end in only(AgentEndEvent, play(machine, done("r1")))] == [False]
+
+    def test_a_lost_connection_forgets_it(self) -> None:
+        machine = after(self.machine(), output_done(REQUEST))
+
+        effects = machine.handle(ConnectionLost(code=1006), now=0.0)
+
+        assert CancelTimer(approval_timer("m1")) in effects
+        assert only(Send, play(machine, out_of_time("m1"))) == []
+
+
+def test_a_guardrail_that_trips_over_the_arguments_is_the_outcome() -> None:
+    machine = after(live(AGENT), created("r1"), called("c1", "pay", '{"euros": 500}'), done("r1"))
+
+    effects = machine.handle(
+        ToolRefused(call_id="c1", guardrail="small_sums", reason="100 at most"), now=0.0
+    )
+
+    why = "Error: the guardrail 'small_sums' stopped the call of pay: 100 at most"
+    assert effects[0] == Publish(
+        GuardrailTrippedEvent(
+            guardrail="small_sums",
+            kind="tool",
+            response_id="r1",
+            call_id="c1",
+            reason="100 at most",
+            text='{"euros": 500}',
+        )
+    )
+    assert outcomes(effects) == [why]
+    assert creates(effects) == 1
+    assert machine.handle(ToolRefused(call_id="c1", guardrail="small_sums"), now=0.0) == []
