@@ -184,6 +184,7 @@ class AgentOptions(TypedDict, total=False):
     name: str
     instructions: str | Function | None
     model: str | None
+    voice: str | None
     tools: Iterable[Tool | HostedMcpTool]
     handoffs: Iterable[Agent | Handoff]
     output_guardrails: Iterable[OutputGuardrail]
@@ -220,6 +221,9 @@ class Agent:
     which runs in a task. None leaves them to the server."""
     model: str | None = None
     """None: the runner's, or else the dialect's default."""
+    voice: str | None = None
+    """None: the session's. Once the model has spoken a session keeps its voice: only agents
+    that sound the same can be handed over to then."""
     tools: tuple[Tool | HostedMcpTool, ...] = field(default=(), converter=_each, repr=_names)
     handoffs: tuple[Handoff, ...] = field(default=(), converter=_handoffs, repr=_names)
     """Given as agents or handoffs, kept as handoffs."""
@@ -236,6 +240,8 @@ class Agent:
             check_takes(self.instructions, ("context", "agent"), what=f"instructions of {what}")
         if not isinstance(self.model, str | None) or self.model == "":
             raise ConfigError(f"{what}: model must be a model's name or None, not {self.model!r}")
+        if not isinstance(self.voice, str | None) or self.voice == "":
+            raise ConfigError(f"{what}: voice must be a voice's name or None, not {self.voice!r}")
         if not isinstance(self.handoff_description, str | None):
             raise ConfigError(f"{what}: handoff_description must be text")
         for each in self.tools:

@@ -195,6 +195,7 @@ def agent_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> Sessi
     """The settings that come from the agent: all that differs between two agents."""
     return SessionModelSettings(
         instructions=resolved.instructions,
+        voice=resolved.agent.voice or base.voice,
         tools=(*(base.tools or ()), *resolved.definitions),
     )
 

@@ -4,7 +4,8 @@
                             |-- refused, or not answered --> Settled, with the old one
 
 Between the two no response is asked for: the new agent's first words follow its own
-instructions.
+instructions. Agents that pass the conversation to and fro are stopped: so many handoffs, and
+then the user has to say something.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from attrs import define, evolve
 
 from realtime_actors import events
-from realtime_actors.agent import Agent
+from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.configuration import (
     Configuration,
@@ -26,7 +27,8 @@ from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import CallHook, CancelTimer, Effects, Publish
 from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
 from realtime_actors.core.response import ResponseMachine
-from realtime_actors.core.tool_calls import ToolCalls, tool_timer
+from realtime_actors.core.speech import Speech
+from realtime_actors.core.tool_calls import Call, ToolCalls, tool_timer
 from realtime_actors.errors import ConfigError
 from realtime_actors.items import Item
 
@@ -46,12 +48,34 @@ class Handoffs:
     responses: ResponseMachine
     calls: ToolCalls
     editing: Editing
+    speech: Speech
+    limit: int = 5
+    """How often the conversation may be passed on before the user has a say again."""
     _under_way: HandoffResolved | None = None
+    _since_user: int = 0
 
     @property
     def agent(self) -> Agent:
         """The agent that is speaking to the user."""
         return self.current.agent
+
+    def user_spoke(self) -> None:
+        """The user has said or written something."""
+        self._since_user = 0
+
+    def called(self, call: Call) -> Effects:
+        """Refuse the call of a handoff when the agents keep passing the conversation on."""
+        if not isinstance(call.target, Handoff) or self._since_user < self.limit:
+            return []
+        why = (
+            f"Error: the conversation was handed over {self._since_user} times and the user has"
+            " not said anything since: answer the user yourself"
+        )
+        info = events.ErrorInfo(type="too_many_handoffs", message=why.removeprefix("Error: "))
+        error = events.ErrorEvent(
+            error=info, response_id=call.response_id, source="handoff", info=self.info
+        )
+        return [Publish(error), *self.calls.finish(call.call_id, why, why)]
 
     def resolved(self, handoff: HandoffResolved) -> Effects:
         """A handoff call found its agent: tell the server."""
@@ -64,6 +88,15 @@ class Handoffs:
             return self.calls.finish(call.call_id, why, why)
         settings = agent_settings(self.configuration.base, handoff.resolved)
         changes = self.configuration.changes_to(_complete(settings))
+        if not self._changes_voice(handoff):
+            changes = evolve(changes, voice=None)
+        elif self.speech.started:
+            name, voice = handoff.resolved.agent.name, changes.voice
+            why = (
+                f"Error: the transfer to {name} failed: its voice is {voice!r}, and a voice"
+                " cannot change once the model has spoken"
+            )
+            return self.calls.finish(call.call_id, why, why)
         self._under_way = handoff
         self.responses.hold(_HANDOFF)
         update = self.configuration.update(changes, ForHandoff(handoff))
@@ -72,6 +105,7 @@ class Handoffs:
     def acknowledged(self, handoff: HandoffResolved) -> Effects:
         """The server has the new agent's configuration: it is the current one."""
         source, self.current = self.agent, handoff.resolved
+        self._since_user += 1
         agent = self.agent
         effects: Effects = [
             Publish(events.HandoffEvent(from_agent=source, to_agent=agent, info=self.info))
@@ -95,7 +129,9 @@ class Handoffs:
         """The server does not answer. What it may have taken is put back."""
         in_force = self.configuration.settings
         before = SessionModelSettings(
-            instructions=in_force.instructions, tools=in_force.tools or ()
+            instructions=in_force.instructions,
+            tools=in_force.tools or (),
+            voice=in_force.voice if self._changes_voice(handoff) else None,
         )
         undo = self.configuration.update(_complete(before), ForNobody())
         return [*undo, *self.refused(handoff, "the server did not answer")]
@@ -111,6 +147,10 @@ class Handoffs:
     def lost(self) -> None:
         """The connection is gone. The call itself is ended with all the others."""
         self._settle()
+
+    def _changes_voice(self, handoff: HandoffResolved) -> bool:
+        wanted = agent_settings(self.configuration.base, handoff.resolved).voice
+        return wanted not in (None, self.configuration.settings.voice)
 
     def _settle(self) -> None:
         self._under_way = None

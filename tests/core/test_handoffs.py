@@ -10,11 +10,12 @@ from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import SessionModelSettings, TurnDetectionConfig
 from realtime_actors.core.configuration import ANSWER_WITHIN
 from realtime_actors.core.effects import CancelTimer, Publish, RunHandoff, RunTool, Send, SetTimer
-from realtime_actors.core.messages import ConnectionLost, TimerFired
+from realtime_actors.core.messages import AgentResolved, Connected, ConnectionLost, TimerFired
 from realtime_actors.core.tool_calls import tool_timer
 from realtime_actors.events import (
     AgentEndEvent,
     AgentStartEvent,
+    ErrorEvent,
     HandoffEvent,
     HistoryUpdatedEvent,
     SessionUpdatedEvent,
@@ -29,12 +30,14 @@ from tests.core.machine import (
     ask,
     call_item,
     called,
+    committed,
     created,
     creates,
     done,
     finished,
     handed_over,
     live,
+    new,
     only,
     output_done,
     output_item,
@@ -47,6 +50,7 @@ from tests.core.machine import (
     speech,
     texts,
     updated,
+    user_speaks,
     written,
 )
 
@@ -492,3 +496,99 @@ def test_a_handoff_is_known_by_the_name_its_tool_has() -> None:
     effects = play(live(agent), created("r1"), called("c1", "money_matters"))
 
     assert len(only(RunHandoff, effects)) == 1
+
+
+class TestVoices:
+    def hand_over(self, voice: str | None, *, spoken: bool, own: str | None = None):
+        target = BILLING.clone(voice=voice)
+        desk = DESK.clone(voice=own, handoffs=[target])
+        configured = SessionModelSettings(voice="marin")
+        machine = after(live(desk, settings=configured), say(), created("r1"))
+        if spoken:
+            after(machine, speech("i1", 100))
+        after(machine, called("c1", "transfer_to_billing"))
+        return machine, machine.handle(handed_over(target), now=0.0)
+
+    def test_an_agent_speaks_with_its_own_voice(self) -> None:
+        effects = play(
+            new(DESK.clone(voice="cedar"), settings=SessionModelSettings(voice="marin")),
+            Connected(),
+            AgentResolved(resolve(DESK.clone(voice="cedar"))),
+        )
+
+        assert only(wire.SessionUpdate, effects)[0].session.voice == "cedar"
+
+    def test_before_the_model_has_spoken_the_voice_changes(self) -> None:
+        _, effects = self.hand_over("cedar", spoken=False)
+
+        assert only(wire.SessionUpdate, effects)[0].session.voice == "cedar"
+
+    def test_after_that_the_model_is_told_why_it_cannot(self) -> None:
+        machine, effects = self.hand_over("cedar", spoken=True)
+
+        (end,) = only(ToolEndEvent, effects)
+        assert end.error is not None
+        assert "cedar" in end.error
+        assert sent_types(effects) == ["conversation.item.create"]
+        assert machine.current_agent.name == "Receptionist"
+        assert creates(machine.handle(done("r1"), now=0.1)) == 1
+
+    @pytest.mark.parametrize("voice", [None, "marin"])
+    def test_an_agent_that_sounds_the_same_takes_over_without_saying_so(self, voice) -> None:
+        _, effects = self.hand_over(voice, spoken=True)
+
+        assert only(wire.SessionUpdate, effects)[0].session.voice is None
+
+    def test_who_has_none_speaks_with_the_sessions(self) -> None:
+        _, effects = self.hand_over(None, spoken=False, own="cedar")
+
+        assert only(wire.SessionUpdate, effects)[0].session.voice == "marin"
+
+    def test_what_a_server_that_is_silent_may_have_taken_is_put_back(self) -> None:
+        machine, _ = self.hand_over("cedar", spoken=False)
+
+        effects = machine.handle(TimerFired(("update", "ra_3")), now=ANSWER_WITHIN)
+
+        assert only(wire.SessionUpdate, effects)[0].session.voice == "marin"
+
+
+class TestToAndFro:
+    """Two agents that keep passing the conversation to each other."""
+
+    HERE = agent_with(
+        name="Here", handoffs=[Handoff(lambda: TestToAndFro.THERE, tool_name="to_there")]
+    )
+    THERE = agent_with(name="There", handoffs=[Handoff(HERE, tool_name="to_here")])
+
+    def passed_on(self, machine, times: int, first: int = 1):
+        """The conversation is passed on so often; gives what the last call led to."""
+        effects: list = []
+        for number in range(first, first + times):
+            here = machine.current_agent.name == "Here"
+            target, name = (self.THERE, "to_there") if here else (self.HERE, "to_here")
+            call, response = f"c{number}", f"r{number}"
+            after(machine, created(response))
+            effects = machine.handle(called(call, name, response_id=response), now=0.0)
+            effects += play(machine, handed_over(target, call), updated(), done(response))
+        return effects
+
+    def test_is_ended_by_an_error_that_the_model_and_the_program_are_told(self) -> None:
+        machine = live(self.HERE, max_handoffs_per_turn=3)
+
+        assert len(only(HandoffEvent, self.passed_on(machine, 3))) == 1
+        refusal = self.passed_on(machine, 1, first=4)
+
+        assert only(RunHandoff, refusal) == []
+        assert only(HandoffEvent, refusal) == []
+        assert [each.error.type for each in only(ErrorEvent, refusal)] == ["too_many_handoffs"]
+        (end,) = only(ToolEndEvent, refusal)
+        assert "3 times" in end.output
+        assert creates(refusal) == 1  # the agent that has the word is to use it
+
+    @pytest.mark.parametrize("word", [say(), user_speaks(), committed("u9")])
+    def test_goes_on_when_the_user_has_said_something(self, word) -> None:
+        machine = live(self.HERE, max_handoffs_per_turn=3)
+        self.passed_on(machine, 3)
+        after(machine, word)
+
+        assert len(only(HandoffEvent, self.passed_on(machine, 1, first=4))) == 1

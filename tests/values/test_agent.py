@@ -129,7 +129,7 @@ class TestOptions:
         )
 
         assert repr(made) == (
-            "Agent(name='Ann', model=None, tools=[weather, docs], "
+            "Agent(name='Ann', model=None, voice=None, tools=[weather, docs], "
             "handoffs=[transfer_to_support], output_guardrails=[silent])"
         )
 

@@ -1,0 +1,72 @@
+"""Passing the conversation on: voices, and agents that pass it to and fro."""
+
+from __future__ import annotations
+
+import realtime_actors as ra
+from realtime_actors.events import AgentEndEvent, AudioEvent, ErrorEvent, HandoffEvent, ToolEndEvent
+from realtime_actors.server import RealtimeServer
+from realtime_actors.server.engines.scripted import Call
+from realtime_actors.testing import Probe, ScriptedTransport
+from tests.session.wire import audio_delta, call_item, item_done, response_created, response_done
+
+
+def test_an_agent_with_another_voice_cannot_take_over_once_the_model_has_spoken():
+    billing = ra.agent(name="Billing", voice="cedar")
+    desk = ra.agent(name="Desk", voice="marin", handoffs=[billing])
+    script = ScriptedTransport(strict=False)
+    with ra.run(desk, transport=script, model_config={"url": "ws://127.0.0.1:1/"}) as session:
+        probe = Probe(session)
+        assert script.sent[0]["session"]["audio"]["output"]["voice"] == "marin"
+        script.emit(response_created(), audio_delta())
+        script.emit(item_done(call_item("transfer_to_billing")), response_done())
+
+        assert "voice is 'cedar'" in probe.wait_for(ToolEndEvent).output
+        assert "cannot change" in script.wait_for("conversation.item.create")["item"]["output"]
+        script.wait_for("response.create")
+        assert session.current_agent() == desk
+
+
+def test_voices_and_handoffs_on_a_real_connection():
+    replies = [
+        "Good day.",
+        Call("transfer_to_billing"),
+        "Billing can't come.",
+        Call("transfer_to_bar"),
+    ]
+    billing = ra.agent(name="Billing", voice="cedar")
+    bar = ra.agent(name="Bar", voice="marin")
+    desk = ra.agent(name="Desk", voice="marin", handoffs=[billing, bar])
+    with (
+        RealtimeServer.scripted([*replies, "Cheers."]) as server,
+        ra.run(desk, model_config={"url": server.url}) as session,
+    ):
+        probe = Probe(session)
+        session.create_response()
+        probe.wait_for(AudioEvent)
+        probe.wait_for(AgentEndEvent)
+        session.send_message("My bill, please.")
+        assert "cedar" in (probe.wait_for(ToolEndEvent).error or "")
+        probe.wait_for(AgentEndEvent, lambda event: event.final)
+        session.send_message("A drink, then.")
+
+        assert probe.wait_for(HandoffEvent).to_agent == bar
+        assert probe.wait_for(AgentEndEvent, lambda event: event.final).agent == bar
+        assert probe.all(ErrorEvent) == []
+
+
+def test_agents_that_keep_passing_the_conversation_on_are_stopped():
+    there = ra.agent(name="There", handoffs=[ra.Handoff(lambda: here, tool_name="to_here")])
+    here = ra.agent(name="Here", handoffs=[ra.Handoff(there, tool_name="to_there")])
+    passing = [Call("to_there"), Call("to_here"), Call("to_there"), "I will do it myself."]
+    with (
+        RealtimeServer.scripted(passing) as server,
+        ra.run(
+            here, model_config={"url": server.url}, config={"max_handoffs_per_turn": 2}
+        ) as session,
+    ):
+        probe = Probe(session)
+        session.send_message("Who can help me?")
+
+        assert probe.wait_for(ErrorEvent).error.type == "too_many_handoffs"
+        assert probe.wait_for(AgentEndEvent, lambda event: event.final).agent == here
+        assert len(probe.all(HandoffEvent)) == 2
