@@ -66,7 +66,7 @@ from realtime_actors.guardrails import (
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.messages import SessionEvent
 from realtime_actors.playback import PlaybackTracker
-from realtime_actors.runner import Runner, run, runner
+from realtime_actors.runner import Runner, run, runner, transcribe
 from realtime_actors.session import Session
 from realtime_actors.tools import HostedMcpTool, Tool, ToolContext, tool
 from realtime_actors.usage import Price, Pricing, SessionUsage
@@ -136,6 +136,7 @@ __all__ = [
     "tool",
     "tool_guardrail",
     "tools",
+    "transcribe",
     "unsubscribe",
     "update_session",
 ]

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from attrs import evolve, field, frozen
 
@@ -14,8 +14,11 @@ from realtime_actors import otp
 from realtime_actors.agent import Agent
 from realtime_actors.config import (
     ModelConfig,
+    NoiseReductionConfig,
     RunConfig,
     SessionModelSettings,
+    TranscriptionConfig,
+    TurnDetectionConfig,
     default_session_settings,
     merge_settings,
 )
@@ -38,7 +41,7 @@ from realtime_actors.tracing import TracedMachine
 from realtime_actors.transport import transport_named
 from realtime_actors.transport.base import ConnectOptions, TransportFactory
 
-__all__ = ["Runner", "run", "runner"]
+__all__ = ["Runner", "run", "runner", "transcribe"]
 
 
 @frozen(kw_only=True)
@@ -49,6 +52,8 @@ class Runner:
     config: RunConfig = field(factory=RunConfig)
     transport: TransportFactory | None = None
     """What makes the connection; None for what `ModelConfig.transport` names."""
+    session_type: Literal["realtime", "transcription"] = "realtime"
+    """transcription: the sessions only listen. See `transcribe`."""
 
     def run(
         self,
@@ -111,7 +116,9 @@ class Runner:
                 " RunConfig(pricing=PRICES | Pricing.from_dict({...}))"
             )
         options = ConnectOptions(
-            url=where.build_url(model),
+            url=where.build_url(
+                model, intent=None if self.session_type == "realtime" else self.session_type
+            ),
             headers=_own_headers(where),
             timeout=min(timeout, where.connect_timeout),
             ca_bundle=where.ca_bundle,
@@ -141,6 +148,7 @@ class Runner:
         config = self.config
         machine = SessionMachine(
             agent=self.agent,
+            session_type=self.session_type,
             settings=settings,
             info=EventInfo(context),
             guardrails=tuple(config.output_guardrails),
@@ -228,6 +236,46 @@ def run(
         restart=restart,
         trace=trace,
     )
+
+
+def transcribe(
+    *,
+    model: str = "gpt-4o-transcribe",
+    language: str | None = None,
+    prompt: str | None = None,
+    input_audio_format: str = "pcm16",
+    turn_detection: TurnDetectionConfig | Mapping[str, Any] | Literal["off"] | None = None,
+    noise_reduction: NoiseReductionConfig | Mapping[str, Any] | None = None,
+    model_config: ModelConfig | Mapping[str, Any] | None = None,
+    context: object = None,
+    timeout: float = 10.0,
+    transport: TransportFactory | None = None,
+    name: otp.Name | None = None,
+) -> Session:
+    """Start a session that only listens: it writes down what is said, and never answers.
+
+    Send it audio (`send_audio`) and read `session.transcripts()`, or subscribe to
+    `InputTranscriptEvent`, where the words come while they are recognised. Verbs that
+    ask for a response raise `ConfigError`. With `turn_detection="off"` each
+    `send_audio(..., commit=True)` ends a turn. Raises as `run` does.
+    """
+    settings = SessionModelSettings.from_dict(
+        {
+            "input_audio_format": input_audio_format,
+            "input_audio_transcription": TranscriptionConfig(
+                model=model, language=language, prompt=prompt
+            ),
+            "turn_detection": turn_detection,
+            "input_audio_noise_reduction": noise_reduction,
+        }
+    )
+    listener = Runner(
+        agent=Agent(name="Listener", instructions=None, model=model),
+        config=RunConfig(model_settings=settings),
+        transport=transport,
+        session_type="transcription",
+    )
+    return listener.run(context=context, model_config=model_config, timeout=timeout, name=name)
 
 
 def _own_headers(where: ModelConfig) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ is `session_server.SessionServer`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, Unpack
 
 from attrs import define, field
@@ -19,6 +19,7 @@ from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.effects import Gate
 from realtime_actors.core.microphone import MicrophoneFilter
 from realtime_actors.errors import NotConnectedError, SessionClosedError
+from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Subscribers
@@ -206,6 +207,19 @@ class Session(otp.ServerRef):
         wanted = None if only is None else (*only, events.ConnectionEvent)
         self._verb(messages.Subscribe(stream, only=wanted))
         return stream
+
+    def transcripts(self, *, timeout: float | None = None) -> Iterator[InputTranscriptEvent]:
+        """Subscribe, and give what the user says, turn by turn, until the session ends.
+
+        One event per turn of speech, when its words are known or known to be lost: see its
+        `status` and `text`. Raises `TimeoutError` when no word comes for `timeout` seconds.
+        """
+        stream = self.events(timeout=timeout, only=[InputTranscriptEvent])
+        return (
+            event
+            for event in stream
+            if isinstance(event, InputTranscriptEvent) and event.status != "partial"
+        )
 
     def dropped(self, subscriber: Any) -> int:
         """How many events `subscriber` was too full to take."""

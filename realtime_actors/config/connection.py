@@ -134,10 +134,11 @@ class ModelConfig(Settings):
     azure: bool | None = field(default=None, validator=flag)
     """Whether the key goes into Azure's `api-key` header. None: the host decides."""
 
-    def build_url(self, model: str | None = None) -> str:
+    def build_url(self, model: str | None = None, *, intent: str | None = None) -> str:
         """Make the URL to connect to, for `model` or else the config's own.
 
-        With a `call_id` it names the call and no model. A URL that names a model,
+        With a `call_id` it names the call and no model; with an `intent` (transcription)
+        that alone. A URL that names a model,
         a deployment, a call or an intent already stays as it is.
         """
         url = self.url or DEFAULT_URL
@@ -148,6 +149,8 @@ class ModelConfig(Settings):
         model = model or self.model
         if self.call_id is not None:
             added = {"call_id": self.call_id}
+        elif intent is not None:
+            added = {"intent": intent}
         elif model is not None:
             added = {"model": model}
         else:

@@ -89,6 +89,8 @@ class Configuration:
     new_id: Callable[[], str]
     base: SessionModelSettings
     """What the program configured, before any agent."""
+    session_type: str = "realtime"
+    """realtime, or transcription."""
     patient: bool = False
     """The user's speech stops no response. The server would not answer a turn that ends
     while it is speaking, so it is we who ask for the answers: it must not make any."""
@@ -107,7 +109,10 @@ class Configuration:
         detects = changes.turn_detection is not None or isinstance(purpose, ForStart)
         if self.patient and detects:
             changes = _without_answers(changes)
-        return self._expect(pending, SessionUpdate(session=changes, event_id=pending.event_id))
+        update = SessionUpdate(
+            session=changes, session_type=self.session_type, event_id=pending.event_id
+        )
+        return self._expect(pending, update)
 
     def send_raw(self, payload: Mapping[str, object]) -> Effects:
         """Send a `session.update` as somebody wrote it, and expect its answer."""

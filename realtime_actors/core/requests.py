@@ -45,6 +45,7 @@ class Requests:
         """Do what `caller` asks. All but an update of the session is answered at once."""
         match verb:
             case messages.SendMessage(message=message):
+                self._check_responds()
                 create = ConversationItemCreate(item=message_from_input(message))
                 self.responses.want()
                 return [Send(create), Answer(caller)]
@@ -53,6 +54,7 @@ class Requests:
             case messages.ClearAudio():
                 return [Send(InputAudioBufferClear()), Answer(caller)]
             case messages.CreateResponse():
+                self._check_responds()
                 return [*self._create_response(verb), Answer(caller)]
             case messages.SendRawEvent(event=event):
                 return [*self._raw(event), Answer(caller)]
@@ -107,11 +109,16 @@ class Requests:
             return self.configuration.send_raw(event)
         if kind != "response.create":
             return [Send(raw)]
+        self._check_responds()
         response = event.get("response")
         if isinstance(response, Mapping) and response.get("conversation") == "none":
             return self.responses.send_out_of_band(raw)
         self.responses.want(raw)
         return []
+
+    def _check_responds(self) -> None:
+        if self.configuration.session_type == "transcription":
+            raise ConfigError("a transcription session has no responses")
 
     def _update(
         self, given: SessionModelSettings | Mapping[str, object], caller: object

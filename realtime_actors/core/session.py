@@ -141,6 +141,8 @@ class SessionMachine:
 
     agent: Agent
     """The agent that the conversation starts with; `current_agent` is the one it has."""
+    session_type: str = "realtime"
+    """realtime, or transcription: it only listens."""
     settings: SessionModelSettings
     """What the program configured (defaults included), before any agent."""
     info: events.EventInfo = events.NO_INFO
@@ -188,7 +190,10 @@ class SessionMachine:
 
     def __attrs_post_init__(self) -> None:
         self._configuration = Configuration(
-            new_id=self._new_id, base=self.settings, patient=self.barge_in.mode == "off"
+            new_id=self._new_id,
+            base=self.settings,
+            session_type=self.session_type,
+            patient=self.barge_in.mode == "off",
         )
         self._responses = ResponseMachine(self._new_id)
         self._responses.hold(_START)

@@ -13,6 +13,7 @@ from realtime_actors.server.refusals import Refused, invalid_value
 from realtime_actors.server.setting_rules import (
     BETA_RESPONSE,
     BETA_SESSION,
+    BETA_TRANSCRIPTION_SESSION,
     GA_RESPONSE,
     GA_SESSION,
 )
@@ -34,6 +35,7 @@ __all__ = ["check_client_event"]
 
 _TEXT = string()
 _ID = string(max_length=512)
+_BETA_TRANSCRIPTION = "transcription_session.update"
 
 
 def check_client_event(wire: Mapping[str, object], *, beta: bool) -> None:
@@ -181,4 +183,7 @@ def _events(session: Check, response: Mapping[str, Check], text: str) -> Mapping
 
 
 _GA_EVENTS = _events(GA_SESSION, GA_RESPONSE, "output_text")
-_BETA_EVENTS = _events(BETA_SESSION, BETA_RESPONSE, "text")
+_BETA_EVENTS = {
+    **_events(BETA_SESSION, BETA_RESPONSE, "text"),
+    _BETA_TRANSCRIPTION: _event(_BETA_TRANSCRIPTION, {"session": BETA_TRANSCRIPTION_SESSION}, {}),
+}

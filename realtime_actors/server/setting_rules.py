@@ -22,7 +22,13 @@ from realtime_actors.server.validation import (
     tagged,
 )
 
-__all__ = ["BETA_RESPONSE", "BETA_SESSION", "GA_RESPONSE", "GA_SESSION"]
+__all__ = [
+    "BETA_RESPONSE",
+    "BETA_SESSION",
+    "BETA_TRANSCRIPTION_SESSION",
+    "GA_RESPONSE",
+    "GA_SESSION",
+]
 
 _TEXT = string()
 
@@ -221,21 +227,19 @@ GA_SESSION = tagged(
         ),
     },
 )
+_BETA_INPUT: Mapping[str, Check] = {
+    **_SERVERS_OWN,
+    "input_audio_format": _FLAT_FORMAT,
+    "input_audio_transcription": _TRANSCRIPTION,
+    "input_audio_noise_reduction": _NOISE_REDUCTION,
+    "turn_detection": _TURN_DETECTION,
+    "include": _INCLUDE,
+    "client_secret": anything,
+}
 BETA_SESSION = obj(
-    {
-        **_BETA_SHARED,
-        **_SERVERS_OWN,
-        "model": _TEXT,
-        "speed": _SPEED,
-        "input_audio_format": _FLAT_FORMAT,
-        "input_audio_transcription": _TRANSCRIPTION,
-        "input_audio_noise_reduction": _NOISE_REDUCTION,
-        "turn_detection": _TURN_DETECTION,
-        "include": _INCLUDE,
-        "tracing": _TRACING,
-        "client_secret": anything,
-    }
+    {**_BETA_SHARED, **_BETA_INPUT, "model": _TEXT, "speed": _SPEED, "tracing": _TRACING}
 )
+BETA_TRANSCRIPTION_SESSION = obj(_BETA_INPUT)
 
 _RESPONSE: Mapping[str, Check] = {
     "conversation": one_of("auto", "none"),
