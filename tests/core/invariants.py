@@ -24,7 +24,8 @@ class Watch:
     """The response that a client must know to be active: it has seen it begin."""
     asked: bool = False
     """A `response.create` was sent, and nothing that could be its answer has come."""
-    over: set[str] = field(factory=set)
+    known: set[str] = field(factory=set)
+    """Those that have begun, or ended: what is said of their beginning again is no news."""
     beside: set[str] = field(factory=set)
     received: Counter[str] = field(factory=Counter)
     silenced: set[str] = field(factory=set)
@@ -35,6 +36,11 @@ class Watch:
     outputs: Counter[str] = field(factory=Counter)
     begun: Counter[str | None] = field(factory=Counter)
     finished: Counter[str | None] = field(factory=Counter)
+    awaited: set[str] = field(factory=set)
+    """Turns of the user whose words are to come."""
+    told_words: Counter[str] = field(factory=Counter)
+    """How often their end was told."""
+    counted: Counter[str | None] = field(factory=Counter)
     has_ended: bool = False
 
     def step(self, message: AnyMessage, effects: Effects) -> None:
@@ -53,14 +59,17 @@ class Watch:
                     assert self.answered[caller] <= self.asking[caller], f"twice: {caller}"
                 case End():
                     self.has_ended = True
-                case SetTimer(delay=delay):
+                case SetTimer(key=key, delay=delay):
                     assert delay > 0
+                    if isinstance(key, tuple) and key[0] == "transcript":
+                        self.awaited.add(key[1])
 
     def at_the_end(self) -> None:
         """Check what must hold once the session has ended."""
         assert self.has_ended
         assert self.answered == self.asking
         assert self.ended == self.started
+        assert self.awaited <= set(self.told_words)
 
     def _before(self, message: AnyMessage) -> None:
         match message:
@@ -70,15 +79,17 @@ class Watch:
                 self.asked = False
             case wire.ServerError():
                 self.asked = False
-            case wire.ResponseCreated(response=response) if response.id not in self.over:
+            case wire.ResponseCreated(response=response) if response.id not in self.known:
                 # One beside the conversation may look like one of it, never the other way.
                 self.asked = False
+                if response.id is not None:
+                    self.known.add(response.id)
                 if response.conversation_id is not None and response.id not in self.beside:
                     self.active = response.id
             case wire.ResponseDone(response=response):
                 self.asked = False
                 if response.id is not None:
-                    self.over.add(response.id)
+                    self.known.add(response.id)
                 if self.active == response.id:
                     self.active = None
             case wire.ResponseOutputAudioDelta(item_id=item_id, delta=delta):
@@ -110,7 +121,9 @@ class Watch:
                 assert event.response_id not in self.silenced, f"heard: {event.response_id}"
             case events.AudioInterruptedEvent(response_id=response_id):
                 assert response_id is not None
-                self.silenced.add(response_id)
+                assert response_id not in self.silenced, f"interrupted twice: {response_id}"
+                # One may still be heard while the next is made already: both are stopped.
+                self.silenced |= {response_id, self.active or response_id}
             case events.ToolStartEvent(call_id=call_id):
                 self.started[call_id] += 1
                 assert self.started[call_id] == 1, f"started twice: {call_id}"
@@ -120,6 +133,16 @@ class Watch:
             case events.AgentStartEvent(response_id=response_id):
                 self.begun[response_id] += 1
                 assert self.begun[response_id] <= 1, f"began twice: {response_id}"
+                # Of two at once, which no server makes, the later one counts.
+                self.active = response_id
             case events.AgentEndEvent(response_id=response_id):
                 self.finished[response_id] += 1
                 assert self.finished[response_id] <= 1, f"ended twice: {response_id}"
+            case events.InputTranscriptEvent(item_id=item_id, status="partial"):
+                assert not self.told_words[item_id], f"more words after the end: {item_id}"
+            case events.InputTranscriptEvent(item_id=item_id):
+                self.told_words[item_id] += 1
+                assert self.told_words[item_id] == 1, f"ended twice: {item_id}"
+            case events.UsageEvent(response_id=response_id):
+                self.counted[response_id] += 1
+                assert self.counted[response_id] == 1, f"counted twice: {response_id}"
