@@ -1,7 +1,7 @@
 """Replays scenarios recorded on the BEAM, and compares what the library does.
 
     python tests/otp/replay.py tests/data/otp/otp_traces.json [--core] [--only ID]
-                               [--repeat N] [--jitter MS] [--scale FACTOR]
+                               [--repeat N] [--jitter MS] [--scale FACTOR] [--jobs N]
 
 Prints a line for every scenario that failed, with the first difference, then
 `N passed, M failed, K skipped`. The exit status is 0 only if none failed. What the
@@ -14,7 +14,9 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,11 @@ from realtime_actors import otp
 from tests.otp.interpreter import Player
 from tests.otp.world import Event, World
 
-__all__ = ["differences", "load", "main", "run", "scenarios"]
+__all__ = ["differences", "load", "main", "run", "scenarios", "verdict"]
 
 SKIPPED = "no_counterpart"
+SCALE = 2.0
+"""All times of the scenarios are stretched by this: a shared machine may sleep for 40 ms."""
 LIFECYCLE = ("init", "terminate")
 
 
@@ -47,7 +51,7 @@ def scenarios(
 
 
 def run(
-    scenario: dict[str, Any], *, jitter_ms: float = 0.0, scale: float = 1.0, seed: int = 0
+    scenario: dict[str, Any], *, jitter_ms: float = 0.0, scale: float = SCALE, seed: int = 0
 ) -> list[Event]:
     """Drive the library through a scenario's steps. Gives the trace."""
     world = World(scale=scale, jitter_ms=jitter_ms, seed=seed)
@@ -146,6 +150,34 @@ def normal(value: Any, texts: set[str]) -> Any:
     return value
 
 
+def verdict(
+    scenario: dict[str, Any], *, repeat: int, jitter_ms: float, scale: float, seed: int
+) -> str | None:
+    """What goes wrong with a scenario, in the first of its runs that does. None if none."""
+    # Crashes are what the scenarios are about: no need to report each of them.
+    logging.getLogger("realtime_actors.otp").setLevel(logging.CRITICAL)
+    for number in range(repeat):
+        try:
+            trace = run(scenario, jitter_ms=jitter_ms, scale=scale, seed=seed + number)
+            found = differences(scenario, trace)
+        except (Exception, otp.Exit) as error:
+            found = f"{type(error).__name__}: {error}"
+        if found is not None:
+            return f"{scenario['id']} (run {number + 1}): {found}"
+    return None
+
+
+def verdicts(
+    chosen: Sequence[dict[str, Any]], judge: Callable[[dict[str, Any]], str | None], jobs: int
+) -> Iterator[str | None]:
+    """A verdict on each scenario, in order. They mostly wait, so several do it at a time."""
+    if jobs == 1:
+        yield from map(judge, chosen)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(judge, chosen)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("path", type=Path)
@@ -154,33 +186,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", metavar="ID", action="append", default=[], help="only this scenario, and others"
     )
     parser.add_argument("--repeat", metavar="N", type=int, default=1)
-    parser.add_argument("--jitter", metavar="MS", type=float, default=0.0)
-    parser.add_argument("--scale", metavar="FACTOR", type=float, default=1.0)
-    parser.add_argument("--seed", metavar="N", type=int, default=0)
+    parser.add_argument(
+        "--jitter", metavar="MS", type=float, default=0.0, help="random delays around each event"
+    )
+    parser.add_argument(
+        "--scale",
+        metavar="FACTOR",
+        type=float,
+        default=SCALE,
+        help="stretch all times of the scenarios (default %(default)s)",
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the random delays")
+    parser.add_argument("--jobs", metavar="N", type=int, default=4, help="so many at a time")
     options = parser.parse_args(arguments)
-    # Crashes are what the scenarios are about: no need to report each of them.
-    logging.getLogger("realtime_actors.otp").setLevel(logging.CRITICAL)
     chosen = scenarios(load(options.path), core=options.core, only=options.only)
     if unknown := set(options.only) - {each["id"] for each in chosen}:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
-    passed = failed = skipped = 0
-    for scenario in chosen:
-        if scenario["mirror"] == SKIPPED:
-            skipped += 1
-            continue
-        found = None
-        for number in range(options.repeat):
-            trace, seed = None, options.seed + number
-            try:
-                trace = run(scenario, jitter_ms=options.jitter, scale=options.scale, seed=seed)
-                found = differences(scenario, trace)
-            except (Exception, otp.Exit) as error:
-                found = f"{type(error).__name__}: {error}"
-            if found is not None:
-                print(f"{scenario['id']} (run {number + 1}): {found}", flush=True)
-                break
-        passed, failed = (passed + 1, failed) if found is None else (passed, failed + 1)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    mirrored = [each for each in chosen if each["mirror"] != SKIPPED]
+    judge = partial(
+        verdict,
+        repeat=options.repeat,
+        jitter_ms=options.jitter,
+        scale=options.scale,
+        seed=options.seed,
+    )
+    failed = 0
+    for found in verdicts(mirrored, judge, options.jobs):
+        if found is not None:
+            print(found, flush=True)
+            failed += 1
+    print(
+        f"{len(mirrored) - failed} passed, {failed} failed, {len(chosen) - len(mirrored)} skipped"
+    )
     return 1 if failed else 0
 
 

@@ -52,10 +52,10 @@ def test_the_command_counts_and_exits_with_0_only_if_all_is_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     only = ["--only", "init_ok", "--only", "throw_is_return", "--only", "call_noproc"]
-    assert main([str(TRACES), *only]) == 0
+    assert main([str(TRACES), "--jobs", "1", *only]) == 0
     assert capsys.readouterr().out == "2 passed, 0 failed, 1 skipped\n"
 
     broken = tmp_path / "broken.json"
     broken.write_text(TRACES.read_text().replace('"starter_is_still_waiting"', '"x"', 1))
-    assert main([str(broken), *only]) == 1
+    assert main([str(broken), "--jobs", "1", *only]) == 1
     assert "init_ok (run 1): main[0]: expected" in capsys.readouterr().out
