@@ -11,7 +11,7 @@ INSTALLED_DOCS := $(VENV)/.installed-docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-fast test-all check lint floors types format docs clean
+.PHONY: help install demo test test-fast test-all soak mutants check lint floors types format docs clean
 
 help: ## Show this
 	@echo "make ...   (PYTHON=$(PYTHON), VENV=$(VENV))"
@@ -37,6 +37,12 @@ test-all: ## Run all tests on every supported Python found here
 			|| failed="$$failed $$version"; \
 	done <<< "$$(.ci/pythons)"; \
 	if [ -n "$$failed" ]; then echo "failed on Python$$failed"; exit 1; fi
+
+soak: $(INSTALLED) ## Try the rules of a conversation for a million steps (ARGS="--seed 7 --steps 5000")
+	$(BIN)/python -m tests.soak $(ARGS)
+
+mutants: $(INSTALLED) ## Break the package in every way we know; the tests must notice each
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 check: lint floors types ## Run every check that is no test
 

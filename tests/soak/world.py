@@ -1,0 +1,189 @@
+"""The joined world of `tests.core.joined`, with a rough way back and more to do.
+
+The protocol fixes the order of most of what a server says, but not of all: transcripts
+come beside everything else, two streams of one item end in either order. And a careless
+server says things twice. Here both happens.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from attrs import define, field
+
+from realtime_actors import messages
+from realtime_actors import protocol as wire
+from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, user_message
+from realtime_actors.protocol import ServerEvent
+from tests.core.joined import World
+from tests.core.machine import AnyMessage
+
+__all__ = ["RoughWorld"]
+
+TRANSCRIPTS: TypeAlias = (
+    wire.ConversationItemInputAudioTranscriptionDelta
+    | wire.ConversationItemInputAudioTranscriptionCompleted
+    | wire.ConversationItemInputAudioTranscriptionFailed
+)
+SAID_TWICE: TypeAlias = (
+    wire.ResponseCreated
+    | wire.ResponseDone
+    | wire.ResponseOutputItemAdded
+    | wire.ResponseOutputItemDone
+    | wire.ResponseFunctionCallArgumentsDone
+    | wire.ResponseOutputAudioTranscriptDone
+    | wire.ConversationItemAdded
+    | wire.ConversationItemCreated
+    | wire.ConversationItemDone
+    | wire.ConversationItemDeleted
+    | wire.ConversationItemTruncated
+    | wire.InputAudioBufferCommitted
+    | wire.ConversationItemInputAudioTranscriptionCompleted
+    | wire.ConversationItemInputAudioTranscriptionFailed
+    | wire.RateLimitsUpdated
+)
+"""What a server may say again without meaning another one."""
+
+EITHER_ORDER = (
+    {wire.ResponseOutputAudioDone, wire.ResponseOutputAudioTranscriptDone},
+    {wire.ResponseOutputItemAdded, wire.ConversationItemAdded},
+    {wire.ResponseOutputItemAdded, wire.ConversationItemCreated},
+    {wire.ResponseOutputItemDone, wire.ConversationItemDone},
+)
+"""Neighbours of one item that servers send in either order."""
+
+LATE_EDITS = {
+    # The voice was changed, the item edited, while what made that impossible was under way.
+    "cannot_update_voice",
+    "invalid_value",
+    "unsupported_content_type",
+    "item_create_invalid_item_id",
+    "item_retrieve_invalid_item_id",
+    "item_truncate_invalid_item_id",
+    "item_delete_invalid_item_id",
+}
+
+
+@define(kw_only=True)
+class RoughWorld(World):
+    """A world in which events come twice, and late, and everybody edits."""
+
+    chance: random.Random
+    adrift: set[str] = field(factory=set)
+    """Items that were put behind one that we had deleted meanwhile: the server knows where
+    that was, we only know that they are there."""
+
+    def tell(self, message: AnyMessage) -> None:
+        match message:
+            case wire.ConversationItemAdded() | wire.ConversationItemCreated():
+                known = {item.id for item in self.client.history}
+                previous = message.previous_item_id
+                if previous in self.adrift or previous not in {None, *known}:
+                    self.adrift.add(str(message.item.id))
+        super().tell(message)
+
+    # --- the way back ---------------------------------------------------------------------
+
+    def repeat(self, number: int) -> None:
+        """The server says again what it is about to say."""
+        if self.to_client:
+            at = number % len(self.to_client)
+            if isinstance(self._waiting(at), SAID_TWICE):
+                again = self.chance.randint(at + 1, len(self.to_client))
+                self.to_client.insert(again, self.to_client[at])
+
+    def reorder(self, number: int) -> None:
+        """Something overtakes what was said before it."""
+        first = number % max(1, len(self.to_client))
+        for at, _ in pairwise(range(first, min(first + 12, len(self.to_client)))):
+            if may_change_places(self._waiting(at), self._waiting(at + 1)):
+                later = self.to_client[at]
+                self.to_client[at] = self.to_client[at + 1]
+                self.to_client[at + 1] = later
+
+    def _waiting(self, at: int) -> ServerEvent:
+        return self._dialect.decode_server(self.to_client[at])
+
+    # --- more that may happen ---------------------------------------------------------------
+
+    def call(self, number: int) -> None:
+        """The model calls a tool."""
+        self.model(number // 8 * 8 + 5)
+
+    def protected(self, _: int) -> None:
+        self.ask(messages.CreateResponse(interruptible=False))
+
+    def edit(self, number: int) -> None:
+        history = self.client.history
+        # A call and its output must stay a pair: nobody else's business.
+        ids = [
+            str(item.id)
+            for item in history
+            if not isinstance(item, FunctionCallItem | FunctionCallOutputItem)
+        ]
+        item_id = self.chance.choice(ids) if ids else "nowhere"
+        verbs: list[messages.Verb] = [
+            messages.AddItem(user_message("By the way."), after=self.chance.choice([None, "root"])),
+            messages.AddItem(user_message("As I said."), after=item_id),
+            messages.DeleteItem(item_id),
+            messages.TruncateItem(item_id, audio_end_ms=0),
+            messages.RetrieveItem(item_id),
+            messages.UpdateHistory((*history, user_message("One more thing."))),
+            messages.UpdateHistory(tuple(item for item in history if item.id != item_id)),
+        ]
+        self.ask(verbs[number % len(verbs)])
+
+    def look(self, number: int) -> None:
+        verbs = (messages.History(), messages.CurrentAgent(), messages.Usage())
+        self.ask(verbs[number % len(verbs)])
+
+    def happen(self, move: str, number: int) -> None:
+        moves = {
+            "call": self.call,
+            "repeat": self.repeat,
+            "reorder": self.reorder,
+            "protected": self.protected,
+            "edit": self.edit,
+            "look": self.look,
+        }
+        if move in moves:
+            moves[move](number)
+        else:
+            super().happen(move, number)
+
+    # --- what must hold -----------------------------------------------------------------------
+
+    def check_at_rest(self) -> None:
+        self.refusals = [error for error in self.refusals if error.code not in LATE_EDITS]
+        history = [item.id for item in self.client.history]
+        assert sorted(history) == sorted(self.order)
+        # Nobody else checks where they are.
+        assert without(self.adrift, history) == without(self.adrift, self.order)
+        self.order = history
+        super().check_at_rest()
+
+
+def may_change_places(first: ServerEvent, second: ServerEvent) -> bool:
+    """Whether a server might as well have sent the second one first."""
+    if isinstance(first, wire.RateLimitsUpdated) or isinstance(second, wire.RateLimitsUpdated):
+        return True
+    same_item = about(first) == about(second)
+    if isinstance(first, TRANSCRIPTS) or isinstance(second, TRANSCRIPTS):
+        return not same_item and about(first) is not None and about(second) is not None
+    return same_item and {type(first), type(second)} in EITHER_ORDER
+
+
+def about(event: ServerEvent) -> Any:
+    """The item that an event is about, or the response, for those that are about a whole one."""
+    match event:
+        case wire.ResponseCreated(response=response) | wire.ResponseDone(response=response):
+            return response.id
+    item = getattr(event, "item", None)
+    return item.id if item is not None else getattr(event, "item_id", None)
+
+
+def without(some: set[str], ids: Iterable[str | None]) -> list[str | None]:
+    return [each for each in ids if each not in some]
