@@ -19,6 +19,7 @@ from realtime_actors.config import SessionModelSettings
 from realtime_actors.items import Item
 
 if TYPE_CHECKING:
+    from realtime_actors.agent import AnyTool
     from realtime_actors.events import Event
 
 __all__ = [
@@ -97,8 +98,9 @@ class ResponseOptions(TypedDict, total=False):
     """What `create_response()` takes: the fields of `CreateResponse`."""
 
     instructions: str | None
-    modalities: tuple[str, ...] | None
-    tools: tuple[Mapping[str, object], ...] | None
+    modalities: Sequence[str] | None
+    output_modalities: Sequence[str] | None
+    tools: Sequence[Mapping[str, object] | AnyTool] | None
     tool_choice: str | Mapping[str, object] | None
     metadata: Mapping[str, str] | None
     conversation: str | None
@@ -118,8 +120,11 @@ class CreateResponse:
     """
 
     instructions: str | None = field(default=None, repr=False)
-    modalities: tuple[str, ...] | None = None
-    tools: tuple[Mapping[str, object], ...] | None = None
+    modalities: Sequence[str] | None = None
+    output_modalities: Sequence[str] | None = None
+    """The wire's name for `modalities`."""
+    tools: Sequence[Mapping[str, object] | AnyTool] | None = None
+    """Those of the agent's that it may call, or others as the wire has them."""
     tool_choice: str | Mapping[str, object] | None = None
     metadata: Mapping[str, str] | None = None
     conversation: str | None = None

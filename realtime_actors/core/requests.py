@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import define
 
 from realtime_actors import messages
+from realtime_actors.agent import AnyTool
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import Configuration, ForCaller
@@ -84,8 +85,10 @@ class Requests:
     def _create_response(self, verb: messages.CreateResponse) -> Effects:
         settings = ResponseSettings(
             instructions=verb.instructions,
-            modalities=verb.modalities,
-            tools=verb.tools,
+            modalities=_tuple(
+                verb.output_modalities if verb.modalities is None else verb.modalities
+            ),
+            tools=_tools(verb.tools),
             tool_choice=verb.tool_choice,
             metadata=verb.metadata,
             conversation=verb.conversation,
@@ -133,3 +136,15 @@ class Requests:
                 f" (it is {voice!r}): set it before, or start a new session"
             )
         return self.configuration.update(changes, ForCaller(caller))
+
+
+def _tuple(words: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if words is None else tuple(words)
+
+
+def _tools(
+    given: Sequence[Mapping[str, object] | AnyTool] | None,
+) -> tuple[Mapping[str, object], ...] | None:
+    if given is None:
+        return None
+    return tuple(each if isinstance(each, Mapping) else each.to_wire() for each in given)
