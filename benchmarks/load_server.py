@@ -150,6 +150,7 @@ class LoadServer:
             self.tls.load_cert_chain(certificate)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, READ)
+        self.selector.register(sys.stdin, READ)
         self.paced: list[tuple[float, int, Connection]] = []  # a heap: when the next delta is due
         self.started = 0
         self.late = [0.0]
@@ -159,16 +160,19 @@ class LoadServer:
         return int(self.listener.getsockname()[1])
 
     def run(self) -> NoReturn:
+        """Serve until nobody holds our standard input any more: so we never stay behind."""
         while True:
             patience = None
             if self.paced:
                 patience = max(0.0, self.paced[0][0] - time.monotonic())
             for key, ready in self.selector.select(patience):
                 connection: Connection | None = key.data
+                if key.fileobj is sys.stdin:
+                    sys.exit()
+                if connection is None:
+                    self.accept()
+                    continue
                 try:
-                    if connection is None:
-                        self.accept()
-                        continue
                     if ready & WRITE:
                         self.flush(connection)
                     if ready & READ:
@@ -318,9 +322,7 @@ class LoadServer:
             connection.waits_for = wanted
             self.selector.modify(connection.socket, wanted, connection)
 
-    def drop(self, connection: Connection | None) -> None:
-        if connection is None:
-            return
+    def drop(self, connection: Connection) -> None:
         self.paced = [each for each in self.paced if each[2] is not connection]
         heapq.heapify(self.paced)
         self.selector.unregister(connection.socket)
