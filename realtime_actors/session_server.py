@@ -188,17 +188,18 @@ class SessionServer(otp.GenServer):
     def _frames(
         self, batch: Sequence[ServerEvent | Disconnected], state: _Running
     ) -> otp.NoReply | otp.Stop:
-        subscribers = self._line.subscribers
+        handle, subscribers = state.machine.handle, self._line.subscribers
+        now = self._now()  # one read, one time
         for event in batch:
             if isinstance(event, Disconnected):
                 log.info("session %s lost its connection: %s", self.actor_urn, event.code)
                 lost = ConnectionLost(code=event.code, reason=event.reason)
-                self._perform(state, state.machine.handle(lost, self._now()))
+                self._perform(state, handle(lost, now))
                 continue
             if subscribers.wants_raw:
                 info = state.machine.info
                 subscribers.publish_raw(events.RawModelEvent(event=event, info=info))
-            self._perform(state, state.machine.handle(event, self._now()))
+            self._perform(state, handle(event, now))
         return self._go_on(state)
 
     def _handle(self, state: _Running, message: Message) -> otp.NoReply | otp.Stop:

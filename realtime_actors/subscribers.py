@@ -37,8 +37,8 @@ class _Subscription:
     raw: bool
     dropped: int = 0
 
-    def wants(self, event: Event) -> bool:
-        return self.only is None or isinstance(event, self.only)
+    def wants(self, kind: type[Any]) -> bool:
+        return self.only is None or issubclass(kind, self.only)
 
 
 @define
@@ -46,19 +46,18 @@ class Subscribers:
     """Those who receive a session's events, in the order in which they came."""
 
     session: Any
+    wants_raw: bool = field(default=False, init=False)
+    """Whether somebody wants every event of the server."""
+    # These three are replaced as a whole under the lock, so that publishing needs none.
     _subscriptions: tuple[_Subscription, ...] = ()
-    # Replaced as a whole under the lock, so that publishing needs none.
+    # Who wants events of this class: looked for once, so that a filter costs nothing.
+    _wanting: dict[type[Any], tuple[_Subscription, ...]] = field(factory=dict, init=False)
     _lock: Lock = field(factory=Lock)
 
     @property
     def all(self) -> tuple[Any, ...]:
         """The subscribers, in the order in which they came."""
         return tuple(each.subscriber for each in self._subscriptions)
-
-    @property
-    def wants_raw(self) -> bool:
-        """Whether somebody wants every event of the server."""
-        return any(each.raw for each in self._subscriptions)
 
     def add(
         self, subscriber: Any, *, only: Sequence[type[Any]] | None = None, raw: bool = False
@@ -68,35 +67,50 @@ class Subscribers:
             subscriber, _put_for(subscriber), None if only is None else tuple(only), raw
         )
         with self._lock:
-            kept = (each for each in self._subscriptions if not _same(each, subscriber))
-            self._subscriptions = (*kept, new)
+            self._replace((*self._others(subscriber), new))
 
     def remove(self, subscriber: Any) -> None:
         """Unsubscribe. Does nothing for a stranger."""
         with self._lock:
-            self._subscriptions = tuple(
-                each for each in self._subscriptions if not _same(each, subscriber)
-            )
+            self._replace(self._others(subscriber))
 
     def publish(self, event: Event) -> None:
         """Hand an event to everyone who wants it."""
-        message = SessionEvent(self.session, event)
-        is_raw = type(event) is RawModelEvent
-        for each in self._subscriptions:
-            # A raw subscriber has had this event already, with all the others.
-            if each.wants(event) and not (is_raw and each.raw):
+        known, kind = self._wanting, type(event)
+        wanting = known.get(kind)
+        if wanting is None:
+            wanting = known[kind] = self._find_wanting(kind)
+        if wanting:
+            message = SessionEvent(self.session, event)
+            for each in wanting:
                 self._hand(each, message)
 
     def publish_raw(self, event: RawModelEvent) -> None:
         """Hand an event of the server to those who want all of them."""
         message = SessionEvent(self.session, event)
         for each in self._subscriptions:
-            if each.raw and each.wants(event):
+            if each.raw and each.wants(RawModelEvent):
                 self._hand(each, message)
 
     def dropped(self, subscriber: Any) -> int:
         """How many events a subscriber was too full to take."""
         return sum(each.dropped for each in self._subscriptions if _same(each, subscriber))
+
+    def _others(self, subscriber: Any) -> tuple[_Subscription, ...]:
+        return tuple(each for each in self._subscriptions if not _same(each, subscriber))
+
+    def _replace(self, subscriptions: tuple[_Subscription, ...]) -> None:
+        # In this order: what is found in a new table comes from the new subscriptions.
+        self._subscriptions = subscriptions
+        self._wanting = {}
+        self.wants_raw = any(each.raw for each in subscriptions)
+
+    def _find_wanting(self, kind: type[Any]) -> tuple[_Subscription, ...]:
+        # A raw subscriber has had a raw event already, with all the others.
+        is_raw = kind is RawModelEvent
+        return tuple(
+            each for each in self._subscriptions if each.wants(kind) and not (is_raw and each.raw)
+        )
 
     def _hand(self, to: _Subscription, message: SessionEvent) -> None:
         try:
