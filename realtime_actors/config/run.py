@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from attrs import Attribute, field, frozen
 
@@ -16,6 +16,7 @@ from realtime_actors.config.checks import (
     from_mapping,
     instance_of,
     is_number,
+    one_of,
     to_tuple,
     whole,
     wrong,
@@ -29,10 +30,14 @@ __all__ = ["GuardrailsSettings", "RunConfig"]
 
 @frozen(kw_only=True, repr=False)
 class GuardrailsSettings(Settings):
-    """When guardrails look at what the model says."""
+    """When guardrails look at what the model says, and what is heard meanwhile."""
 
     debounce_text_length: int = field(default=100, validator=whole(1))
     """After how many more characters of the transcript they look again."""
+    mode: Literal["stream", "hold"] = field(default="stream", validator=one_of("stream", "hold"))
+    """"stream": speech is heard as it comes, and stopped when a guardrail trips. "hold": no
+    speech is heard before its transcript has passed, which makes it late
+    (`AgentEndEvent.held_ms`); text and transcripts are published as they come."""
 
 
 def _model_settings(

@@ -4,21 +4,32 @@ They see the growing transcript: each time `debounce` more characters have come,
 once more at its end. One judgement of a response runs at a time; what comes meanwhile
 is judged after it. A response trips once, and a verdict that comes late never touches
 a newer response.
+
+In the mode "hold", speech is kept back meanwhile (see `Held`): what they stop was never
+heard.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 
 from realtime_actors import events
+from realtime_actors.agent import Agent
 from realtime_actors.core.effects import Effects, Publish, RunGuardrails, Send
 from realtime_actors.core.handoffs import Handoffs
+from realtime_actors.core.held import SpeechEvent
 from realtime_actors.core.messages import GuardrailsFinished
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.guardrails import OutputGuardrail
 from realtime_actors.items import MessageItem, system_message
-from realtime_actors.protocol import ConversationItemCreate
+from realtime_actors.protocol import (
+    ConversationItemCreate,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioDone,
+)
 
 __all__ = ["Guarding"]
 
@@ -26,7 +37,11 @@ __all__ = ["Guarding"]
 @define
 class _Watch:
     item_id: str
+    agent: Agent
+    guardrails: tuple[OutputGuardrail, ...]
     text: str = ""
+    parts: dict[tuple[str, int], str] = field(factory=dict)  # the text of each, so far
+    whole: dict[tuple[str, int], int] = field(factory=dict)  # length of the text at its end
     judged: int = 0  # length of the text that was, or is being, judged
     running: bool = False
     ended: bool = False
@@ -45,26 +60,66 @@ class Guarding:
     """Those of the run. The agent's own come first."""
     debounce: int
     """Characters between two judgements."""
+    play: Callable[[ResponseOutputAudioDelta, float], Effects]
+    """Let a piece of speech be heard."""
+    holds: bool = False
+    """Nothing is heard before its transcript has passed."""
     _watches: dict[str, _Watch] = field(factory=dict)
 
-    def grow(self, response_id: str, item_id: str, delta: str) -> Effects:
+    def grow(self, response_id: str, item_id: str, content_index: int, delta: str) -> Effects:
         """More of the transcript came. What is out of band is nobody's words to the user."""
-        if not self._all() or self.responses.is_out_of_band(response_id):
+        watch = self._watch(response_id, item_id)
+        if watch is None:
             return []
-        watch = self._watches.setdefault(response_id, _Watch(item_id))
-        if watch.item_id != item_id:
-            watch.item_id = item_id
-            delta = "\n" + delta
-        watch.text += delta
+        self._grow(watch, item_id, content_index, delta)
         return self._next(response_id, watch)
 
-    def response_done(self, response_id: str | None) -> Effects:
-        """The response has ended: judge what is left."""
-        watch = self._watches.get(response_id) if response_id is not None else None
-        if response_id is None or watch is None:
+    def part_done(
+        self, response_id: str, item_id: str, content_index: int, words: str, now: float
+    ) -> Effects:
+        """The transcript of a part is whole. It may have what never came as a delta."""
+        watch = self._watch(response_id, item_id)
+        if watch is None:
             return []
+        known = watch.parts.get((item_id, content_index), "")
+        if words.startswith(known):
+            rest = words.removeprefix(known)
+        else:
+            rest = "" if words.strip() == known.strip() else f"\n{words}"
+        self._grow(watch, item_id, content_index, rest)
+        length = watch.whole[item_id, content_index] = len(watch.text)
+        self.speech.held.complete(response_id, item_id, content_index, length)
+        return [*self._next(response_id, watch), *self._release(now)]
+
+    def speech_came(self, event: SpeechEvent, now: float) -> Effects:
+        """A piece of speech came, or the end of a part: keep it, or let it be heard."""
+        response_id, held = event.response_id, self.speech.held
+        if self.speech.is_silenced(response_id):
+            return []
+        if not self.holds or self.responses.is_out_of_band(response_id):
+            return self._hear(event, now)
+        if self.responses.is_over(response_id) and response_id not in held:
+            return []  # nothing comes any more that could pass
+        watch = self._watch(response_id, event.item_id)
+        if watch is None and not held:
+            return self._hear(event, now)
+        until = 0  # nobody judges it; but what came before it is heard first
+        if watch is not None:
+            part = event.item_id, event.content_index
+            until = watch.whole.get(part, len(watch.text) + 1)
+        held.keep(event, until, now)
+        return self._release(now)
+
+    def response_done(self, response_id: str | None, now: float) -> Effects:
+        """The response has ended: judge what is left."""
+        if response_id is None:
+            return []
+        watch = self._watches.get(response_id)
+        if watch is None:
+            self.speech.held.over(response_id)
+            return self._release(now)
         watch.ended = True
-        return self._next(response_id, watch)
+        return [*self._next(response_id, watch), *self._release(now)]
 
     def judged(self, verdict: GuardrailsFinished, now: float) -> Effects:
         """The guardrails have judged."""
@@ -79,7 +134,10 @@ class Guarding:
         if verdict.guardrail is not None:
             watch.tripped = True
             effects += self._trip(verdict, verdict.guardrail, now)
-        return effects + self._next(response_id, watch)
+        else:
+            self.speech.held.passed(response_id, watch.judged)
+        effects += self._next(response_id, watch)
+        return effects + self._release(now)
 
     def lost(self) -> None:
         """The connection is gone. Verdicts that come late are of no response then."""
@@ -100,6 +158,40 @@ class Guarding:
         why = ConversationItemCreate(item=_reprimand(guardrail, verdict.reason))
         return [*effects, Publish(tripped), Send(why)]
 
+    def _watch(self, response_id: str, item_id: str) -> _Watch | None:
+        """What is under guard of a response; None if nothing."""
+        watch = self._watches.get(response_id)
+        if watch is not None:
+            return watch
+        agent = self.handoffs.agent
+        guardrails = (*agent.output_guardrails, *self.guardrails)
+        beside = self.responses.is_out_of_band(response_id)
+        if not guardrails or beside or self.responses.is_over(response_id):
+            return None
+        watch = self._watches[response_id] = _Watch(item_id, agent, guardrails)
+        return watch
+
+    def _grow(self, watch: _Watch, item_id: str, content_index: int, delta: str) -> None:
+        part = item_id, content_index
+        watch.parts[part] = watch.parts.get(part, "") + delta
+        if watch.item_id != item_id:
+            watch.item_id = item_id
+            delta = f"\n{delta}" if watch.text else delta
+        watch.text += delta
+
+    def _release(self, now: float) -> Effects:
+        """Let be heard what may be."""
+        due, done = self.speech.held.take(now)
+        effects = [effect for event in due for effect in self._hear(event, now)]
+        for response_id in done:
+            self.speech.response_done(response_id)
+        return effects
+
+    def _hear(self, event: SpeechEvent, now: float) -> Effects:
+        if isinstance(event, ResponseOutputAudioDone):
+            return self.speech.done(event)
+        return self.play(event, now)
+
     def _next(self, response_id: str, watch: _Watch) -> Effects:
         due = len(watch.text) - watch.judged
         if watch.running:
@@ -107,8 +199,11 @@ class Guarding:
         if watch.tripped or due == 0:
             if watch.ended:
                 del self._watches[response_id]
+                self.speech.held.over(response_id)
             return []
-        if due < self.debounce and not watch.ended:
+        # Who is kept waiting for a whole part is not kept waiting for more.
+        waited_for = self.holds and watch.judged < max(watch.whole.values(), default=0)
+        if due < self.debounce and not (watch.ended or waited_for):
             return []
         watch.judged, watch.running = len(watch.text), True
         return [
@@ -116,13 +211,10 @@ class Guarding:
                 response_id=response_id,
                 item_id=watch.item_id,
                 text=watch.text,
-                guardrails=self._all(),
-                agent=self.handoffs.agent,
+                guardrails=watch.guardrails,
+                agent=watch.agent,
             )
         ]
-
-    def _all(self) -> tuple[OutputGuardrail, ...]:
-        return (*self.handoffs.agent.output_guardrails, *self.guardrails)
 
     def _failed(self, why: str) -> Publish:
         error = events.ErrorInfo(type="guardrail_failed", message=why)

@@ -89,16 +89,20 @@ class Limits:
         if self.idle_timeout is None:
             return []
         quiet = now - max(self._last_activity, self.speech.ledger.ends_at(now))
-        if self.responses.is_active or quiet < self.idle_timeout:
-            still = self.idle_timeout if self.responses.is_active else self.idle_timeout - quiet
+        if self._speaks or quiet < self.idle_timeout:
+            still = self.idle_timeout if self._speaks else self.idle_timeout - quiet
             return [SetTimer(IDLE_TIMER, still)]
         return self._reach("idle_timeout")
 
     def goodbye(self, now: float) -> float | None:
         """Seconds until the session may end; None while the model is still making speech."""
-        if self.reached is None or self.responses.is_active:
+        if self.reached is None or self._speaks:
             return None
         return max(0.0, self.speech.ledger.ends_at(now) - now)
+
+    @property
+    def _speaks(self) -> bool:
+        return self.responses.is_active or bool(self.speech.held)
 
     def _reach(self, limit: Limit) -> Effects:
         if self.reached is not None:

@@ -37,6 +37,7 @@ from realtime_actors.core.configuration import (
     Pending,
     agent_settings,
 )
+from realtime_actors.core.conversation import Stream
 from realtime_actors.core.echo import EchoPolicy
 from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import (
@@ -233,8 +234,17 @@ class SessionMachine:
             responses=self._responses,
             guardrails=self.guardrails,
             debounce=self.guardrails_settings.debounce_text_length,
+            holds=self.guardrails_settings.mode == "hold",
+            play=self._play,
         )
-        self._turns = Turns(self.info, self._responses, self._calls, self._handoffs, self._history)
+        self._turns = Turns(
+            self.info,
+            self._responses,
+            self._calls,
+            self._handoffs,
+            self._history,
+            self._speech.held,
+        )
         self._requests = Requests(
             self._configuration, self._responses, self._speech, editing, self._approvals
         )
@@ -263,10 +273,12 @@ class SessionMachine:
         """Take a message; give what is to be done, in order."""
         # Fifty times a second, while everything else comes a few times per turn.
         if type(message) is wire.ResponseOutputAudioDelta and self.phase is not Phase.ENDED:
+            if self._guarding.holds:
+                effects = self._guarding.speech_came(message, now)
+                return [*self._set_gate(now), *effects]
             if not self._echo.follows_speech:
                 return self._speech.audio(message, now)
-            self._echo.audio(message.delta, now)
-            effects = self._speech.audio(message, now)
+            effects = self._play(message, now)
             return [*self._set_gate(now), *effects]
         if self.phase is Phase.ENDED:
             return self._after_the_end(message)
@@ -277,6 +289,7 @@ class SessionMachine:
         effects += self._calls.run(lambda: self.history)
         if self._calls.take_answered():
             self._responses.want()
+        effects += self._settle(now)
         effects += self._responses.flush()
         # First: what is sent may rely on it that nobody is heard.
         return self._with_hooks([*self._set_gate(now), *effects])
@@ -338,17 +351,15 @@ class SessionMachine:
             case wire.ResponseDone(response=response):
                 return self._response_done(event, response, now)
             case wire.ResponseOutputAudioDone():
-                return self._speech.done(event)
-            case wire.ResponseOutputAudioTranscriptDelta(item_id=item_id, delta=delta):
-                effects = self._history.transcript_delta(event)
-                return effects + self._guarding.grow(event.response_id, item_id, delta)
-            case wire.ResponseOutputTextDelta(item_id=item_id, delta=delta):
-                effects = self._history.text_delta(event)
-                return effects + self._guarding.grow(event.response_id, item_id, delta)
+                return self._guarding.speech_came(event, now)
+            case wire.ResponseOutputAudioTranscriptDelta():
+                return self._history.transcript_delta(event) + self._grow(event)
+            case wire.ResponseOutputTextDelta():
+                return self._history.text_delta(event) + self._grow(event)
             case wire.ResponseOutputAudioTranscriptDone(transcript=words):
-                return self._history.words_done(event.item_id, event.content_index, "audio", words)
+                return self._words_done(event, "audio", words, now)
             case wire.ResponseOutputTextDone(text=words):
-                return self._history.words_done(event.item_id, event.content_index, "text", words)
+                return self._words_done(event, "text", words, now)
             case wire.ResponseOutputItemAdded(item=item, response_id=response_id):
                 return self._output_item(item, response_id)
             case wire.ResponseOutputItemDone(item=item, response_id=response_id):
@@ -386,7 +397,8 @@ class SessionMachine:
                     item_id=item_id, audio_end_ms=end_ms, info=self.info
                 )
                 return [Publish(stopped)]
-            case wire.InputAudioBufferTimeoutTriggered():
+            case wire.InputAudioBufferTimeoutTriggered(item_id=item_id):
+                self._turns.stopped(item_id)
                 return [Publish(self._idle_timeout(event))]
             case wire.ConversationItemInputAudioTranscriptionDelta():
                 return self._transcripts.delta(event)
@@ -521,6 +533,7 @@ class SessionMachine:
         self._guarding.lost()
         effects += self._transcripts.lost()
         self._speech.lost()
+        effects += self._turns.settle()
         for pending in self._configuration.lost():
             effects.append(CancelTimer(pending.timer))
             if isinstance(pending.purpose, ForCaller):
@@ -578,13 +591,13 @@ class SessionMachine:
         effects = self._responses.done(response)
         if response.usage is not None:
             effects += self._limits.response(response.id, response.usage)
-        self._speech.ledger.response_done(response.id)
+        self._speech.response_done(response.id)
         if self._responses.is_out_of_band(response.id):
             failure = self._turns.failure(response)
             return [*effects, *failure, self._as_it_came(event), *self._end_if_fatal(response)]
         for item in response.output:
             effects += self._output_item_done(item, response.id)
-        effects += self._guarding.response_done(response.id)
+        effects += self._guarding.response_done(response.id, now)
         self._calls.response_done(response.id)
         if self._calls.take_answered():
             self._responses.want()
@@ -594,6 +607,35 @@ class SessionMachine:
     def _end_if_fatal(self, response: wire.Response) -> Effects:
         error = response.status_details.error if response.status_details else None
         return self._end(_failed(error)) if error is not None and is_fatal(error) else []
+
+    def _settle(self, now: float) -> Effects:
+        """End the responses that have been held, and the session if it only waited for them."""
+        ended = self._turns.settle()
+        return ended + self._leave(now) if ended else []
+
+    def _play(self, event: wire.ResponseOutputAudioDelta, now: float) -> Effects:
+        """Let a piece of speech be heard."""
+        if self._echo.follows_speech:
+            self._echo.audio(event.delta, now)
+        return self._speech.audio(event, now)
+
+    def _grow(
+        self, event: wire.ResponseOutputAudioTranscriptDelta | wire.ResponseOutputTextDelta
+    ) -> Effects:
+        return self._guarding.grow(
+            event.response_id, event.item_id, event.content_index, event.delta
+        )
+
+    def _words_done(
+        self,
+        event: wire.ResponseOutputAudioTranscriptDone | wire.ResponseOutputTextDone,
+        stream: Stream,
+        words: str,
+        now: float,
+    ) -> Effects:
+        item_id, index = event.item_id, event.content_index
+        effects = self._history.words_done(item_id, index, stream, words)
+        return effects + self._guarding.part_done(event.response_id, item_id, index, words, now)
 
     # -- tools and handoffs ----------------------------------------------------------
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from realtime_actors import events
 from realtime_actors.audio import bytes_per_sample, sample_rate
 from realtime_actors.core.effects import Effects, Publish, Send
+from realtime_actors.core.held import Held
 from realtime_actors.core.history import History
 from realtime_actors.core.playback import Heard, PlaybackLedger
 from realtime_actors.core.response import ResponseMachine
@@ -39,6 +40,8 @@ class Speech:
     """Of the model's speech."""
     started: bool = False
     """The model has spoken in this connection: its voice cannot be changed any more."""
+    held: Held = field(factory=Held)
+    """What has come and must not be heard yet."""
     _silenced: set[str] = field(factory=set)
 
     def use_format(self, name: str) -> None:
@@ -64,6 +67,15 @@ class Speech:
         )
         return [Publish(events.AudioEvent(audio=audio, info=self.info))]
 
+    def is_silenced(self, response_id: str) -> bool:
+        """Whether nothing of a response is to be heard any more."""
+        return response_id in self._silenced
+
+    def response_done(self, response_id: str | None) -> None:
+        """A response has ended. What is held of it will be played all the same."""
+        if response_id not in self.held:
+            self.ledger.response_done(response_id)
+
     def done(self, event: ResponseOutputAudioDone) -> Effects:
         """All of a part's speech has come."""
         self.ledger.complete(event.item_id, event.content_index)
@@ -82,7 +94,7 @@ class Speech:
 
     def protected_until(self, now: float) -> float | None:
         """Until when the user's speech must not stop the model's. None: it may."""
-        if self.responses.protects:
+        if self.responses.protects or self.held.any_of(self.responses.protected):
             return math.inf
         return self.ledger.ends_of(self.responses.protected, now)
 
@@ -94,10 +106,11 @@ class Speech:
         is_played = any(
             part.response_id == response_id and part.heard_ms < part.received_ms for part in heard
         )
-        newer_is_played = any(part.response_id != response_id for part in heard[-1:])
-        if not is_active and (not is_played or newer_is_played or active_id is not None):
-            return []
-        return self.interrupt(now, cancel=True)
+        newer = any(part.response_id != response_id for part in heard[-1:])
+        newer = newer or self.held.others(response_id) or active_id is not None
+        if is_active or (is_played and not newer):
+            return self.interrupt(now, cancel=True)
+        return self._drop(response_id, now)
 
     def interrupt(self, now: float, *, cancel: bool) -> Effects:
         """Stop speaking. Does nothing when nobody speaks.
@@ -108,7 +121,7 @@ class Speech:
         active_id = self.responses.active_id
         if active_id in self._silenced:
             active_id = None  # interrupted before, and not over yet
-        heard = self.ledger.stop(now)
+        heard = self._stop(now)
         unheard = [part for part in heard if not part.wholly]
         if active_id is None and not unheard:
             return []
@@ -144,8 +157,41 @@ class Speech:
     def lost(self) -> None:
         """The connection is gone: forget what was being played."""
         self.ledger.clear()
+        self.held.clear()
         self._silenced.clear()
         self.started = False
+
+    def _stop(self, now: float) -> list[Heard]:
+        """Play nothing any more. Gives what was heard, of what is held as well."""
+        heard = self.ledger.stop(now)
+        for held in self.held.drop(now, self.ledger.bytes_per_ms):
+            part = held.item_id, held.content_index
+            for index, played in enumerate(heard):
+                if (played.item_id, played.content_index) == part:
+                    heard[index] = _joined(played, held)
+                    break
+            else:
+                heard.append(held)
+        return heard
+
+    def _drop(self, response_id: str, now: float) -> Effects:
+        """Drop what is held of a response, and leave everything else as it is."""
+        dropped = self.held.drop(now, self.ledger.bytes_per_ms, response_id)
+        if not dropped:
+            return []
+        self._silenced.add(response_id)
+        self.ledger.response_done(response_id)
+        released = {(each.item_id, each.content_index): each for each in self.ledger.heard(now)}
+        effects: Effects = []
+        for each in dropped:
+            played = released.get((each.item_id, each.content_index))
+            if played is None:
+                effects.append(Send(ConversationItemDelete(item_id=each.item_id)))
+                effects += self.history.deleted(each.item_id)
+            else:  # what was released will be heard to its end
+                whole = _joined(played, each)
+                effects += self._truncate(evolve(whole, heard_ms=played.received_ms))
+        return effects
 
     def _truncate(self, part: Heard) -> Effects:
         truncate = ConversationItemTruncate(
@@ -160,3 +206,8 @@ class Speech:
                 received_ms=part.received_ms,
             ),
         ]
+
+
+def _joined(played: Heard, held: Heard) -> Heard:
+    """A part of which some was released, and some is held."""
+    return evolve(played, received_ms=played.received_ms + held.received_ms, complete=False)

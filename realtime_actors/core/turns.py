@@ -8,6 +8,7 @@ from realtime_actors import events
 from realtime_actors.core.effects import CallHook, Effects, Publish
 from realtime_actors.core.faults import error_info, is_fatal
 from realtime_actors.core.handoffs import Handoffs
+from realtime_actors.core.held import Held
 from realtime_actors.core.history import History
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.tool_calls import ToolCalls
@@ -25,7 +26,9 @@ class Turns:
     calls: ToolCalls
     handoffs: Handoffs
     history: History
+    held: Held
     _stopped: set[str | None] = field(factory=set)
+    _unheard: list[Response] = field(factory=list)
 
     def stopped(self, item_id: str | None) -> None:
         """The server has found that the user's turn is over; it commits the turn next."""
@@ -75,7 +78,25 @@ class Turns:
         ]
 
     def ended(self, response: Response) -> Effects:
-        """The response is over, and all that it asked for is known."""
+        """The response is over, and all that it asked for is known.
+
+        While speech of it is held, it is not over for those who hear it (see `settle`).
+        """
+        if response.id in self.held:
+            self._unheard.append(response)
+            return []
+        return self._ended(response)
+
+    def settle(self) -> Effects:
+        """End the responses of which no speech is held any more."""
+        effects: Effects = []
+        for response in tuple(self._unheard):
+            if response.id not in self.held:
+                self._unheard.remove(response)
+                effects += self._ended(response)
+        return effects
+
+    def _ended(self, response: Response) -> Effects:
         said = "".join(self.history.words_of(item) for item in response.output)
         return self._end(response.id, response.status or "completed", _reason(response), said)
 
@@ -90,6 +111,7 @@ class Turns:
             response_id=response_id,
             status=status,
             reason=reason,
+            held_ms=self.held.take_wait(response_id),
             final=not self.calls.owed and not self.responses.owed,
             info=self.info,
         )

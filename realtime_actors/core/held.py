@@ -1,0 +1,144 @@
+"""Speech that is kept back until its transcript has passed the guardrails.
+
+    kept --the transcript has passed--> released, in the order in which it came
+      |-----blocked, interrupted, lost--> dropped
+
+Nothing says which words a piece of speech has. A piece goes with the words around it: it
+is released once a transcript has passed that goes on behind the place where the piece
+came, or that is the whole one of its part. Responses are released one after the other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from attrs import define, evolve, field
+
+from realtime_actors.core.playback import Heard
+from realtime_actors.protocol import ResponseOutputAudioDelta, ResponseOutputAudioDone
+
+__all__ = ["Held", "SpeechEvent"]
+
+SpeechEvent: TypeAlias = ResponseOutputAudioDelta | ResponseOutputAudioDone
+
+
+@define
+class _Piece:
+    event: SpeechEvent
+    until: int  # how many characters of the transcript have to pass
+
+
+@define
+class _Kept:
+    """What is kept of a response."""
+
+    since: float
+    passed: int = 0
+    over: bool = False  # all of it has passed, and no more will come
+    pieces: deque[_Piece] = field(factory=deque)
+
+    @property
+    def is_due(self) -> bool:
+        return bool(self.pieces) and (self.over or self.pieces[0].until <= self.passed)
+
+
+@define
+class Held:
+    """What is kept back, by response, in the order in which it will be played."""
+
+    _kept: dict[str, _Kept] = field(factory=dict)
+    _waited_ms: dict[str, int] = field(factory=dict)
+
+    def __contains__(self, response_id: object) -> bool:
+        return response_id in self._kept
+
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
+    def others(self, response_id: str) -> bool:
+        """Whether speech of another response than this is kept."""
+        return any(each != response_id for each in self._kept)
+
+    def any_of(self, response_ids: Iterable[str]) -> bool:
+        """Whether speech of one of these responses is kept."""
+        return any(each in self._kept for each in response_ids)
+
+    def keep(self, event: SpeechEvent, until: int, now: float) -> None:
+        """Keep a piece until so many characters have passed."""
+        kept = self._kept.setdefault(event.response_id, _Kept(now))
+        kept.pieces.append(_Piece(event, until))
+
+    def complete(self, response_id: str, item_id: str, content_index: int, length: int) -> None:
+        """The transcript of a part is whole, and `length` characters have come so far."""
+        kept = self._kept.get(response_id)
+        for piece in kept.pieces if kept else ():
+            if (piece.event.item_id, piece.event.content_index) == (item_id, content_index):
+                piece.until = min(piece.until, length)
+
+    def passed(self, response_id: str, length: int) -> None:
+        """So many characters of the transcript have passed."""
+        kept = self._kept.get(response_id)
+        if kept is not None:
+            kept.passed = length
+
+    def over(self, response_id: str) -> None:
+        """All of a response that has ended has passed."""
+        kept = self._kept.get(response_id)
+        if kept is not None:
+            kept.over = True
+
+    def take(self, now: float) -> tuple[list[SpeechEvent], list[str]]:
+        """What may be heard now, in order, and the responses that are done with it."""
+        due: list[SpeechEvent] = []
+        done: list[str] = []
+        for response_id, kept in self._kept.items():
+            while kept.is_due:
+                self._note(response_id, kept, now)
+                due.append(kept.pieces.popleft().event)
+            if not kept.over:
+                break  # what comes after it is heard after it
+            done.append(response_id)
+        for response_id in done:
+            del self._kept[response_id]
+        return due, done
+
+    def drop(self, now: float, bytes_per_ms: int, response_id: str | None = None) -> list[Heard]:
+        """Throw away what is kept, of one response or of all. Gives what was not heard."""
+        dropped = [each for each in self._kept if response_id in (each, None)]
+        parts: dict[tuple[str, int], Heard] = {}
+        for each in dropped:
+            kept = self._kept.pop(each)
+            self._note(each, kept, now)
+            for piece in kept.pieces:
+                _add(parts, piece.event, bytes_per_ms)
+        return list(parts.values())
+
+    def take_wait(self, response_id: str | None) -> int:
+        """How long the first speech of a response was kept, in milliseconds. Asked once."""
+        return self._waited_ms.pop(response_id, 0) if response_id is not None else 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self._waited_ms.clear()
+
+    def _note(self, response_id: str, kept: _Kept, now: float) -> None:
+        self._waited_ms.setdefault(response_id, round((now - kept.since) * 1000))
+
+
+def _add(parts: dict[tuple[str, int], Heard], event: SpeechEvent, bytes_per_ms: int) -> None:
+    if isinstance(event, ResponseOutputAudioDone):
+        return
+    key = event.item_id, event.content_index
+    before = parts.get(key) or Heard(
+        response_id=event.response_id,
+        item_id=event.item_id,
+        content_index=event.content_index,
+        heard_ms=0,
+        received_ms=0,
+        complete=False,
+    )
+    length_ms = len(event.delta) // bytes_per_ms
+    parts[key] = evolve(before, received_ms=before.received_ms + length_ms)
