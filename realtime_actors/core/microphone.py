@@ -62,9 +62,11 @@ class MicrophoneFilter:
         if self._open_for > 0:
             self._open_for -= len(block)
             return block
-        kept = self._held + block
-        self._held = kept[max(0, len(kept) - echo.pre_roll_ms * per_ms) :]
-        return self._silence(block, audio_format)
+        silence = self._silence(block, audio_format)
+        # As much as may be ahead: else a quick change of loud and soft would add up.
+        room, kept = max(0, echo.pre_roll_ms * per_ms - self._ahead), self._held + block
+        self._held = kept[max(0, len(kept) - room) :]
+        return silence
 
     def _silence(self, block: bytes, audio_format: str) -> bytes:
         sample = encode_audio(bytes(2), audio_format)

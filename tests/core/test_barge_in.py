@@ -188,6 +188,13 @@ class TestOff:
 
         assert creates(turn) == 1
 
+    def test_and_so_is_silence_that_the_server_finds_too_long(self) -> None:
+        silence = wire.InputAudioBufferTimeoutTriggered(
+            item_id="u1", audio_start_ms=0, audio_end_ms=5000
+        )
+
+        assert creates(play(live(barge_in=OFF_MODE), silence, committed("u1"))) == 1
+
     def test_not_when_the_program_answers_by_itself(self) -> None:
         quiet = TurnDetectionConfig(create_response=False)
         machine = live(barge_in=OFF_MODE)

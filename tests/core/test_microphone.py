@@ -6,6 +6,7 @@ import array
 import math
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +112,12 @@ def test_what_is_muted_or_no_louder_than_the_echo_never_gets_through_by_itself(h
         passed = gate.process(sound(ms, min(db, -36), "pcm16"), "pcm16", echo, now)
 
         assert echo == Echo() or level_db(passed) == -math.inf
+
+
+def test_loud_and_soft_in_quick_turns_do_not_delay_more_and_more() -> None:
+    gate, echo, now, surplus = MicrophoneFilter(), evolve(GATED, hold_ms=0), 5.0, 0
+    for _ in range(50):
+        for frame in (sound(20, -40), sound(20, -20)):
+            surplus += len(gate.process(frame, "pcm16", echo, now)) - len(frame)
+
+    assert surplus <= echo.pre_roll_ms * 48
