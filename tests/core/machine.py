@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
@@ -47,6 +48,13 @@ BYTES_PER_MS = 48
 def times(factor: int) -> settings:
     """So many times the examples of the profile: what is cheap is tried more often."""
     return settings(max_examples=factor * settings().max_examples)
+
+
+def long_lists(elements: st.SearchStrategy[T], most: int) -> st.SearchStrategy[list[T]]:
+    """Lists of every length up to `most`: by themselves they are short, five on average."""
+    return st.integers(0, most).flatmap(
+        lambda length: st.lists(elements, min_size=length, max_size=length)
+    )
 
 
 # --- machines ------------------------------------------------------------------------------

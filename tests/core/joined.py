@@ -1,0 +1,463 @@
+"""The core and the embedded server's half, joined without a socket.
+
+What each says travels as JSON and may take its time; what engines, tools, guardrails and
+people do happens whenever a number says so. Each side sees the other's events in order,
+late.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+from attrs import define, field
+
+from realtime_actors import events, messages
+from realtime_actors import protocol as wire
+from realtime_actors.config import GuardrailsSettings, SessionModelSettings
+from realtime_actors.core import effects as fx
+from realtime_actors.core.messages import (
+    AgentResolved,
+    Asked,
+    Connected,
+    ConnectionLost,
+    GuardrailsFinished,
+    HandoffResolved,
+    Started,
+    TimerFired,
+    ToolFinished,
+)
+from realtime_actors.core.session import SessionMachine
+from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.items import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    InputText,
+    Item,
+    MessageItem,
+)
+from realtime_actors.server import ServerConversation
+from realtime_actors.server import effects as server_fx
+from realtime_actors.server import messages as server_messages
+from realtime_actors.server.turn_detection import SpeechStarted, SpeechStopped
+from tests.core.invariants import Watch
+from tests.core.machine import AnyMessage, agent_with, resolve
+
+__all__ = ["DESK", "World"]
+
+NO_PRICES = OutputGuardrail(name="no_prices", check=lambda text: "$" in text)
+BILLING = agent_with("refund", name="Billing", output_guardrails=[NO_PRICES])
+DESK = agent_with("weather", "time", name="Desk", handoffs=[BILLING], output_guardrails=[NO_PRICES])
+WORDS = ("Good ", "morning. ", "It costs $5. ", "How are you? ")
+CALLS = ("weather", "time", "refund", "transfer_to_billing", "dance")
+SILENCE = bytes(48 * 150)
+HELLO = InputText("Hello!")
+
+ALLOWED_ERRORS = {
+    "conversation_already_has_active_response",
+    "response_cancel_not_active",
+    "input_audio_buffer_commit_empty",
+    "too_many_active_responses",
+    "cannot_update_voice",  # it began to speak while we asked
+    # A response that was cancelled takes what it had not finished along.
+    "item_delete_invalid_item_id",
+    "item_truncate_invalid_item_id",
+}
+
+
+@define(kw_only=True)
+class World:
+    """A client, a server, the two ways between them, and everything beside."""
+
+    settings: SessionModelSettings
+    beta: bool = False
+    options: Mapping[str, Any] = field(factory=dict)
+    client: SessionMachine = field(init=False)
+    server: ServerConversation = field(init=False)
+    now: float = 0.0
+    watch: Watch = field(factory=Watch)
+    trace: list[tuple[float, AnyMessage]] = field(factory=list)
+    told: list[fx.Effect] = field(factory=list)
+    """All effects of the client."""
+
+    to_server: deque[bytes] = field(factory=deque)
+    to_client: deque[bytes] = field(factory=deque)
+    tasks: list[fx.RunTool | fx.RunHandoff | fx.RunGuardrails] = field(factory=list)
+    client_timers: dict[Hashable, float] = field(factory=dict)
+    server_timers: dict[Hashable, float] = field(factory=dict)
+    generations: dict[str, server_fx.Generate] = field(factory=dict)
+    recognitions: list[server_fx.Recognise] = field(factory=list)
+    detecting: bool = False
+    speaking: bool = False
+    heard_ms: int = 0
+    callers: itertools.count[int] = field(factory=itertools.count)
+
+    # What the server holds to be true.
+    order: list[str] = field(factory=list)
+    log: list[str] = field(factory=list)
+    """What asks for a response, and what is one, in the order in which it came to be."""
+    answered: Counter[str] = field(factory=Counter)
+    """Wishes with a name, by how many responses there were for each."""
+    wishes: list[str] = field(factory=list)
+    out_of_band: set[str | None] = field(factory=set)
+    calls: set[str | None] = field(factory=set)
+    """Those that are complete: at least their arguments are."""
+    outputs: Counter[str] = field(factory=Counter)
+    instructions: str | None = None
+    refusals: list[wire.ErrorDetail] = field(factory=list)
+    updates: dict[str | None, bool] = field(factory=dict)
+    """Those that are not answered yet, and whether they make another agent the current one."""
+
+    def __attrs_post_init__(self) -> None:
+        dialect = wire.dialect("beta" if self.beta else "ga")
+        self._dialect = dialect
+        ids: Counter[str] = Counter()
+
+        def new_id(prefix: str) -> str:
+            ids[prefix] += 1
+            return f"{prefix}_{ids[prefix]}"
+
+        self.server = ServerConversation(ids=new_id, model="gpt-realtime", beta=self.beta)
+        self.client = self.new_client()
+        for message in (Started(), Connected(), AgentResolved(resolve(DESK))):
+            self.tell(message)
+        self.serve(server_messages.Opened(unix_time=1.7e9))
+        self.settle()
+
+    _dialect: Any = field(init=False, default=None)
+
+    def new_client(self) -> SessionMachine:
+        return SessionMachine(
+            agent=DESK,
+            settings=self.settings,
+            guardrails_settings=GuardrailsSettings(debounce_text_length=8),
+            tool_timeout=30.0,
+            **self.options,
+        )
+
+    # --- both sides ---------------------------------------------------------------------
+
+    def tell(self, message: AnyMessage) -> None:
+        """Hand a message to the client, and do what it wants done."""
+        effects = self.client.handle(message, self.now)
+        self.trace.append((self.now, message))
+        self.told += effects
+        self._note_answered_update(message)
+        self.watch.step(message, effects)
+        for effect in effects:
+            match effect:
+                case fx.Send(event=event):
+                    self._check_sent(event, undoing=isinstance(message, TimerFired))
+                    self.to_server.append(self._dialect.encode_client(event))
+                case fx.SetTimer(key=key, delay=delay):
+                    self.client_timers[key] = self.now + delay
+                case fx.CancelTimer(key=key):
+                    self.client_timers.pop(key, None)
+                case fx.RunTool() | fx.RunHandoff() | fx.RunGuardrails():
+                    self.tasks.append(effect)
+                case _:
+                    pass
+
+    def serve(self, message: server_messages.Message) -> None:
+        """Hand a message to the server, and do what it wants done."""
+        for effect in self.server.handle(message, self.now):
+            match effect:
+                case server_fx.Emit(event=event):
+                    self._note(event)
+                    self.to_client.append(self._dialect.encode_server(event))
+                case server_fx.Generate(response_id=response_id):
+                    self.generations[response_id] = effect
+                case server_fx.CancelGeneration(response_id=response_id):
+                    del self.generations[response_id]
+                case server_fx.Recognise():
+                    self.recognitions.append(effect)
+                case server_fx.DetectTurns(settings=settings):
+                    self.detecting, self.speaking = settings is not None, False
+                case server_fx.ResetDetector():
+                    self.speaking = False
+                case server_fx.SetTimer(key=key, delay=delay):
+                    self.server_timers[key] = self.now + delay
+                case server_fx.CancelTimer(key=key):
+                    self.server_timers.pop(key, None)
+                case _:
+                    pass
+
+    def _note_answered_update(self, message: AnyMessage) -> None:
+        match message:
+            case wire.SessionUpdated() if self.updates:
+                del self.updates[next(iter(self.updates))]
+            case wire.ServerError(error=error):
+                self.updates.pop(error.event_id, None)
+            case TimerFired(key=("update", str(event_id))):
+                self.updates.pop(event_id, None)
+
+    def _check_sent(self, event: wire.ClientEvent, *, undoing: bool) -> None:
+        match event:
+            case wire.SessionUpdate(event_id=event_id, session=session):
+                self.updates[event_id] = session.instructions is not None and not undoing
+            case wire.ResponseCreate(response=settings):
+                if settings is None or settings.conversation != "none":
+                    switching = any(self.updates.values())
+                    assert not switching, "asked for a response in the middle of a handoff"
+
+    def _note(self, event: wire.ServerEvent) -> None:
+        """Keep what the server has just made true."""
+        match event:
+            case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
+                previous = event.previous_item_id
+                place = 0 if previous is None else self.order.index(previous) + 1
+                self.order.insert(place, item.id or "")
+                self._note_item(item)
+            case wire.ConversationItemDeleted(item_id=item_id):
+                self.order.remove(item_id)
+            case wire.ResponseFunctionCallArgumentsDone(call_id=call_id, arguments="{}"):
+                # Who asks for a response beside the conversation answers its calls.
+                if event.response_id not in self.out_of_band:
+                    self.calls.add(call_id)
+            case wire.ResponseOutputItemDone(item=FunctionCallItem(status="completed") as call):
+                if event.response_id not in self.out_of_band:
+                    self.calls.add(call.call_id)
+            case wire.ResponseCreated(response=response):
+                if response.metadata and "wish" in response.metadata:
+                    self.answered[response.metadata["wish"]] += 1
+                if response.conversation_id is not None:
+                    self.log.append("response")
+                else:
+                    self.out_of_band.add(response.id)
+            case wire.SessionUpdated(session=session):
+                self.instructions = session.settings.instructions
+            case wire.ServerError(error=error):
+                self.refusals.append(error)
+
+    def _note_item(self, item: Item) -> None:
+        match item:
+            case FunctionCallOutputItem(call_id=call_id):
+                self.outputs[call_id] += 1
+                self.log.append("wish")
+            case MessageItem(role="user", content=(part,)) if part == HELLO:
+                self.log.append("wish")
+
+    # --- what may happen ------------------------------------------------------------------
+
+    def happen(self, move: str, number: int) -> None:
+        """Let one thing happen, if it can; the number says which."""
+        moves: Mapping[str, Callable[[int], None]] = {
+            "server reads": self.server_reads,
+            "client reads": self.client_reads,
+            "time": self.time,
+            "model": self.model,
+            "words": self.words,
+            "task": self.task,
+            "turn": self.turn,
+            "microphone": self.microphone,
+            "say": lambda _: self.ask(messages.SendMessage(HELLO.text)),
+            "wish": self.wish,
+            "beside": self.beside,
+            "interrupt": lambda _: self.ask(messages.Interrupt()),
+            "manual": self.manual,
+            "update": self.update,
+            "report": self.report,
+        }
+        moves[move](number)
+
+    def server_reads(self, number: int) -> None:
+        for _ in range(min(len(self.to_server), 1 + number % 4)):
+            self.serve(self._dialect.decode_client(self.to_server.popleft()))
+
+    def client_reads(self, number: int) -> None:
+        for _ in range(min(len(self.to_client), 1 + number % 8)):
+            self.tell(self._dialect.decode_server(self.to_client.popleft()))
+
+    def time(self, number: int) -> None:
+        self.now += (number % 50) / 20
+        for timers, fire in (
+            (self.client_timers, lambda key: self.tell(TimerFired(key))),
+            (self.server_timers, lambda key: self.serve(server_messages.TimerFired(key))),
+        ):
+            for key in [key for key, due in timers.items() if due <= self.now and key != "expiry"]:
+                if timers.pop(key, None) is not None:
+                    fire(key)
+
+    def model(self, number: int) -> None:
+        """The server's model goes on with one of its answers."""
+        if not self.generations:
+            return
+        which, kind = divmod(number, 8)
+        response_id = list(self.generations)[which % len(self.generations)]
+        match kind:
+            case 0 | 1:
+                word = WORDS[which % len(WORDS)]
+                self.serve(server_messages.GenerationText(response_id, word))
+            case 2 | 3 | 4 if self.generations[response_id].speech is not None:
+                self.serve(server_messages.GenerationAudio(response_id, SILENCE))
+            case 5:
+                call = server_messages.GenerationToolCall(
+                    response_id=response_id,
+                    index=which % 3,
+                    name=CALLS[which % len(CALLS)],
+                    arguments="{}" if which % 5 else "",
+                )
+                self.serve(call)
+            case 6 if which % 4 == 0:
+                del self.generations[response_id]
+                failed = server_messages.GenerationFailed(response_id=response_id, message="no")
+                self.serve(failed)
+            case _:
+                self.end_of_answer(response_id)
+
+    def end_of_answer(self, response_id: str) -> None:
+        del self.generations[response_id]
+        self.serve(server_messages.GenerationEnded(response_id=response_id))
+
+    def words(self, number: int) -> None:
+        """The server's recogniser has found out what somebody said."""
+        if not self.recognitions:
+            return
+        asked = self.recognitions.pop(number % len(self.recognitions))
+        ids: dict[str, Any] = {"item_id": asked.item_id, "attempt": asked.attempt}
+        if number % 7 == 6:
+            self.serve(server_messages.TranscriptionFailed(message="unclear", **ids))
+        else:
+            self.serve(server_messages.Transcribed(text="My name is Ada.", **ids))
+
+    def task(self, number: int) -> None:
+        """The user's code comes to an end somewhere."""
+        if not self.tasks:
+            return
+        match self.tasks.pop(number % len(self.tasks)):
+            case fx.RunTool(call_id=call_id):
+                error = "Error: no" if number % 5 == 4 else None
+                self.tell(ToolFinished(call_id=call_id, output=error or "fine", error=error))
+            case fx.RunHandoff() as hand_off:
+                target = hand_off.handoff.target() or DESK
+                shown = hand_off.history
+                self.tell(
+                    HandoffResolved(
+                        call_id=hand_off.call_id,
+                        resolved=resolve(target),
+                        history=shown[number % 3 :] if number % 2 else None,
+                    )
+                )
+            case fx.RunGuardrails() as judging:
+                tripped = "$" in judging.text and number % 2 == 0
+                self.tell(
+                    GuardrailsFinished(
+                        response_id=judging.response_id,
+                        item_id=judging.item_id,
+                        text=judging.text,
+                        guardrail="no_prices" if tripped else None,
+                    )
+                )
+
+    def turn(self, number: int) -> None:
+        """The user begins to speak, or stops."""
+        self.heard_ms += 10 * number
+        if not self.detecting:
+            return
+        self.speaking = not self.speaking
+        self.serve((SpeechStarted if self.speaking else SpeechStopped)(self.heard_ms))
+
+    def microphone(self, number: int) -> None:
+        append = wire.InputAudioBufferAppend(audio=SILENCE * (number % 3 or 1))
+        self.to_server.append(self._dialect.encode_client(append))
+
+    def ask(self, verb: messages.Verb) -> None:
+        self.tell(Asked(verb, next(self.callers)))
+
+    def wish(self, number: int) -> None:
+        name = f"wish_{len(self.wishes)}"
+        self.wishes.append(name)
+        if number % 3:
+            self.ask(messages.CreateResponse(metadata={"wish": name}))
+        else:
+            response = {"metadata": {"wish": name}}
+            self.ask(messages.SendRawEvent({"type": "response.create", "response": response}))
+
+    def beside(self, number: int) -> None:
+        self.ask(messages.CreateResponse(conversation="none", metadata={"number": str(number)}))
+
+    def manual(self, number: int) -> None:
+        verbs = (messages.CommitAudio(), messages.ClearAudio(), messages.CreateResponse())
+        self.ask(verbs[number % 3])
+
+    def update(self, number: int) -> None:
+        if number % 5 == 0:
+            self.ask(messages.UpdateSession({"voice": f"voice_{number % 3}"}))
+        else:
+            self.ask(messages.UpdateSession({"max_output_tokens": 1000 + number % 10}))
+
+    def report(self, number: int) -> None:
+        audible = [item.id for item in self.client.history if item.id is not None]
+        if audible:
+            position = messages.PlaybackPosition(audible[-1], 0, float(number % 100))
+            self.ask(position)
+
+    # --- rest ---------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let everything that is open come to its end, without anything new beginning."""
+        for _ in range(5000):
+            if self.speaking:
+                self.turn(0)
+            elif self.to_server:
+                self.server_reads(0)
+            elif self.to_client:
+                self.client_reads(7)
+            elif self.recognitions:
+                self.words(0)
+            elif self.tasks:
+                self.task(1)
+            elif self.generations:
+                self.end_of_answer(next(iter(self.generations)))
+            elif not self._fire_next_timer():
+                return
+        raise AssertionError("it never comes to rest")
+
+    def _fire_next_timer(self) -> bool:
+        """Let time pass until the client has nothing to wait for."""
+        if not self.client_timers:
+            return False
+        key = min(self.client_timers, key=lambda key: self.client_timers[key])
+        self.now = max(self.now, self.client_timers.pop(key))
+        self.tell(TimerFired(key))
+        return True
+
+    def lose_connection(self) -> None:
+        self.to_client.clear()
+        self.tell(ConnectionLost(code=1006, reason="gone"))
+
+    def published(self, kind: type[Any]) -> list[Any]:
+        return [
+            effect.event
+            for effect in self.told
+            if isinstance(effect, fx.Publish) and isinstance(effect.event, kind)
+        ]
+
+    # --- what must hold -------------------------------------------------------------------
+
+    def check_at_rest(self) -> None:
+        """Check what must hold when nothing is open any more."""
+        assert {error.code for error in self.refusals} <= ALLOWED_ERRORS, self.refusals
+        assert [item.id for item in self.client.history] == self.order
+
+        # No wish was lost.
+        assert "wish" not in self.log[_last(self.log, "response") + 1 :], self.log
+        assert all(self.answered[name] == 1 for name in self.wishes), self.answered
+        ends = self.published(events.AgentEndEvent)
+        assert not ends or ends[-1].final
+
+        # Every call that was made has its answer, and nothing else has.
+        assert set(self.outputs) == self.calls
+        assert all(count == 1 for count in self.outputs.values())
+
+        # Everybody was answered; every turn has its end; both hold the same agent for current.
+        assert self.watch.answered == self.watch.asking
+        assert self.watch.finished == self.watch.begun
+        assert self.watch.ended == self.watch.started
+        assert self.instructions == self.client.current_agent.instructions
+
+
+def _last(log: list[str], what: str) -> int:
+    return len(log) - 1 - log[::-1].index(what) if what in log else -1
