@@ -63,7 +63,9 @@ def test_an_item_is_added_where_it_was_wanted(after_id) -> None:
 
 def test_an_item_put_before_all_others_comes_first_when_the_server_has_it() -> None:
     machine = talk("u1", "u2")
-    (name,) = answers(machine.handle(ask(messages.AddItem(user_message("Psst."), after="root")), now=0.0))
+    (name,) = answers(
+        machine.handle(ask(messages.AddItem(user_message("Psst."), after="root")), now=0.0)
+    )
 
     after(machine, added(written(str(name), "Psst.")))  # the server names no predecessor
 
