@@ -58,8 +58,10 @@ from realtime_actors.errors import (
 )
 from realtime_actors.guardrails import (
     GuardrailVerdict,
+    InputGuardrail,
     OutputGuardrail,
     ToolGuardrail,
+    input_guardrail,
     output_guardrail,
     tool_guardrail,
 )
@@ -81,6 +83,7 @@ __all__ = [
     "GuardrailsSettings",
     "Handoff",
     "HostedMcpTool",
+    "InputGuardrail",
     "ModelConfig",
     "NoiseReductionConfig",
     "NotConnectedError",
@@ -120,6 +123,7 @@ __all__ = [
     "guardrails",
     "history",
     "hooks",
+    "input_guardrail",
     "interrupt",
     "items",
     "messages",

@@ -34,7 +34,7 @@ from realtime_actors._schema.function_tool import (
     parse_arguments,
 )
 from realtime_actors.errors import ConfigError, ToolError, did_you_mean
-from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.tools import HostedMcpTool, Tool
 
@@ -188,6 +188,7 @@ class AgentOptions(TypedDict, total=False):
     tools: Iterable[Tool | HostedMcpTool]
     handoffs: Iterable[Agent | Handoff]
     output_guardrails: Iterable[OutputGuardrail]
+    input_guardrails: Iterable[InputGuardrail]
     hooks: AgentHooks | None
     handoff_description: str | None
 
@@ -203,11 +204,11 @@ def _each(given: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(given)
 
 
-def _names(members: tuple[AnyTool | OutputGuardrail, ...]) -> str:
+def _names(members: tuple[AnyTool | OutputGuardrail | InputGuardrail, ...]) -> str:
     return "[" + ", ".join(map(_label, members)) + "]"
 
 
-def _label(member: AnyTool | OutputGuardrail) -> str:
+def _label(member: AnyTool | OutputGuardrail | InputGuardrail) -> str:
     return member.server_label if isinstance(member, HostedMcpTool) else member.name
 
 
@@ -228,6 +229,7 @@ class Agent:
     handoffs: tuple[Handoff, ...] = field(default=(), converter=_handoffs, repr=_names)
     """Given as agents or handoffs, kept as handoffs."""
     output_guardrails: tuple[OutputGuardrail, ...] = field(default=(), converter=_each, repr=_names)
+    input_guardrails: tuple[InputGuardrail, ...] = field(default=(), converter=_each, repr=_names)
     hooks: AgentHooks | None = field(default=None, repr=False)
     handoff_description: str | None = field(default=None, repr=False)
     """For other agents' models: what this one is good for."""
@@ -254,6 +256,9 @@ class Agent:
         for guardrail in self.output_guardrails:
             if not isinstance(guardrail, OutputGuardrail):
                 raise ConfigError(f"{what}: {guardrail!r} is no OutputGuardrail")
+        for screening in self.input_guardrails:
+            if not isinstance(screening, InputGuardrail):
+                raise ConfigError(f"{what}: {screening!r} is no InputGuardrail")
         if not isinstance(self.hooks, AgentHooks | None):
             raise ConfigError(f"{what}: hooks must be an instance of AgentHooks")
         self._check_names(what)

@@ -279,17 +279,18 @@ class HistoryUpdatedEvent:
 
 @frozen(kw_only=True)
 class GuardrailTrippedEvent:
-    """A guardrail refused what the model was saying, or what a tool was called with.
+    """A guardrail refused what the model was saying, what the user said, or a tool's arguments.
 
     The model was interrupted, or the tool was not run; the model has been told why.
     """
 
     type: ClassVar[str] = "guardrail_tripped"
     guardrail: str
-    kind: Literal["output", "tool"] = "output"
+    kind: Literal["output", "input", "tool"] = "output"
     response_id: str | None
+    """What was stopped; for the user's words their answer, if there was one."""
     item_id: str | None = None
-    """What the model was saying, or None."""
+    """What the model, or the user, was saying; None for a tool."""
     call_id: str | None = None
     """The call that was refused, or None."""
     reason: str | None = field(default=None, repr=False)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GuardrailVerdict",
+    "InputGuardrail",
     "OutputGuardrail",
     "ToolGuardrail",
+    "input_guardrail",
     "output_guardrail",
     "tool_guardrail",
 ]
@@ -81,6 +83,17 @@ class OutputGuardrail(_Guardrail):
 
 
 @frozen(kw_only=True)
+class InputGuardrail(_Guardrail):
+    """A check of what the user said: of the transcript of a turn."""
+
+    judges = "text"
+
+    def run(self, text: str, context: Any, agent: Agent) -> GuardrailVerdict:
+        """Judge `text`. Blocks as long as the check does, and raises what it raises."""
+        return self._judge(text, context, agent)
+
+
+@frozen(kw_only=True)
 class ToolGuardrail(_Guardrail):
     """A check of what a tool is called with: of its arguments, by name.
 
@@ -110,6 +123,24 @@ def output_guardrail(
     ```
     """
     return _made(OutputGuardrail, check, name)
+
+
+@overload
+def input_guardrail(check: Function, /) -> InputGuardrail: ...
+@overload
+def input_guardrail(*, name: str | None = None) -> Callable[[Function], InputGuardrail]: ...
+def input_guardrail(
+    check: Function | None = None, /, *, name: str | None = None
+) -> InputGuardrail | Callable[[Function], InputGuardrail]:
+    """Make an `InputGuardrail` of a function, under the function's name or `name`.
+
+    ```python
+    @input_guardrail
+    def no_passwords(text: str) -> bool:
+        return "password" in text
+    ```
+    """
+    return _made(InputGuardrail, check, name)
 
 
 @overload

@@ -24,6 +24,7 @@ from realtime_actors.core.messages import (
     ConnectFailed,
     ConnectionLost,
     GuardrailsFinished,
+    InputScreened,
     Message,
     Started,
     TimerFired,
@@ -42,7 +43,7 @@ from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import ServerEvent
 from realtime_actors.session import Session
 from realtime_actors.transport.base import Disconnected, Transport
-from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool
+from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
 
 __all__ = ["SessionPlan", "SessionServer"]
 
@@ -285,6 +286,8 @@ class SessionServer(otp.GenServer):
                         run.cancel()
                 case fx.RunGuardrails():
                     self._judge(state, effect)
+                case fx.ScreenInput():
+                    self._screen(state, effect)
                 case fx.CallHook():
                     if state.hooks is None:
                         state.hooks = otp.start_link(HookRunner, self._session, self._plan.context)
@@ -394,6 +397,15 @@ class SessionServer(otp.GenServer):
             )
 
         self._task(state, died, judge, effect, self._plan.context)
+
+    def _screen(self, state: _Running, effect: fx.ScreenInput) -> None:
+        def died(reason: object) -> Message | None:
+            if reason == otp.NORMAL:
+                return None
+            failure = f"a guardrail ended with {reason}"
+            return InputScreened(item_id=effect.item_id, text=effect.text, failure=failure)
+
+        self._task(state, died, screen, effect, self._plan.context)
 
     # -- the end -------------------------------------------------------------------------
 

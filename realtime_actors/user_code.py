@@ -14,7 +14,7 @@ from realtime_actors import otp
 from realtime_actors._calling import finish
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent, Handoff
-from realtime_actors.core.effects import CallHook, RunGuardrails, RunHandoff, RunTool
+from realtime_actors.core.effects import CallHook, RunGuardrails, RunHandoff, RunTool, ScreenInput
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
@@ -22,6 +22,7 @@ from realtime_actors.core.messages import (
     GuardrailsFinished,
     HandoffResolved,
     HookFailed,
+    InputScreened,
     ResolvedAgent,
     ToolFinished,
     ToolProgressed,
@@ -35,6 +36,7 @@ __all__ = [
     "judge",
     "resolve_agent",
     "run_tool",
+    "screen",
 ]
 
 log = logging.getLogger("realtime_actors.session")
@@ -98,30 +100,26 @@ def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinis
 
 
 def judge(effect: RunGuardrails, context: object) -> GuardrailsFinished:
-    """Ask the guardrails one after the other; the first that trips counts.
-
-    One that raises lets the text pass, and is reported: it is no reason to fall silent.
-    """
-    failure = None
-    for guardrail in effect.guardrails:
-        try:
-            verdict = guardrail.run(effect.text, context, effect.agent)
-        except Exception as error:
-            log.warning("guardrail %s failed: %s", guardrail.name, type(error).__name__)
-            failure = f"guardrail {guardrail.name!r} failed: {type(error).__name__}: {error}"
-            continue
-        if verdict.tripped:
-            return GuardrailsFinished(
-                response_id=effect.response_id,
-                item_id=effect.item_id,
-                text=effect.text,
-                guardrail=guardrail.name,
-                reason=verdict.reason or None,
-            )
+    """Ask the guardrails about what the model says."""
+    guardrail, reason, failure = _first_objection(effect, context)
     return GuardrailsFinished(
         response_id=effect.response_id,
         item_id=effect.item_id,
         text=effect.text,
+        guardrail=guardrail,
+        reason=reason,
+        failure=failure,
+    )
+
+
+def screen(effect: ScreenInput, context: object) -> InputScreened:
+    """Ask the guardrails about what the user said."""
+    guardrail, reason, failure = _first_objection(effect, context)
+    return InputScreened(
+        item_id=effect.item_id,
+        text=effect.text,
+        guardrail=guardrail,
+        reason=reason,
         failure=failure,
     )
 
@@ -141,6 +139,26 @@ class HookRunner(otp.GenServer):
             log.warning("hook %s failed: %s", message.method, type(error).__name__)
             otp.send(session, HookFailed(message.method, error_text(error)))
         return otp.NoReply(state)
+
+
+def _first_objection(
+    effect: RunGuardrails | ScreenInput, context: object
+) -> tuple[str | None, str | None, str | None]:
+    """Who trips and why, and what went wrong. They are asked one after the other.
+
+    One that raises lets the text pass, and is reported: it is no reason to fall silent.
+    """
+    failure = None
+    for guardrail in effect.guardrails:
+        try:
+            verdict = guardrail.run(effect.text, context, effect.agent)
+        except Exception as error:
+            log.warning("guardrail %s failed: %s", guardrail.name, type(error).__name__)
+            failure = f"guardrail {guardrail.name!r} failed: {type(error).__name__}: {error}"
+            continue
+        if verdict.tripped:
+            return guardrail.name, verdict.reason or None, failure
+    return None, None, failure
 
 
 def _objection(effect: RunTool, context: object) -> ToolRefused | ApprovalNeeded | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -10,6 +10,7 @@ from attrs import Attribute, field, frozen
 
 from realtime_actors.config.barge_in import BargeIn
 from realtime_actors.config.checks import (
+    Check,
     Settings,
     check,
     flag,
@@ -22,7 +23,7 @@ from realtime_actors.config.checks import (
     wrong,
 )
 from realtime_actors.config.session import SessionModelSettings
-from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.usage import PRICES, Pricing
 
 __all__ = ["GuardrailsSettings", "RunConfig"]
@@ -54,18 +55,11 @@ def _barge_in(value: BargeIn | Mapping[str, Any]) -> BargeIn:
     return from_mapping(BargeIn, value)
 
 
-def _guardrails(value: Iterable[OutputGuardrail]) -> tuple[OutputGuardrail, ...]:
-    return to_tuple(value)
+def _guardrails_of(kind: type, decorator: str) -> Check:
+    def are_such(value: object) -> bool:
+        return isinstance(value, tuple) and all(isinstance(each, kind) for each in value)
 
-
-def _check_guardrails(run: Any, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, tuple) or not all(isinstance(each, OutputGuardrail) for each in value):
-        raise wrong(
-            run,
-            attribute,
-            value,
-            "allowed is a list of OutputGuardrail (a function becomes one by @output_guardrail)",
-        )
+    return check(are_such, f"a list of {kind.__name__} (a function becomes one by @{decorator})")
 
 
 def _is_timeout(value: object) -> bool:
@@ -97,9 +91,17 @@ class RunConfig(Settings):
         validator=instance_of(SessionModelSettings, "SessionModelSettings, or a dict"),
     )
     output_guardrails: tuple[OutputGuardrail, ...] = field(
-        default=(), converter=_guardrails, validator=_check_guardrails
+        default=(),
+        converter=to_tuple,
+        validator=_guardrails_of(OutputGuardrail, "output_guardrail"),
     )
     """Added to those of the agent."""
+    input_guardrails: tuple[InputGuardrail, ...] = field(
+        default=(),
+        converter=to_tuple,
+        validator=_guardrails_of(InputGuardrail, "input_guardrail"),
+    )
+    """Added to those of the agent. They need `input_audio_transcription`."""
     guardrails_settings: GuardrailsSettings = field(
         factory=GuardrailsSettings,
         converter=_guardrails_settings,

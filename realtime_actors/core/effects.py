@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
     from realtime_actors.errors import RealtimeError
     from realtime_actors.events import Event
-    from realtime_actors.guardrails import OutputGuardrail
+    from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
     from realtime_actors.items import Item
     from realtime_actors.protocol import ClientEvent
     from realtime_actors.tools import Tool
@@ -38,6 +38,7 @@ __all__ = [
     "RunGuardrails",
     "RunHandoff",
     "RunTool",
+    "ScreenInput",
     "Send",
     "SetGate",
     "SetTimer",
@@ -123,6 +124,16 @@ class RunGuardrails:
     agent: Agent
 
 
+@frozen(kw_only=True)
+class ScreenInput:
+    """Judge what the user said in a turn in a task. Answered by `InputScreened`."""
+
+    item_id: str
+    text: str = field(repr=False)
+    guardrails: tuple[InputGuardrail, ...]
+    agent: Agent
+
+
 @frozen
 class CallHook:
     """Call a method of the agent's hooks, after the ones called before."""
@@ -202,6 +213,7 @@ Effect: TypeAlias = (
     | RunHandoff
     | CancelTool
     | RunGuardrails
+    | ScreenInput
     | CallHook
     | SetTimer
     | CancelTimer

@@ -29,6 +29,7 @@ __all__ = [
     "GuardrailsFinished",
     "HandoffResolved",
     "HookFailed",
+    "InputScreened",
     "Message",
     "ResolvedAgent",
     "Started",
@@ -157,6 +158,18 @@ class GuardrailsFinished:
     """What went wrong with a guardrail that could not judge."""
 
 
+@frozen(kw_only=True)
+class InputScreened:
+    """The guardrails have judged what the user said. `guardrail` names the one that tripped."""
+
+    item_id: str
+    text: str = field(repr=False)
+    guardrail: str | None = None
+    reason: str | None = field(default=None, repr=False)
+    failure: str | None = field(default=None, repr=False)
+    """What went wrong with a guardrail that could not judge."""
+
+
 @frozen
 class HookFailed:
     """A hook raised."""
@@ -186,6 +199,7 @@ Message: TypeAlias = (
     | ApprovalNeeded
     | HandoffResolved
     | GuardrailsFinished
+    | InputScreened
     | HookFailed
     | TimerFired
 )

@@ -138,6 +138,11 @@ class ResponseMachine:
         return bool(self._wanted) or not isinstance(self.phase, Idle)
 
     @property
+    def is_requested(self) -> bool:
+        """A `response.create` was sent and is not answered."""
+        return isinstance(self.phase, Requested)
+
+    @property
     def is_active(self) -> bool:
         """A response is in progress."""
         return isinstance(self.phase, InProgress)

@@ -70,6 +70,7 @@ from realtime_actors.core.messages import (
     GuardrailsFinished,
     HandoffResolved,
     HookFailed,
+    InputScreened,
     Message,
     ResolvedAgent,
     Started,
@@ -81,6 +82,7 @@ from realtime_actors.core.messages import (
 from realtime_actors.core.playback import PlaybackLedger
 from realtime_actors.core.requests import Requests
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, ResponseMachine
+from realtime_actors.core.screening import Screening
 from realtime_actors.core.speech import Speech
 from realtime_actors.core.tool_calls import Call, ToolCalls, is_json
 from realtime_actors.core.transcripts import Transcripts
@@ -94,7 +96,7 @@ from realtime_actors.errors import (
     SessionFailedError,
     SessionUpdateError,
 )
-from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem
 from realtime_actors.usage import PRICES, Pricing
 
@@ -149,6 +151,7 @@ class SessionMachine:
     info: events.EventInfo = events.NO_INFO
     guardrails: tuple[OutputGuardrail, ...] = ()
     """Guardrails of the run, added to each agent's own."""
+    input_guardrails: tuple[InputGuardrail, ...] = ()
     guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
     barge_in: BargeIn = field(factory=BargeIn)
     max_handoffs_per_turn: int = 5
@@ -184,6 +187,7 @@ class SessionMachine:
     _handoffs: Handoffs = field(init=False)
     _approvals: Approvals = field(init=False)
     _guarding: Guarding = field(init=False)
+    _screening: Screening = field(init=False)
     _turns: Turns = field(init=False)
     _requests: Requests = field(init=False)
     _limits: Limits = field(init=False)
@@ -236,6 +240,13 @@ class SessionMachine:
             debounce=self.guardrails_settings.debounce_text_length,
             holds=self.guardrails_settings.mode == "hold",
             play=self._play,
+        )
+        self._screening = Screening(
+            info=self.info,
+            handoffs=self._handoffs,
+            speech=self._speech,
+            responses=self._responses,
+            guardrails=self.input_guardrails,
         )
         self._turns = Turns(
             self.info,
@@ -327,6 +338,8 @@ class SessionMachine:
                 return self._handoffs.resolved(message)
             case GuardrailsFinished():
                 return self._guarding.judged(message, now)
+            case InputScreened():
+                return self._screening.judged(message, now)
             case HookFailed(method=method, error=why):
                 return [self._error("hook_failed", f"{method}: {why}", source="hook")]
             case TimerFired(key=key):
@@ -347,7 +360,7 @@ class SessionMachine:
             case wire.MalformedEvent(reason=reason):
                 return [self._error("invalid_event", reason, source="protocol")]
             case wire.ResponseCreated(response=response):
-                return self._response_created(event, response)
+                return self._response_created(event, response, now)
             case wire.ResponseDone(response=response):
                 return self._response_done(event, response, now)
             case wire.ResponseOutputAudioDone():
@@ -376,7 +389,8 @@ class SessionMachine:
                 effects = self._history.item(item, event.previous_item_id)
                 return effects + self._approval_request(item)
             case wire.ConversationItemRetrieved(item=item):
-                return self._history.item(item, None) + self._transcripts.retrieved(item)
+                effects = self._history.item(item, None) + self._transcripts.retrieved(item)
+                return self._screened(effects)
             case wire.ConversationItemDeleted(item_id=item_id):
                 return self._history.deleted(item_id)
             case wire.ConversationItemTruncated(item_id=item_id, content_index=index):
@@ -384,6 +398,7 @@ class SessionMachine:
                 return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
                 self._handoffs.user_spoke()
+                self._screening.committed(item_id)
                 if self._configuration.answers_turns:
                     self._turns.committed(item_id)
                 self._history.announced(item_id, previous_id)
@@ -404,7 +419,7 @@ class SessionMachine:
                 return self._transcripts.delta(event)
             case wire.ConversationItemInputAudioTranscriptionCompleted(usage=usage):
                 self._limits.transcription(usage)
-                return self._transcripts.completed(event)
+                return self._screened(self._transcripts.completed(event))
             case wire.ConversationItemInputAudioTranscriptionFailed():
                 return self._transcripts.failed(event)
             case wire.RateLimitsUpdated(rate_limits=limits):
@@ -531,6 +546,7 @@ class SessionMachine:
             effects += self._turns.broke_off(active)
         self._handoffs.lost()
         self._guarding.lost()
+        self._screening.lost()
         effects += self._transcripts.lost()
         self._speech.lost()
         effects += self._turns.settle()
@@ -568,19 +584,26 @@ class SessionMachine:
         if isinstance(verb, messages.SendMessage | messages.AddItem):
             self._handoffs.user_spoke()
         try:
-            return self._requests.send(verb, caller)
+            effects = self._requests.send(verb, caller)
         except (ConfigError, LocalProtocolError) as error:
             return [Refuse(caller, error)]
+        if isinstance(verb, messages.SendMessage):
+            self._screening.written()
+        return effects
 
     # -- responses -----------------------------------------------------------------
 
-    def _response_created(self, event: wire.ServerEvent, response: wire.Response) -> Effects:
+    def _response_created(
+        self, event: wire.ServerEvent, response: wire.Response, now: float
+    ) -> Effects:
         if self._responses.is_known(response.id):
             return []  # it came twice
+        asked_for = self._responses.is_requested
         effects = self._responses.created(response)
         if self._responses.is_out_of_band(response.id):
             return [*effects, self._as_it_came(event)]
-        return effects + self._turns.began(response)
+        effects += self._turns.began(response)
+        return effects + self._screening.began(response.id, asked_for=asked_for, now=now)
 
     def _response_done(
         self, event: wire.ServerEvent, response: wire.Response, now: float
@@ -679,6 +702,14 @@ class SessionMachine:
         )
         effects = self._calls.called(call, late=self._responses.is_over(response_id))
         return effects + self._handoffs.called(call) if effects else []
+
+    def _screened(self, effects: Effects) -> Effects:
+        """Put what the user is known to have said before the guardrails."""
+        said = [each.event for each in effects if isinstance(each, Publish)]
+        for event in said:
+            if isinstance(event, events.InputTranscriptEvent) and event.status == "completed":
+                effects += self._screening.said(event.item_id, event.text)
+        return effects
 
     # -- speech --------------------------------------------------------------------
 

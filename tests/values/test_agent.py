@@ -130,7 +130,7 @@ class TestOptions:
 
         assert repr(made) == (
             "Agent(name='Ann', model=None, voice=None, tools=[weather, docs], "
-            "handoffs=[transfer_to_support], output_guardrails=[silent])"
+            "handoffs=[transfer_to_support], output_guardrails=[silent], input_guardrails=[])"
         )
 
 

@@ -1,0 +1,117 @@
+"""When the input guardrails judge what the user has said, and what a verdict does.
+
+    committed --transcript--> Judged --passed--> nothing happens
+                                |-----tripped--> the answer is stopped, the model is told why
+
+The server answers a turn without waiting for its transcript, so the answer may be over,
+in progress, or still to come when the verdict is there. It is stopped as far as it can
+be. A verdict on a turn that was followed by another one stops nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import define, field
+
+from realtime_actors import events
+from realtime_actors.core.effects import Effects, Publish, ScreenInput, Send
+from realtime_actors.core.handoffs import Handoffs
+from realtime_actors.core.messages import InputScreened
+from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.speech import Speech
+from realtime_actors.guardrails import InputGuardrail
+from realtime_actors.items import MessageItem, system_message
+from realtime_actors.protocol import ConversationItemCreate
+
+__all__ = ["Screening"]
+
+
+@define(kw_only=True)
+class Screening:
+    """The user's turns under guard."""
+
+    info: events.EventInfo
+    handoffs: Handoffs
+    speech: Speech
+    responses: ResponseMachine
+    guardrails: tuple[InputGuardrail, ...]
+    """Those of the run. The agent's own come first."""
+    _turn: str | None = None  # the user's latest
+    _answer: str | None = None  # the latest response to it
+    _stop: Literal["the server's own", "any"] | None = None  # of the answers still to come
+    _judging: set[str] = field(factory=set)
+
+    def committed(self, item_id: str | None) -> None:
+        """The user has ended a turn."""
+        self._turn, self._answer, self._stop = item_id, None, None
+
+    def written(self) -> None:
+        """The program has said something in the user's place, which is answered next."""
+        self._turn = self._answer = None
+
+    def said(self, item_id: str, text: str) -> Effects:
+        """It is known what the user said in a turn."""
+        agent = self.handoffs.agent
+        guardrails = (*agent.input_guardrails, *self.guardrails)
+        if not guardrails or not text.strip():
+            return []
+        self._judging.add(item_id)
+        return [ScreenInput(item_id=item_id, text=text, guardrails=guardrails, agent=agent)]
+
+    def began(self, response_id: str | None, *, asked_for: bool, now: float) -> Effects:
+        """A response began: because we asked for one, or by the server's own decision."""
+        self._answer, stop, self._stop = response_id, self._stop, None
+        if stop is None or (asked_for and stop != "any"):
+            return []
+        self.responses.want()
+        return self.speech.interrupt(now, cancel=True)
+
+    def judged(self, verdict: InputScreened, now: float) -> Effects:
+        """The guardrails have judged."""
+        if verdict.item_id not in self._judging:
+            return []  # the connection was lost meanwhile
+        self._judging.discard(verdict.item_id)
+        effects: Effects = []
+        if verdict.failure is not None:
+            error = events.ErrorInfo(type="guardrail_failed", message=verdict.failure)
+            failed = events.ErrorEvent(error=error, source="guardrail", info=self.info)
+            effects.append(Publish(failed))
+        if verdict.guardrail is not None:
+            effects += self._trip(verdict, verdict.guardrail, now)
+        return effects
+
+    def lost(self) -> None:
+        """The connection is gone. Verdicts that come late are of no turn then."""
+        self._judging.clear()
+        self.committed(None)
+
+    def _trip(self, verdict: InputScreened, guardrail: str, now: float) -> Effects:
+        latest = verdict.item_id == self._turn
+        effects: Effects = []
+        if latest and self._answer is not None:
+            effects += self.speech.interrupt(now, cancel=True)
+            if effects:
+                self.responses.want()
+        elif latest:
+            # One that we asked for before this is no better than one that the server makes.
+            self._stop = "any" if self.responses.is_requested else "the server's own"
+        tripped = events.GuardrailTrippedEvent(
+            guardrail=guardrail,
+            kind="input",
+            response_id=self._answer if latest else None,
+            item_id=verdict.item_id,
+            reason=verdict.reason,
+            text=verdict.text,
+            info=self.info,
+        )
+        why = ConversationItemCreate(item=_warning(guardrail, verdict.reason))
+        return [*effects, Publish(tripped), Send(why)]
+
+
+def _warning(guardrail: str, reason: str | None) -> MessageItem:
+    because = f": {reason}" if reason else ""
+    return system_message(
+        f"What the user said was refused by the guardrail {guardrail!r}{because}."
+        " Don't act on it; say that you can't help with that."
+    )
