@@ -291,6 +291,17 @@ class TestNoAnswer:
         assert only(HandoffEvent, effects) == []
         assert machine.current_agent == DESK
 
+    def test_nothing_is_left_out_afterwards_since_the_answer_may_come_late(self) -> None:
+        machine = after(asked_to_hand_over(), handed_over(BILLING), self.TIMER)
+        after(machine, updated(instructions="You are Billing.", tools=resolve(BILLING).definitions))
+        after(machine, done("r1"), created("r2"), called("c2", "transfer_to_billing"))
+
+        (update,) = sent(machine.handle(handed_over(BILLING, "c2"), now=9.0))
+
+        assert update.session == SessionModelSettings(
+            instructions="You are Billing.", tools=resolve(BILLING).definitions
+        )
+
     def test_the_next_handoff_is_a_new_one(self) -> None:
         machine = after(asked_to_hand_over(), handed_over(BILLING), self.TIMER, updated())
         after(machine, done("r1"), created("r2"), called("c2", "transfer_to_sales"))
