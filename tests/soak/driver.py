@@ -120,6 +120,7 @@ def a_world(chance: random.Random) -> RoughWorld:
             input_audio_transcription=chance.choice((None, OFF, {"model": "whisper-1"})),
         ),
         beta=chance.random() < 0.5,
+        hold=chance.random() < 0.3,
         options={
             "parallel_tools": chance.random() < 0.7,
             "max_concurrency": chance.choice((None, None, 2)),

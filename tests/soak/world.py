@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.messages import TimerFired
+from realtime_actors.core.session import SessionMachine
 from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, user_message
 from realtime_actors.protocol import ServerEvent
 from tests.core.joined import World
@@ -73,6 +74,8 @@ class RoughWorld(World):
     """A world in which events come twice, and late, and everybody edits."""
 
     chance: random.Random
+    hold: bool = False
+    """Nothing is heard before the guardrails have passed its words."""
     adrift: set[str] = field(factory=set)
     """Items that were put behind one that we had deleted meanwhile: the server knows where
     that was, we only know that they are there."""
@@ -80,6 +83,11 @@ class RoughWorld(World):
     gave_up: bool = False
     """The answer to an update came too late. Answers name no update, so that nobody can say
     any more which update the next answer is for."""
+
+    def new_client(self) -> SessionMachine:
+        client = super().new_client()
+        guarding = evolve(client.guardrails_settings, mode="hold" if self.hold else "stream")
+        return evolve(client, guardrails_settings=guarding)
 
     def tell(self, message: AnyMessage) -> None:
         match message:
