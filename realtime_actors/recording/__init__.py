@@ -17,6 +17,7 @@ from realtime_actors.recording.recorder import Recorder, Recording
 from realtime_actors.recording.timeline import (
     BargeIn,
     Handoff,
+    Note,
     Problem,
     Timeline,
     ToolCall,
@@ -26,6 +27,7 @@ from realtime_actors.recording.timeline import (
 __all__ = [
     "BargeIn",
     "Handoff",
+    "Note",
     "Problem",
     "Recorder",
     "Recording",

@@ -160,6 +160,7 @@ def entries(timeline: Timeline) -> list[tuple[float, str, object]]:
         *((turn.starts_at, "turn", turn) for turn in timeline.turns),
         *((call.starts_at, "tool", call) for call in timeline.tool_calls),
         *((handoff.at, "handoff", handoff) for handoff in timeline.handoffs),
+        *((note.at, "note", note) for note in timeline.notes),
         *((problem.at, "problem", problem) for problem in timeline.problems),
     ]
     return sorted(found, key=lambda entry: entry[0])

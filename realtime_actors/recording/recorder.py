@@ -16,6 +16,7 @@ from realtime_actors.recording.sound import Channel, audible_span
 from realtime_actors.recording.timeline import (
     BargeIn,
     Handoff,
+    Note,
     Problem,
     Timeline,
     ToolCall,
@@ -90,6 +91,7 @@ class Recorder:
         self._tool_calls: list[ToolCall] = []
         self._handoffs: list[Handoff] = []
         self._barge_ins: list[BargeIn] = []
+        self._notes: list[Note] = []
         self._problems: list[Problem] = []
 
     @property
@@ -135,6 +137,12 @@ class Recorder:
                 self._tool_ended(event, at)
             case events.HandoffEvent(from_agent=old, to_agent=new):
                 self._handoffs.append(Handoff(at=at, from_agent=old.name, to_agent=new.name))
+            case events.ToolApprovalRequiredEvent(name=name):
+                text = f"{name} waits for somebody to approve it"
+                self._notes.append(Note(at=at, kind="approval", text=text))
+            case events.GuardrailTrippedEvent(guardrail=name):
+                text = f"{name} stopped what the agent was saying"
+                self._notes.append(Note(at=at, kind="guardrail", text=text))
             case events.ErrorEvent(error=error):
                 self._problems.append(Problem(at=at, message=error.message))
             case _:
@@ -150,6 +158,7 @@ class Recorder:
             tool_calls=tuple(self._tool_calls),
             handoffs=tuple(self._handoffs),
             barge_ins=tuple(self._barge_ins),
+            notes=tuple(self._notes),
             problems=tuple(self._problems),
         )
 

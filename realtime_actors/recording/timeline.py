@@ -7,7 +7,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-__all__ = ["BargeIn", "Handoff", "Problem", "Speaker", "Timeline", "ToolCall", "Turn"]
+__all__ = ["BargeIn", "Handoff", "Note", "Problem", "Speaker", "Timeline", "ToolCall", "Turn"]
 
 Speaker = Literal["caller", "agent"]
 
@@ -83,6 +83,16 @@ class BargeIn:
 
 
 @frozen(kw_only=True)
+class Note:
+    """Something worth knowing that is neither sound nor a fault."""
+
+    at: float
+    kind: str
+    """"approval" (a tool call waited for it) or "guardrail" (one stopped what was said)."""
+    text: str = field(repr=False)
+
+
+@frozen(kw_only=True)
 class Problem:
     """Something went wrong on the way."""
 
@@ -99,6 +109,7 @@ class Timeline:
     tool_calls: tuple[ToolCall, ...] = ()
     handoffs: tuple[Handoff, ...] = ()
     barge_ins: tuple[BargeIn, ...] = ()
+    notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def turns_of(self, speaker: Speaker) -> tuple[Turn, ...]:

@@ -8,7 +8,7 @@ from realtime_actors.cli.demo.script import (
     check_script,
     word_errors,
 )
-from realtime_actors.recording import BargeIn, Handoff, Problem, Timeline, ToolCall, Turn
+from realtime_actors.recording import BargeIn, Handoff, Note, Problem, Timeline, ToolCall, Turn
 
 SCRIPT = (Line(text="When are you open on Saturday?"), Line(text="Thank you!"))
 
@@ -51,6 +51,10 @@ GOOD = Timeline(
     tool_calls=(CALL,),
     handoffs=(Handoff(at=5.0, from_agent="Desk", to_agent="Billing"),),
     barge_ins=(BargeIn(at=8.0, turn_id="a6.0", heard_ms=2000),),
+    notes=(
+        Note(at=1.5, kind="approval", text="hours waits for somebody to approve it"),
+        Note(at=4.0, kind="guardrail", text="no_codes stopped what the agent was saying"),
+    ),
 )
 
 
@@ -89,6 +93,15 @@ def test_an_agent_that_talks_on_is_missed() -> None:
     assert failed(evolve(GOOD, barge_ins=())) == [
         "the caller cut the agent short: there was no barge-in"
     ]
+
+
+def test_a_secret_that_was_heard_is_told() -> None:
+    what = "a call was approved, and an answer stopped before it was heard"
+    secret = (*GOOD.turns, agent("Desk", "It is five five five one.", 12.0))
+
+    assert failed(evolve(GOOD, turns=secret)) == [f"{what}: it was heard"]
+    assert failed(evolve(GOOD, notes=GOOD.notes[:1])) == [f"{what}: there was no guardrail"]
+    assert failed(evolve(GOOD, notes=())) == [f"{what}: there was no approval and no guardrail"]
 
 
 def test_a_caller_who_was_misheard_is_missed() -> None:

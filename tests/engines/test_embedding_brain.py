@@ -296,6 +296,14 @@ def test_instructions_for_one_response_may_be_a_line_to_say(brain: EmbeddingBrai
     assert Conversation(brain).user("Hi.", instructions='Say "One moment."') == "One moment."
 
 
+def test_a_note_at_the_end_may_give_the_words_to_say(brain: EmbeddingBrain) -> None:
+    note = system_message('A guardrail stopped you: Say "I may not tell you that." Do not repeat.')
+    request = BrainRequest(instructions="", items=(user_message("The code?"), note), tools=())
+
+    said = "".join(each.text for each in brain.respond(request) if isinstance(each, TextDelta))
+    assert said == "I may not tell you that."
+
+
 def test_speech_without_words_is_asked_for_again(brain: EmbeddingBrain) -> None:
     talk = Conversation(brain)
     talk.items.append(MessageItem(role="user", content=(InputAudio(transcript=None),)))

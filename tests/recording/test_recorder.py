@@ -14,10 +14,12 @@ from realtime_actors.events import (
     ErrorEvent,
     ErrorInfo,
     Event,
+    GuardrailTrippedEvent,
     HandoffEvent,
     InputTranscriptEvent,
     SpeechStartedEvent,
     SpeechStoppedEvent,
+    ToolApprovalRequiredEvent,
     ToolEndEvent,
     ToolStartEvent,
     TranscriptDeltaEvent,
@@ -25,6 +27,7 @@ from realtime_actors.events import (
 from realtime_actors.recording import (
     BargeIn,
     Handoff,
+    Note,
     Problem,
     Recorder,
     Timeline,
@@ -214,6 +217,21 @@ def test_tool_calls_handoffs_and_problems_are_kept_with_their_times() -> None:
         ),
         handoffs=(Handoff(at=2.0, from_agent="Desk", to_agent="Billing"),),
         problems=(Problem(at=3.0, message="Oh."),),
+    )
+
+
+def test_approvals_and_guardrails_are_noted() -> None:
+    recorder = Recorder(100.0)
+    waits = ToolApprovalRequiredEvent(
+        agent=DESK, tool=None, name="book", call_id="c1", arguments="{}"
+    )
+    stopped = GuardrailTrippedEvent(guardrail="no_codes", response_id="r1", item_id="i1")
+    received(recorder, 101.0, waits)
+    received(recorder, 102.0, stopped)
+
+    assert recorder.timeline(104.0).notes == (
+        Note(at=1.0, kind="approval", text="book waits for somebody to approve it"),
+        Note(at=2.0, kind="guardrail", text="no_codes stopped what the agent was saying"),
     )
 
 

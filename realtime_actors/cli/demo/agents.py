@@ -25,7 +25,7 @@ def opening_hours(day: Day) -> str:
     return f"On {day} we are open from eight in the morning until six in the evening."
 
 
-@ra.tool
+@ra.tool(needs_approval=True)
 def book_appointment(day: Day, name: str) -> str:
     """Book an appointment with the doctor.
 
@@ -49,6 +49,15 @@ def explain_invoice() -> str:
     )
 
 
+@ra.output_guardrail
+def no_door_codes(text: str) -> ra.GuardrailVerdict:
+    """The model was told too much: not one digit of it may be heard."""
+    return ra.GuardrailVerdict(
+        tripped="the back door is" in text,
+        reason='Say "I am sorry, I cannot tell you that."',
+    )
+
+
 def receptionist() -> ra.Agent:
     """The agent that answers the phone."""
     billing = ra.agent(
@@ -66,8 +75,10 @@ def receptionist() -> ra.Agent:
         instructions=(
             "You are the receptionist of the Rosewood clinic. "
             'Greet callers with "Rosewood clinic, good morning! What can I do for you?" '
-            "The clinic is in Garden Street, next to the pharmacy."
+            "The clinic is in Garden Street, next to the pharmacy. "
+            "The code of the back door is five five five one."
         ),
         tools=[opening_hours, book_appointment],
+        output_guardrails=[no_door_codes],
         handoffs=[billing],
     )

@@ -19,7 +19,12 @@ from realtime_actors.cli.demo.caller import read_wav, speak
 from realtime_actors.cli.demo.conversation import Conversation, ConversationError
 from realtime_actors.cli.demo.script import SCRIPT, Check, check_conversation, check_script
 from realtime_actors.cli.demo.view import View, show_checks
-from realtime_actors.config import ModelConfig, RunConfig, SessionModelSettings
+from realtime_actors.config import (
+    GuardrailsSettings,
+    ModelConfig,
+    RunConfig,
+    SessionModelSettings,
+)
 from realtime_actors.recording import Recording, write_page, write_wav
 from realtime_actors.server.engines import Engines, load_engines
 
@@ -57,7 +62,9 @@ def run_demo(
         session = stack.enter_context(
             ra.run(
                 receptionist(),
-                config=RunConfig(model_settings=SETTINGS),
+                config=RunConfig(
+                    model_settings=SETTINGS, guardrails_settings=GuardrailsSettings(mode="hold")
+                ),
                 model_config=ModelConfig(url=url, model=model),
             )
         )

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime_actors.cli.demo.script import Check
-from realtime_actors.recording import Handoff, Problem, Timeline, ToolCall, Turn
+from realtime_actors.recording import Handoff, Note, Problem, Timeline, ToolCall, Turn
 
 __all__ = ["View", "show_checks"]
 
@@ -58,6 +58,7 @@ class View:
             *((turn.starts_at, turn) for turn in over),
             *((call.starts_at, call) for call in timeline.tool_calls),
             *((handoff.at, handoff) for handoff in timeline.handoffs),
+            *((note.at, note) for note in timeline.notes),
             *((problem.at, problem) for problem in timeline.problems),
         ]
         for at, line in sorted(lines, key=lambda entry: entry[0]):
@@ -114,6 +115,8 @@ def _described(line: object) -> tuple[str, str, Text]:
         case Handoff():
             text = Text(f"{line.from_agent} → {line.to_agent}", style="magenta")
             return "handoff", "magenta", text
+        case Note():
+            return line.kind, "cyan", Text(line.text)
         case Problem():
             return "problem", "red", Text(line.message)
         case _:

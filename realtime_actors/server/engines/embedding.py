@@ -34,6 +34,7 @@ from realtime_actors.server.engines.understanding.answers import (
     line_to_say,
     refuses,
     small_talk,
+    words_in_a_note,
 )
 from realtime_actors.server.engines.understanding.arguments import answer_to, find_arguments
 from realtime_actors.server.engines.understanding.choosing import (
@@ -111,6 +112,8 @@ class EmbeddingBrain:
         tools = known_tools(request.tools)
         if line := line_to_say(request.instructions):
             return _Say(text=line)
+        if words := _noted(request.items):
+            return _Say(text=words)
         outputs, handed_over = _latest_outputs(request.items, tools)
         if outputs and not handed_over:
             return _Say(text=tool_results(outputs))
@@ -289,6 +292,15 @@ def _filler(parameter: Parameter, text: str) -> Any:
             return {each.name: _filler(each, text) for each in parameter.members if each.required}
         case _:
             return text
+
+
+def _noted(items: Sequence[Item]) -> str | None:
+    """What a system message at the end of the conversation gives to say, if it does."""
+    match items[-1:]:
+        case [MessageItem(role="system") as note]:
+            return words_in_a_note(words_of(note))
+        case _:
+            return None
 
 
 def _latest_outputs(items: Sequence[Item], tools: Sequence[KnownTool]) -> tuple[list[str], str]:

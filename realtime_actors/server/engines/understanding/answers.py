@@ -49,6 +49,7 @@ _BULLET = re.compile(r"^\s*(?:[-*•#>]+|\d+[.)])\s*", re.MULTILINE)
 _QUOTED_GREETING = re.compile(
     r"\b(?:greet|answer|start|open|begin|welcome|say)[^.\n\"“]*[\"“]([^\"”]+)[\"”]", re.IGNORECASE
 )
+_WORDS_IN_A_NOTE = re.compile(r"\bsay:?\s*[\"“](.+?)[\"”]", re.IGNORECASE)
 _LINE_TO_SAY = re.compile(
     r"^\s*(?:please )?say(?: exactly| this)?\s*(?::\s*|(?=[\"“]))[\"“]?(.+?)[\"”]?\s*$",
     re.IGNORECASE,
@@ -58,6 +59,12 @@ _LINE_TO_SAY = re.compile(
 def line_to_say(instructions: str) -> str | None:
     """The words that instructions want spoken, when that is all they want: "Say: hello"."""
     match = _LINE_TO_SAY.match(instructions)
+    return match[1] if match else None
+
+
+def words_in_a_note(note: str) -> str | None:
+    """The words that a note to the model gives it to say: 'Say "I may not tell you that."'"""
+    match = _WORDS_IN_A_NOTE.search(note)
     return match[1] if match else None
 
 
