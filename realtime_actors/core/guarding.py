@@ -12,6 +12,7 @@ heard.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from attrs import define, field
 
@@ -32,6 +33,10 @@ from realtime_actors.protocol import (
 )
 
 __all__ = ["Guarding"]
+
+
+MAX_IN_A_ROW: Final = 3
+"""How many answers in a row may be stopped and asked for anew. Ours."""
 
 
 @define
@@ -65,6 +70,7 @@ class Guarding:
     holds: bool = False
     """Nothing is heard before its transcript has passed."""
     _watches: dict[str, _Watch] = field(factory=dict)
+    _in_a_row: int = 0  # answers stopped, since one passed or the user spoke
 
     def grow(self, response_id: str, item_id: str, content_index: int, delta: str) -> Effects:
         """More of the transcript came. What is out of band is nobody's words to the user."""
@@ -154,9 +160,18 @@ class Guarding:
             text=verdict.text,
             info=self.info,
         )
+        effects.append(Publish(tripped))
+        self._in_a_row += 1
+        if self._in_a_row > MAX_IN_A_ROW:
+            # It will not be told: asking once more would go on for ever, and cost each time.
+            return [*effects, self._failed(f"{guardrail} has stopped {MAX_IN_A_ROW + 1} answers")]
         self.responses.want()
         why = ConversationItemCreate(item=_reprimand(guardrail, verdict.reason))
-        return [*effects, Publish(tripped), Send(why)]
+        return [*effects, Send(why)]
+
+    def user_spoke(self) -> None:
+        """The user has said something new: what comes now is another answer."""
+        self._in_a_row = 0
 
     def _watch(self, response_id: str, item_id: str) -> _Watch | None:
         """What is under guard of a response; None if nothing."""
@@ -198,6 +213,8 @@ class Guarding:
             return []
         if watch.tripped or due == 0:
             if watch.ended:
+                if not watch.tripped:
+                    self._in_a_row = 0
                 del self._watches[response_id]
                 self.speech.held.over(response_id)
             return []

@@ -397,7 +397,7 @@ class SessionMachine:
                 end_ms = event.audio_end_ms
                 return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
-                self._handoffs.user_spoke()
+                self._user_spoke()
                 self._screening.committed(item_id)
                 if self._configuration.answers_turns:
                     self._turns.committed(item_id)
@@ -582,7 +582,7 @@ class SessionMachine:
             return [Refuse(caller, NotConnectedError(self._why_not_live()))]
         self._limits.active(now)
         if isinstance(verb, messages.SendMessage | messages.AddItem):
-            self._handoffs.user_spoke()
+            self._user_spoke()
         try:
             effects = self._requests.send(verb, caller)
         except (ConfigError, LocalProtocolError) as error:
@@ -718,7 +718,7 @@ class SessionMachine:
             item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self.info
         )
         self._limits.active(now)
-        self._handoffs.user_spoke()
+        self._user_spoke()
         effects: Effects = [Publish(started)]
         protected = self._speech.protected_until(now) is not None
         if self._configuration.interrupts_on_speech and not protected:
@@ -839,6 +839,10 @@ class SessionMachine:
         if self.phase is Phase.DISCONNECTED:
             return "the connection was lost: close this session and run a new one"
         return "the session is not connected yet"
+
+    def _user_spoke(self) -> None:
+        self._handoffs.user_spoke()
+        self._guarding.user_spoke()
 
     def _new_id(self) -> str:
         self._event_ids += 1

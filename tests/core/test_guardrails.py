@@ -235,6 +235,23 @@ class TestALateVerdict:
         assert machine.handle(tripped(), now=0.0) == []
 
 
+def test_answers_that_are_stopped_in_a_row_are_not_asked_for_for_ever() -> None:
+    machine = guarded()
+
+    def stop(response_id: str):
+        costly = transcript("It costs $5 again.", response_id=response_id)
+        play(machine, created(response_id), costly)
+        return play(machine, tripped(response_id), done(response_id, "cancelled"))
+
+    stopped = [stop(f"r{number}") for number in range(1, 6)]
+    assert [creates(effects) for effects in stopped] == [1, 1, 1, 0, 0]
+    assert [event.error.message for event in only(ErrorEvent, stopped[3])] == [
+        "no_prices has stopped 4 answers"
+    ]
+    play(machine, say("What about tomorrow?"))
+    assert creates(stop("r6")) == 1
+
+
 def test_a_guardrail_that_fails_lets_the_text_pass_and_is_reported() -> None:
     machine = after(guarded(), transcript("0123456789"))
     failed = GuardrailsFinished(
