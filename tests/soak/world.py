@@ -16,7 +16,6 @@ from attrs import define, evolve, field
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
-from realtime_actors.core.messages import TimerFired
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, user_message
 from realtime_actors.protocol import ServerEvent
@@ -80,24 +79,17 @@ class RoughWorld(World):
     """Items that were put behind one that we had deleted meanwhile: the server knows where
     that was, we only know that they are there."""
 
-    gave_up: bool = False
-    """The answer to an update came too late. Answers name no update, so that nobody can say
-    any more which update the next answer is for."""
-
     def new_client(self) -> SessionMachine:
         client = super().new_client()
         guarding = evolve(client.guardrails_settings, mode="hold" if self.hold else "stream")
         return evolve(client, guardrails_settings=guarding)
 
     def tell(self, message: AnyMessage) -> None:
-        match message:
-            case TimerFired(key=("update", _)):
-                self.gave_up = True
-            case wire.ConversationItemAdded() | wire.ConversationItemCreated():
-                known = {item.id for item in self.client.history}
-                previous = message.previous_item_id
-                if previous in self.adrift or previous not in {None, *known}:
-                    self.adrift.add(str(message.item.id))
+        if isinstance(message, wire.ConversationItemAdded | wire.ConversationItemCreated):
+            known = {item.id for item in self.client.history}
+            previous = message.previous_item_id
+            if previous in self.adrift or previous not in {None, *known}:
+                self.adrift.add(str(message.item.id))
         super().tell(message)
 
     # --- the way back ---------------------------------------------------------------------
@@ -178,8 +170,6 @@ class RoughWorld(World):
         # Nobody else checks where they are.
         assert without(self.adrift, history) == without(self.adrift, self.order)
         self.order = history
-        if self.gave_up:
-            self.instructions = self.client.current_agent.instructions
         super().check_at_rest()
 
 
