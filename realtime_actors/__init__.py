@@ -205,7 +205,7 @@ def subscribe(
     session: Session | otp.Name,
     subscriber: Any,
     *,
-    only: Sequence[type[Any]] | None = None,
+    only: Sequence[type[Any]] | type[Any] | None = None,
     raw: bool = False,
 ) -> None:
     """Hand events to an actor or a queue. See `Session.subscribe`."""

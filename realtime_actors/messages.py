@@ -251,8 +251,8 @@ class Subscribe:
     """
 
     subscriber: Any
-    only: Sequence[type[Any]] | None = field(default=None, kw_only=True)
-    """Only events of these classes; None for all."""
+    only: Sequence[type[Any]] | type[Any] | None = field(default=None, kw_only=True)
+    """Only events of these classes, or of this one; None for all."""
     raw: bool = field(default=False, kw_only=True)
     """Every event of the server too, as `RawModelEvent`."""
 

@@ -90,8 +90,9 @@ class Runner:
         try:
             plan.ready.result(timeout)
         except BaseException as error:
+            connected = session.line.transport is not None and session.line.transport.connected
             session.close()
-            failure = _start_error(error, timeout)
+            failure = _start_error(error, timeout, connected=connected)
             if failure is error:
                 raise
             raise failure from error
@@ -119,8 +120,9 @@ class Runner:
             url=where.build_url(
                 model, intent=None if self.session_type == "realtime" else self.session_type
             ),
-            headers=_own_headers(where),
-            timeout=min(timeout, where.connect_timeout),
+            headers=_own_headers(where, own_transport=self.transport is not None),
+            # A little less than we wait ourselves: it knows better what took so long.
+            timeout=min(0.95 * timeout, where.connect_timeout),
             ca_bundle=where.ca_bundle,
             proxy=where.proxy,
             max_message_size=where.max_message_size,
@@ -279,10 +281,12 @@ def transcribe(
     return listener.run(context=context, model_config=model_config, timeout=timeout, name=name)
 
 
-def _own_headers(where: ModelConfig) -> Mapping[str, str]:
+def _own_headers(where: ModelConfig, *, own_transport: bool) -> Mapping[str, str]:
     try:
         return where.connect_headers(where.resolve_api_key(os.environ))
     except ConfigError as error:
+        if own_transport and where.api_key is None:
+            return where.connect_headers(None)  # it may need no key: a script, a memory
         raise StartError(str(error), StartCause.AUTHENTICATION) from error
 
 
@@ -309,17 +313,20 @@ def _tracker(factory: Callable[[], Any] | None) -> PlaybackTracker | None:
     return tracker
 
 
-def _start_error(error: BaseException, timeout: float) -> BaseException:
+def _start_error(error: BaseException, timeout: float, *, connected: bool) -> BaseException:
     """What `run` raises for what went wrong."""
     match error:
         case StartError() | ConfigError():
             return error
         case TimeoutError():
-            return StartError(
-                f"the session was not ready within {timeout:g} s: the server connected, but did"
-                " not acknowledge the configuration",
-                StartCause.TIMEOUT,
+            why = (
+                "the server did not acknowledge the configuration, or the agent's instructions"
+                " take that long"
+                if connected
+                else "the server did not answer"
             )
+            message = f"the session was not ready within {timeout:g} s: {why}"
+            return StartError(message, StartCause.TIMEOUT)
         case SessionFailedError(code="invalid_api_key"):
             return StartError(str(error), StartCause.AUTHENTICATION)
         case NotConnectedError() | SessionClosedError():

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self, Unpack
+from typing import Any, Literal, Self, Unpack, overload
 
+import pykka
 from attrs import define, field
 
 from realtime_actors import events, messages, otp
@@ -22,7 +23,7 @@ from realtime_actors.errors import NotConnectedError, SessionClosedError
 from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
-from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Subscribers
+from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Only, Subscribers
 from realtime_actors.transcript import render_transcript
 from realtime_actors.transport.base import Transport
 from realtime_actors.usage import SessionUsage
@@ -31,6 +32,10 @@ __all__ = ["Line", "Session"]
 
 CALL_TIMEOUT = 10.0
 """Seconds that a verb waits for its answer; only `update_session` needs the server for it."""
+
+
+class _GoneError(SessionClosedError, pykka.ActorDeadError):
+    """To us a closed session, to pykka a dead actor."""
 
 
 @define
@@ -61,6 +66,30 @@ class Session(otp.ServerRef):
         super().__init__(actor)
         self.line = Line(Subscribers(self))
         """What the handle shares with its actor. Not for others."""
+
+    @overload
+    def ask(
+        self, message: Any, *, block: Literal[False], timeout: float | None = None
+    ) -> pykka.Future[Any]: ...
+    @overload
+    def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
+    @overload
+    def ask(
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | pykka.Future[Any]: ...
+    def ask(
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | pykka.Future[Any]:
+        """Ask for something of `messages`, and give the answer, or raise its error.
+
+        Raises `SessionClosedError` (a `pykka.ActorDeadError` too) when the session has
+        ended, `otp.CallTimeout` after `timeout` seconds (None: never), and
+        `otp.DeadlockError` from inside the session. Not `block`: gives a future.
+        """
+        try:
+            return super().ask(message, block=block, timeout=timeout)
+        except otp.CallExit as gone:
+            raise _GoneError(f"{type(message).__name__}: the session has ended") from gone
 
     def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
         """Send audio of the user, in the session's input format (PCM16: 24 kHz, mono).
@@ -176,9 +205,7 @@ class Session(otp.ServerRef):
         """
         self._verb(messages.UpdateSession(settings))
 
-    def subscribe(
-        self, subscriber: Any, *, only: Sequence[type[Any]] | None = None, raw: bool = False
-    ) -> None:
+    def subscribe(self, subscriber: Any, *, only: Only = None, raw: bool = False) -> None:
         """Hand events to `subscriber`, from now on: each as `SessionEvent(session, event)`.
 
         An actor's ref is told them; anything with `put` (a `queue.SimpleQueue`) gets
@@ -195,7 +222,7 @@ class Session(otp.ServerRef):
         self,
         *,
         timeout: float | None = None,
-        only: Sequence[type[Any]] | None = None,
+        only: Only = None,
         limit: int = EVENTS_LIMIT,
     ) -> EventStream:
         """Subscribe, and give the events as an iterator that ends with the session.
@@ -204,7 +231,9 @@ class Session(otp.ServerRef):
         keeps `limit` events for a slow reader, then drops the oldest.
         """
         stream = EventStream(timeout=timeout, limit=limit)
-        wanted = None if only is None else (*only, events.ConnectionEvent)
+        # It has to see the end, whatever else it sees.
+        classes = (only,) if isinstance(only, type) else only
+        wanted = None if classes is None else (*classes, events.ConnectionEvent)
         self._verb(messages.Subscribe(stream, only=wanted))
         return stream
 
@@ -272,8 +301,4 @@ class Session(otp.ServerRef):
         self.close()
 
     def _verb(self, verb: messages.Verb) -> Any:
-        try:
-            return self.ask(verb, timeout=CALL_TIMEOUT)
-        except otp.CallExit as gone:
-            name = type(verb).__name__
-            raise SessionClosedError(f"{name}: the session has ended") from gone
+        return self.ask(verb, timeout=CALL_TIMEOUT)

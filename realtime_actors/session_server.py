@@ -7,15 +7,16 @@ machine, and does what the machine wants done. It decides nothing itself.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Literal, cast
+from typing import Any, Literal, Unpack, cast
 
 from attrs import define, field, frozen
 
 from realtime_actors import events, messages, otp
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent
+from realtime_actors.config import SessionModelSettings
 from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import (
     AgentNotResolved,
@@ -39,10 +40,13 @@ from realtime_actors.errors import (
     StartError,
     TransportError,
 )
+from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import ServerEvent
 from realtime_actors.session import Session
+from realtime_actors.subscribers import Only
 from realtime_actors.transport.base import Disconnected, Transport
+from realtime_actors.usage import SessionUsage
 from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
 
 __all__ = ["SessionPlan", "SessionServer"]
@@ -88,6 +92,13 @@ class _Running:
     timers: dict[Hashable, Any] = field(factory=dict)
     hooks: Any = None
     ended: fx.End | None = None
+
+
+@define(eq=False)
+class _Proxied:
+    """A caller that waits in our own thread."""
+
+    answer: object = None
 
 
 class SessionServer(otp.GenServer):
@@ -174,7 +185,8 @@ class SessionServer(otp.GenServer):
             run.cancel()
         for timer in state.timers.values():
             otp.cancel_timer(timer)
-        if not self._plan.ready.done():
+        started = self._plan.ready.done()
+        if not started:
             why = state.ended.error if state.ended else None
             if isinstance(reason, Exception):
                 why = SessionClosedError(f"the session failed: {reason!r}")
@@ -182,7 +194,58 @@ class SessionServer(otp.GenServer):
             self._plan.ready.set_exception(why or gone)
         if state.hooks is not None:
             self._let_hooks_finish(state.hooks)
-        state.transport.close(GOODBYE)
+        # Nobody waits for the goodbye of a server that never let us in.
+        state.transport.close(GOODBYE if started else 0.0)
+
+    # -- what `proxy()` shows: the verbs, done in the session's own thread ---------------
+
+    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """See `Session.send_audio`, and each of these."""
+        self._session.send_audio(audio, commit=commit)
+
+    def send_message(self, message: str | Mapping[str, object] | Item) -> None:
+        self._do(messages.SendMessage(message))
+
+    def send_raw_event(self, event: Mapping[str, object]) -> None:
+        self._do(messages.SendRawEvent(event))
+
+    def create_response(self, **overrides: Unpack[messages.ResponseOptions]) -> None:
+        self._do(messages.CreateResponse(**overrides))
+
+    def interrupt(self) -> None:
+        self._do(messages.Interrupt())
+
+    def update_session(self, settings: SessionModelSettings | Mapping[str, object]) -> None:
+        """Unlike the handle's, doesn't wait for the server: here that would be for ever."""
+        self._do(messages.UpdateSession(settings))
+
+    def subscribe(self, subscriber: Any, *, only: Only = None, raw: bool = False) -> None:
+        self._for_the_shell(messages.Subscribe(subscriber, only=only, raw=raw), self.state)
+
+    def unsubscribe(self, subscriber: Any) -> None:
+        self._for_the_shell(messages.Unsubscribe(subscriber), self.state)
+
+    def history(self) -> tuple[Item, ...]:
+        history: tuple[Item, ...] = self._do(messages.History())
+        return history
+
+    def current_agent(self) -> Agent:
+        agent: Agent = self._do(messages.CurrentAgent())
+        return agent
+
+    def usage(self) -> SessionUsage:
+        usage: SessionUsage = self._do(messages.Usage())
+        return usage
+
+    def close(self) -> None:
+        self.stop()
+
+    def _do(self, verb: messages.Verb) -> Any:
+        asked = _Proxied()
+        self._perform(self.state, self.state.machine.handle(Asked(verb, asked), self._now()))
+        if isinstance(asked.answer, otp.Failed):
+            raise asked.answer.error
+        return asked.answer
 
     # -- what comes in -----------------------------------------------------------------
 
@@ -303,12 +366,17 @@ class SessionServer(otp.GenServer):
     def _answer(self, caller: object, answer: object) -> None:
         if isinstance(caller, otp.From):
             otp.reply(caller, answer)
+        elif isinstance(caller, _Proxied):
+            caller.answer = answer
         elif isinstance(answer, otp.Failed):
             self._report(answer.error)  # it was told, so nobody waits
 
     def _report(self, error: Exception) -> None:
         info = events.ErrorInfo(type=type(error).__name__, message=str(error))
-        self._line.subscribers.publish(events.ErrorEvent(error=info, source="session"))
+        context = events.EventInfo(self._plan.context)
+        self._line.subscribers.publish(
+            events.ErrorEvent(error=info, source="session", info=context)
+        )
 
     def _cancel_timer(self, state: _Running, key: Hashable) -> None:
         timer = state.timers.pop(key, None)
@@ -380,7 +448,7 @@ class SessionServer(otp.GenServer):
             if reason == otp.NORMAL:
                 return None
             # It has no outcome yet if it ended in a way that no `except` sees.
-            why = f"Error: Tool execution failed - {reason}"
+            why = f"Error: Tool execution failed - {str(reason) or repr(reason)}"
             return ToolFinished(call_id=call_id, output=why, error=why)
 
         return died

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pykka
 from attrs import define, field
@@ -21,7 +21,10 @@ from realtime_actors.errors import ConfigError
 from realtime_actors.events import ConnectionEvent, Event, RawModelEvent
 from realtime_actors.messages import SessionEvent
 
-__all__ = ["EventStream", "Subscribers"]
+__all__ = ["EventStream", "Only", "Subscribers"]
+
+Only: TypeAlias = Sequence[type[Any]] | type[Any] | None
+"""Which events a subscriber wants: those of these classes; None for all."""
 
 log = logging.getLogger("realtime_actors.session")
 
@@ -59,13 +62,9 @@ class Subscribers:
         """The subscribers, in the order in which they came."""
         return tuple(each.subscriber for each in self._subscriptions)
 
-    def add(
-        self, subscriber: Any, *, only: Sequence[type[Any]] | None = None, raw: bool = False
-    ) -> None:
+    def add(self, subscriber: Any, *, only: Only = None, raw: bool = False) -> None:
         """Subscribe, or change how one is subscribed. Raises `ConfigError`."""
-        new = _Subscription(
-            subscriber, _put_for(subscriber), None if only is None else tuple(only), raw
-        )
+        new = _Subscription(subscriber, _put_for(subscriber), _classes(only), raw)
         with self._lock:
             self._replace((*self._others(subscriber), new))
 
@@ -178,6 +177,21 @@ def _put_for(subscriber: Any) -> Callable[[SessionEvent], object]:
     raise ConfigError(
         f"{type(subscriber).__name__} cannot receive events: give an actor's ref, or something"
         " with put(), such as a queue.SimpleQueue"
+    )
+
+
+def _classes(only: Only) -> tuple[type[Any], ...] | None:
+    """The classes that are wanted. Raises `ConfigError` for what is none."""
+    if only is None:
+        return None
+    classes = (only,) if isinstance(only, type) else only
+    if isinstance(classes, Iterable) and not isinstance(classes, str):
+        classes = tuple(classes)
+        if all(isinstance(each, type) for each in classes):
+            return classes
+    raise ConfigError(
+        f"only={only!r} names no classes of events: give one, or a list, such as"
+        " only=[events.AudioEvent]"
     )
 
 

@@ -198,7 +198,7 @@ class Probe:
     """
 
     session: Session | None = None
-    only: Sequence[type[Any]] | None = None
+    only: Sequence[type[Any]] | type[Any] | None = None
     raw: bool = False
     events: list[Event] = field(factory=list, init=False)
     """All events so far, oldest first."""

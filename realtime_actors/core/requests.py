@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from attrs import define
 
@@ -16,17 +17,22 @@ from realtime_actors.core.effects import Answer, Effects, Send
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.errors import ConfigError
-from realtime_actors.items import message_from_input
+from realtime_actors.items import Item, message_from_input
 from realtime_actors.protocol import (
+    ClientEvent,
     ConversationItemCreate,
     InputAudioBufferClear,
     InputAudioBufferCommit,
     RawClientEvent,
     ResponseCreate,
     ResponseSettings,
+    SessionUpdate,
+    dialect,
 )
 
 __all__ = ["Requests"]
+
+C = TypeVar("C", bound=ClientEvent)
 
 
 @define
@@ -47,7 +53,7 @@ class Requests:
         match verb:
             case messages.SendMessage(message=message):
                 self._check_responds()
-                create = ConversationItemCreate(item=message_from_input(message))
+                create = _sendable(ConversationItemCreate(item=message_from_input(message)))
                 self.responses.want()
                 return [Send(create), Answer(caller)]
             case messages.CommitAudio():
@@ -66,7 +72,7 @@ class Requests:
             case messages.Reject(call_id=call_id, reason=reason):
                 return [*self.approvals.reject(call_id, reason), Answer(caller)]
             case messages.AddItem(item=item, after=after):
-                item_id, effects = self.editing.add(message_from_input(item), after)
+                item_id, effects = self.editing.add(_item(item), after)
                 return [*effects, Answer(caller, item_id)]
             case messages.DeleteItem(item_id=item_id):
                 return [*self.editing.delete(item_id), Answer(caller)]
@@ -76,7 +82,7 @@ class Requests:
             case messages.RetrieveItem(item_id=item_id):
                 return [*self.editing.retrieve(item_id), Answer(caller)]
             case messages.UpdateHistory(items=items):
-                wanted = tuple(message_from_input(item) for item in items)
+                wanted = tuple(_item(item) for item in items)
                 replaced = self.editing.replace(self.editing.history.items, wanted)
                 return [*replaced, Answer(caller)]
             case _:
@@ -97,17 +103,17 @@ class Requests:
             extra=verb.extra,
         )
         plain = settings == ResponseSettings()
-        create = ResponseCreate(response=None if plain else settings)
+        create = _sendable(ResponseCreate(response=None if plain else settings))
         if verb.conversation == "none":
             return self.responses.send_out_of_band(create)
         self.responses.want(create, interruptible=verb.interruptible)
         return []
 
     def _raw(self, event: Mapping[str, object]) -> Effects:
-        kind = event.get("type")
+        kind = event.get("type") if isinstance(event, Mapping) else None
         if not isinstance(kind, str) or not kind:
             raise ConfigError("a raw event needs a 'type', for example {'type': 'response.create'}")
-        raw = RawClientEvent(payload=event)
+        raw = _sendable(RawClientEvent(payload=event))
         if kind == "session.update":
             return self.configuration.send_raw(event)
         if kind != "response.create":
@@ -127,6 +133,9 @@ class Requests:
         self, given: SessionModelSettings | Mapping[str, object], caller: object
     ) -> Effects:
         changes = SessionModelSettings.from_dict(given) if isinstance(given, Mapping) else given
+        if not isinstance(changes, SessionModelSettings):
+            raise ConfigError(f"settings are SessionModelSettings, or a dict, not {given!r}")
+        _sendable(SessionUpdate(session=changes))
         if changes.model is not None:
             raise ConfigError("the model of a running session cannot be changed: start a new one")
         voice = self.configuration.settings.voice
@@ -136,6 +145,18 @@ class Requests:
                 f" (it is {voice!r}): set it before, or start a new session"
             )
         return self.configuration.update(changes, ForCaller(caller))
+
+
+def _item(given: str | Mapping[str, object] | Item) -> Item:
+    item = message_from_input(given)
+    _sendable(ConversationItemCreate(item=item))
+    return item
+
+
+def _sendable(event: C) -> C:
+    """Raise `LocalProtocolError` for what is no JSON, before anything counts on its being sent."""
+    dialect("ga").encode_client(event)
+    return event
 
 
 def _tuple(words: Sequence[str] | None) -> tuple[str, ...] | None:

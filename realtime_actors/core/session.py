@@ -587,6 +587,10 @@ class SessionMachine:
             effects = self._requests.send(verb, caller)
         except (ConfigError, LocalProtocolError) as error:
             return [Refuse(caller, error)]
+        except (TypeError, ValueError, AttributeError) as error:
+            # What a caller hands over may be anything; the conversation is not to end for it.
+            why = f"{type(verb).__name__} does not take these arguments: {error}"
+            return [Refuse(caller, ConfigError(why))]
         if isinstance(verb, messages.SendMessage):
             self._screening.written()
         return effects

@@ -41,7 +41,7 @@ class ConnectOptions:
     """`http://user:password@host:port` (or socks5); None means what the environment says."""
     max_message_size: int = 16 * 2**20
     """Bytes of one incoming message. A longer one fails the connection with code 1009."""
-    outbound_limit_bytes: int = 8 * 2**20
+    outbound_limit_bytes: int = 32 * 2**20
     """How much may wait for a server that does not read: see `Transport.send`."""
 
 

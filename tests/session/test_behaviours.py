@@ -539,6 +539,77 @@ def test_a_session_is_a_pykka_actor_ref(script):
         assert not session.is_alive()
 
 
+def test_a_proxy_shows_the_verbs(script):
+    with run(script) as session:
+        proxy = session.proxy()
+        proxy.send_message("Hi!").get(timeout=5)
+
+        assert proxy.history().get(timeout=5) == ()
+        assert proxy.current_agent().get(timeout=5).name == "Assistant"
+        assert script.sent_types[1:] == ["conversation.item.create", "response.create"]
+        with pytest.raises(ra.ConfigError):
+            proxy.send_raw_event({}).get(timeout=5)
+        proxy.close().get(timeout=5)
+        with pytest.raises(ra.SessionClosedError):
+            session.ask(messages.History())
+        with pytest.raises(pykka.ActorDeadError):
+            session.ask(messages.History())
+
+
+def test_a_scripted_session_needs_no_key(script, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with ra.run(ra.agent(), transport=script) as session:
+        assert session.connected
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda session: session.send_message("\ud800"),
+        lambda session: session.send_message(5),
+        lambda session: session.send_raw_event({"type": "x", "y": object()}),
+        lambda session: session.send_raw_event(None),
+        lambda session: session.update_session(None),
+        lambda session: session.update_session({"extra": {"x": object()}}),
+        lambda session: session.create_response(tools=5),
+        lambda session: session.create_response(modalities=5),
+        lambda session: session.add_item(5),
+        lambda session: session.update_history(5),
+        lambda session: session.approve([]),
+        lambda session: session.subscribe(queue.SimpleQueue(), only=["AudioEvent"]),
+        lambda session: session.subscribe(queue.SimpleQueue(), only="AudioEvent"),
+    ],
+)
+def test_whatever_a_verb_is_given_the_session_lives(script, ask):
+    with run(script) as session:
+        with pytest.raises(ra.RealtimeError):
+            ask(session)
+
+        assert session.history() == ()
+        assert script.sent_types == ["session.update"]
+
+
+def test_what_was_told_wrongly_is_an_event_with_the_context(script):
+    config = {"url": "ws://127.0.0.1:1/"}
+    with ra.run(ra.agent(), transport=script, context="C", model_config=config) as session:
+        probe = Probe(session)
+        session.tell(messages.UpdateSession({"voce": "marin"}))
+
+        event = probe.wait_for(ErrorEvent)
+        assert "voice" in event.error.message
+        assert event.info.context == "C"
+
+
+def test_one_class_of_events_need_not_be_a_list(script):
+    with run(script) as session:
+        ends = Probe(session, only=AgentEndEvent)
+        stream = session.events(only=AgentStartEvent, timeout=5)
+        script.emit(response_created(), response_done())
+
+        ends.wait_for(AgentEndEvent)
+        assert isinstance(next(stream), AgentStartEvent)
+
+
 def test_asking_from_inside_the_session_raises_at_once(script):
     class Curious:
         error = None
