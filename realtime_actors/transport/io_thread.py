@@ -56,6 +56,10 @@ class Channel(Protocol):
         """Read and write what is ready, or just say what you want (0). Never blocks."""
         ...
 
+    def hand_over(self) -> None:
+        """Tell others what came of your turns: see `IoThread.hand_over_later`."""
+        ...
+
     def let_go(self) -> None:
         """The thread has forgotten you: your socket may be closed now."""
         ...
@@ -79,6 +83,7 @@ class IoThread:
         # What belongs to this thread alone.
         self._served: dict[Channel, Wants] = {}
         self._deadlines: dict[Channel, float] = {}
+        self._handing_over: list[Channel] = []
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         try:
             self._thread.start()
@@ -109,6 +114,14 @@ class IoThread:
         """Give the channel a turn soon, and ask what it wants then. From any thread."""
         self._asking.append(channel)
         self._wake()
+
+    def hand_over_later(self, channel: Channel) -> None:
+        """Call `channel.hand_over()` once everybody has had a turn. For channels, in theirs.
+
+        Whoever is told something wakes up, and wants the interpreter: it would take it
+        from us at the next system call, and at each one after that.
+        """
+        self._handing_over.append(channel)
 
     def is_current(self) -> bool:
         """Whether the caller runs on this thread."""
@@ -158,6 +171,9 @@ class IoThread:
             now = time.monotonic()
             for channel in [each for each, at in self._deadlines.items() if at <= now]:
                 self._give_turn(channel, 0)
+        channels, self._handing_over = self._handing_over, []
+        for channel in channels:
+            channel.hand_over()
 
     def _patience(self) -> float | None:
         if self._asking:

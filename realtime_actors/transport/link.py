@@ -195,8 +195,8 @@ class Link(ABC):
             end = self._end(error, self._reproach(error))
         if end is not None:
             events.append(end)
-        if events and not self._closed:
-            self._deliver(events)
+        if events:
+            self._tell(events)
 
     def _fail(self, bug: Exception) -> None:
         """Something of ours raised: that ends this connection, and no other one."""
@@ -204,9 +204,13 @@ class Link(ABC):
         if self._phase not in (Phase.LINGERING, Phase.GONE):
             error = TransportError(f"{type(bug).__name__} in the client", code=_INTERNAL_ERROR)
             end = self._end(error, self._reproach(error))
-            if not self._closed:
-                with contextlib.suppress(Exception):  # it may be `deliver` that raises
-                    self._deliver([end])
+            with contextlib.suppress(Exception):  # it may be `deliver` that raises
+                self._tell([end])
+
+    def _tell(self, events: list[ServerEvent | Disconnected]) -> None:
+        """Deliver, unless nobody wants to hear it any more."""
+        if not self._closed:
+            self._deliver(events)
 
     def _reproach(self, error: TransportError) -> bytes | None:
         return None if error.code is None else build_close(error.code, error.reason, self._mask)

@@ -6,8 +6,8 @@ import socket
 import ssl
 
 from realtime_actors.errors import TransportError
-from realtime_actors.protocol import Dialect
-from realtime_actors.transport.base import ConnectOptions, Deliver
+from realtime_actors.protocol import Dialect, ServerEvent
+from realtime_actors.transport.base import ConnectOptions, Deliver, Disconnected
 from realtime_actors.transport.frames import FrameParser, Message
 from realtime_actors.transport.io_thread import (
     READ,
@@ -65,6 +65,7 @@ class _Channel(Link):
         self._thread: IoThread | None = None
         self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self._parser = FrameParser(options.max_message_size)
+        self._untold: list[ServerEvent | Disconnected] = []
 
     # -- called by the I/O thread ----------------------------------------------------------
 
@@ -92,8 +93,24 @@ class _Channel(Link):
             self._fail(bug)
         return self._wants()
 
+    def hand_over(self) -> None:
+        events, self._untold = self._untold, []
+        try:
+            if events:
+                super()._tell(events)
+        except Exception as bug:
+            self._fail(bug)
+            self._ask_for_turn()
+
     def let_go(self) -> None:
+        self.hand_over()
         self.release()
+
+    def _tell(self, events: list[ServerEvent | Disconnected]) -> None:
+        assert self._thread is not None  # it calls us
+        if not self._untold:
+            self._thread.hand_over_later(self)
+        self._untold += events
 
     def _transfer(self, ready: int) -> tuple[list[bytes], TransportError | None]:
         """Write and read what is possible: what was read, and why there will be no more."""
