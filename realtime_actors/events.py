@@ -241,6 +241,10 @@ class ErrorInfo:
     event_id: str | None = None
     """The client event that caused it, when the server says so."""
 
+    def __str__(self) -> str:
+        """What went wrong, in a line. May quote what somebody said, unlike the repr."""
+        return f"{self.code or self.type}: {self.message}"
+
 
 @frozen(kw_only=True)
 class ErrorEvent:

@@ -78,7 +78,10 @@ def run_tool(
         else:
             output = effect.tool.run(effect.arguments, call)
     except Exception as error:
-        log.info("tool call %s failed: %s", effect.call_id, type(error).__name__)
+        name, kind = effect.tool.name, type(error).__name__
+        log.warning("tool %s failed with %s, in call %s", name, kind, effect.call_id)
+        # With what it said: for whoever looks for the fault, and asked for it.
+        log.debug("tool %s failed", name, exc_info=error)
         text = error_text(error)
         return ToolFinished(call_id=effect.call_id, output=text, error=text)
     return ToolFinished(call_id=effect.call_id, output=output.text, images=output.images)

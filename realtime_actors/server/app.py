@@ -187,8 +187,9 @@ class RealtimeServer:
         server.shutdown()
         acceptor.join()
         for name in ("shutdown_watcher", "shutdown_notifier"):
-            if hasattr(server, name):  # a pipe that websockets opens, and never closes
-                os.close(getattr(server, name))
+            end = getattr(server, name, None)
+            if isinstance(end, int):
+                os.close(end)  # of a pipe that websockets before 17 opens, and never closes
         for connection in connections:
             connection.close(1001, _GOING)
         for thread in threads:
