@@ -48,27 +48,39 @@ class Outbound:
 
     def write(self, frame: bytes) -> None:
         """Send what the socket takes, keep the rest. Raises OSError when the connection broke."""
-        self._waiting.append(memoryview(frame))
-        self.size += len(frame)
-        if self.size == len(frame):
+        sent = 0
+        if not self.size and len(frame) <= _CHUNK:
+            sent = self._send(frame)
+            if sent == len(frame):
+                return  # nearly always: nothing waits, and the socket takes it all
+        self.size += len(frame) - sent
+        self._waiting.append(memoryview(frame)[sent:])
+        if len(self._waiting) == 1:
             self.flush()
 
     def flush(self) -> None:
         """Send on. Raises OSError when the connection broke."""
-        self.wants_read = False
         budget = _BUDGET
+        while self._waiting and budget > 0:
+            head = self._waiting[0]
+            # The same bytes again after a refusal: TLS insists on that.
+            sent = self._send(head[:_CHUNK])
+            if not sent:
+                return
+            budget -= sent
+            self.size -= sent
+            if sent == len(head):
+                self._waiting.popleft()
+            else:
+                self._waiting[0] = head[sent:]
+
+    def _send(self, data: bytes | memoryview) -> int:
+        """How much the socket took."""
+        self.wants_read = False
         try:
-            while self._waiting and budget > 0:
-                head = self._waiting[0]
-                # The same bytes again after a refusal: TLS insists on that.
-                sent = self._socket.send(head[:_CHUNK])
-                budget -= sent
-                self.size -= sent
-                if sent == len(head):
-                    self._waiting.popleft()
-                else:
-                    self._waiting[0] = head[sent:]
+            return self._socket.send(data)
         except (BlockingIOError, ssl.SSLWantWriteError):
-            pass
+            return 0
         except ssl.SSLWantReadError:
             self.wants_read = True
+            return 0
