@@ -167,11 +167,14 @@ class Conversation:
         return entry is not None and content_index in entry.heard
 
     def delete(self, item_id: str) -> bool:
-        """Forget an item. Gives whether it was known."""
-        entry = self._entries.pop(item_id, None)
+        """Forget an item, but not its place. Gives whether it was known.
+
+        What the server puts behind it before it knows of the deletion is still to come.
+        """
+        entry = self._entries.get(item_id)
         if entry is None:
             return False
-        self._order.remove(item_id)
+        self._entries[item_id] = _Entry(None, entry.previous_id)
         return entry.item is not None
 
     def clear(self) -> None:

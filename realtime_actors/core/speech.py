@@ -51,9 +51,9 @@ class Speech:
 
     def audio(self, event: ResponseOutputAudioDelta, now: float) -> Effects:
         """A piece of speech came."""
+        self.started = True  # also by what nobody will hear
         if event.response_id in self._silenced:
             return []
-        self.started = True
         data = event.delta
         if not self.responses.is_out_of_band(event.response_id):
             self.ledger.received(

@@ -8,11 +8,10 @@ server says things twice. Here both happens.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
@@ -20,7 +19,6 @@ from realtime_actors.core.session import SessionMachine
 from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, user_message
 from realtime_actors.protocol import ServerEvent
 from tests.core.joined import World
-from tests.core.machine import AnyMessage
 
 __all__ = ["RoughWorld"]
 
@@ -75,22 +73,11 @@ class RoughWorld(World):
     chance: random.Random
     hold: bool = False
     """Nothing is heard before the guardrails have passed its words."""
-    adrift: set[str] = field(factory=set)
-    """Items that were put behind one that we had deleted meanwhile: the server knows where
-    that was, we only know that they are there."""
 
     def new_client(self) -> SessionMachine:
         client = super().new_client()
         guarding = evolve(client.guardrails_settings, mode="hold" if self.hold else "stream")
         return evolve(client, guardrails_settings=guarding)
-
-    def tell(self, message: AnyMessage) -> None:
-        if isinstance(message, wire.ConversationItemAdded | wire.ConversationItemCreated):
-            known = {item.id for item in self.client.history}
-            previous = message.previous_item_id
-            if previous in self.adrift or previous not in {None, *known}:
-                self.adrift.add(str(message.item.id))
-        super().tell(message)
 
     # --- the way back ---------------------------------------------------------------------
 
@@ -165,11 +152,7 @@ class RoughWorld(World):
 
     def check_at_rest(self) -> None:
         self.refusals = [error for error in self.refusals if error.code not in LATE_EDITS]
-        history = [item.id for item in self.client.history]
-        assert sorted(history) == sorted(self.order)
-        # Nobody else checks where they are.
-        assert without(self.adrift, history) == without(self.adrift, self.order)
-        self.order = history
+        assert [item.id for item in self.client.history] == list(self.order)
         super().check_at_rest()
 
 
@@ -190,7 +173,3 @@ def about(event: ServerEvent) -> Any:
             return response.id
     item = getattr(event, "item", None)
     return item.id if item is not None else getattr(event, "item_id", None)
-
-
-def without(some: set[str], ids: Iterable[str | None]) -> list[str | None]:
-    return [each for each in ids if each not in some]
