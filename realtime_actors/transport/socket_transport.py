@@ -27,7 +27,8 @@ class SocketTransport(ABC):
     def __init__(self, options: ConnectOptions, dialect: Dialect) -> None:
         self._options = options
         self._dialect = dialect
-        self._lock = threading.Lock()  # guards the three below
+        self._lock = threading.Lock()  # guards the four below
+        self._used = False
         self._connecting: Connecting | None = None
         self._link: Link | None = None
         self._closed = False
@@ -39,8 +40,9 @@ class SocketTransport(ABC):
     def connect(self, deliver: Deliver) -> None:
         """See `Transport.connect`."""
         with self._lock:
-            if self._connecting is not None:
+            if self._used:
                 raise LocalProtocolError("a transport connects once: make another one")
+            self._used = True
             self._connecting = Connecting(self._options, self._dialect.connect_headers)
             if self._closed:
                 self._connecting.cancel()
@@ -51,6 +53,7 @@ class SocketTransport(ABC):
             sock.close()
             raise _no_resources(error) from error
         with self._lock:
+            self._connecting = None  # 5 KB, of no use any more
             # Before it starts: who gets the first event may want to answer it.
             if not self._closed:
                 self._link = link
