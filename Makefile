@@ -11,7 +11,7 @@ INSTALLED_DOCS := $(VENV)/.installed-docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-fast test-all soak mutants check lint floors types format docs clean
+.PHONY: help install demo test test-fast test-all soak mutants bench bench-quick bench-otp check lint floors types format docs clean
 
 help: ## Show this
 	@echo "make ...   (PYTHON=$(PYTHON), VENV=$(VENV))"
@@ -40,6 +40,15 @@ test-all: ## Run all tests on every supported Python found here
 
 soak: $(INSTALLED) ## Try the rules of a conversation for a million steps (ARGS="--seed 7 --steps 5000")
 	$(BIN)/python -m tests.soak $(ARGS)
+
+bench: $(INSTALLED) ## Measure everything, against openai-agents and a floor (a quarter of an hour)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(INSTALLED) ## Measure the same with few rounds (three minutes)
+	$(BIN)/python -m benchmarks --quick $(ARGS)
+
+bench-otp: $(INSTALLED) ## Measure the actors against pykka's
+	$(BIN)/python -m benchmarks.otp $(ARGS)
 
 mutants: $(INSTALLED) ## Break the package in every way we know; the tests must notice each
 	$(BIN)/python -m tests.mutants $(ARGS)
