@@ -15,7 +15,7 @@ from realtime_actors.otp.exits import NOPROC
 from realtime_actors.otp.mailbox import CAST, Mailbox
 from realtime_actors.otp.process import Process, end, processes, signals
 
-__all__ = ["FOREIGN", "UNKNOWN", "foreign_process"]
+__all__ = ["FOREIGN", "UNKNOWN", "find_the_dead", "foreign_process"]
 
 FOREIGN: Final = "foreign"
 """The kind of such a process."""
@@ -76,7 +76,7 @@ def foreign_process(ref: pykka.ActorRef[Any]) -> Process:
         _known[ref] = process
         processes[process] = None
         if _looking is None:
-            _looking = call_later(LOOK_EVERY_SECONDS, _look, every=LOOK_EVERY_SECONDS)
+            _looking = call_later(LOOK_EVERY_SECONDS, find_the_dead, every=LOOK_EVERY_SECONDS)
     return process
 
 
@@ -86,7 +86,8 @@ def _part_from(ref: pykka.ActorRef[Any]) -> None:
     ref.stop(block=False)
 
 
-def _look() -> None:
+def find_the_dead() -> None:
+    """End the processes of plain pykka actors that have ended."""
     global _looking
     with signals:
         gone = [process for ref, process in _known.items() if not ref.is_alive()]

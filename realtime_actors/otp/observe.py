@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from realtime_actors.otp.foreign import find_the_dead
 from realtime_actors.otp.process import Process, detached, processes
 
 __all__ = ["ProcessInfo", "Snapshot", "Status", "observe"]
@@ -80,6 +81,7 @@ class Snapshot:
 
 def observe() -> Snapshot:
     """Look at every process there is. Disturbs none of them."""
+    find_the_dead()  # nobody told us of their end
     living = list(processes)
     below: dict[Process | None, list[Process]] = {}
     for process in living:
