@@ -297,10 +297,9 @@ class ResponseMachine:
         newest = self._asked[-1] if self._asked else None
         if event_id is None:
             return (self._asked.pop() if self._asked else None), newest is not None
-        asked = next((each for each in self._asked if each.event_id == event_id), None)
-        if asked is not None:
-            while self._asked.popleft() is not asked:
-                pass  # those before it were answered before it
+        asked = next((each for each in reversed(self._asked) if each.event_id == event_id), None)
+        while asked is not None and self._asked.popleft() is not asked:
+            pass  # those before it were answered before it
         return asked, asked is not None and asked is newest
 
     def _is_beside(self, response: Response) -> bool:

@@ -265,6 +265,37 @@ class TestARefusedCreate:
 
         assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
 
+    def test_is_tried_again_soon_when_a_response_has_come_through_meanwhile(self) -> None:
+        machine = after(live(), say(), already_active("ra_2"), TimerFired(RETRY_TIMER))
+        after(machine, already_active("ra_3"), TimerFired(RETRY_TIMER), created("r1"), done("r1"))
+
+        effects = play(machine, say(), already_active("ra_5"))
+
+        assert [timer.delay for timer in only(SetTimer, effects)] == [15.0, 1.0]
+
+    def test_is_sent_again_even_when_it_was_long_on_its_way(self) -> None:
+        # Two responses of the server's own, and each time we took it for the answer.
+        special = ask(messages.CreateResponse(instructions="Shout."))
+        machine = after(live(), special, created("voice"), say(), done("voice"), created("voice2"))
+
+        effects = play(machine, already_active("ra_2"), done("voice2"))
+
+        assert [create.response for create in sent(effects)] == [
+            ResponseSettings(instructions="Shout.")
+        ]
+
+    def test_under_a_name_that_was_used_before_is_the_newest(self) -> None:
+        raw = ask(messages.SendRawEvent({"type": "response.create", "event_id": "mine"}))
+        machine = after(live(), raw, created("r1"), done("r1"), raw)
+
+        assert only(SetTimer, machine.handle(already_active("mine"), now=0.0))
+        assert creates(machine.handle(TimerFired(RETRY_TIMER), now=0.0)) == 1
+
+    def test_that_was_given_up_is_not_sent_again(self) -> None:
+        machine = after(live(), say(), TimerFired(ANSWER_TIMER))
+
+        assert creates(play(machine, already_active("ra_2"), created("r1"), done("r1"))) == 0
+
     def test_is_not_tried_again_while_the_one_in_the_way_goes_on(self) -> None:
         machine = after(live(), say(), already_active("ra_2"))
 
@@ -501,6 +532,35 @@ class TestOutOfBand:
         assert [start.response_id for start in only(AgentStartEvent, effects)] == ["r1"]
         assert creates(play(machine, say(), done("side"))) == 0
         assert creates(machine.handle(done("r1"), now=0.0)) == 1
+
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            ask(messages.CreateResponse(conversation="none", metadata={"topic": "mood"})),
+            ask(
+                messages.SendRawEvent(
+                    {
+                        "type": "response.create",
+                        "response": {"conversation": "none", "metadata": {"topic": "mood"}},
+                    }
+                )
+            ),
+        ],
+        ids=["a verb", "a raw event"],
+    )
+    def test_they_may_begin_while_another_is_only_asked_for(self, wish) -> None:
+        machine = after(live(), say(), wish)
+
+        effects = play(machine, self.BEGUN, created("r1", conversation_id=None))
+
+        assert [start.response_id for start in only(AgentStartEvent, effects)] == ["r1"]
+
+    def test_each_is_answered_once(self) -> None:
+        machine = after(live(), self.WISH, self.BEGUN, done("side", conversation_id=None))
+
+        effects = machine.handle(created("r1", conversation_id=None), now=0.0)
+
+        assert [start.response_id for start in only(AgentStartEvent, effects)] == ["r1"]
 
     def test_the_only_one_that_is_awaited_is_known_even_without_metadata(self) -> None:
         machine = after(live(), self.WISH)
