@@ -16,7 +16,8 @@ functions of this module (`ra.send_message(session, "Hi")`), methods of the hand
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Unpack
 
 from realtime_actors import (
     audio,
@@ -28,7 +29,6 @@ from realtime_actors import (
     items,
     messages,
     otp,
-    protocol,
     tools,
 )
 from realtime_actors.agent import Agent, Handoff, agent
@@ -72,6 +72,9 @@ from realtime_actors.runner import Runner, run, runner, transcribe
 from realtime_actors.session import Session
 from realtime_actors.tools import HostedMcpTool, Tool, ToolContext, tool
 from realtime_actors.usage import Price, Pricing, SessionUsage
+
+if TYPE_CHECKING:
+    from realtime_actors import protocol
 
 __all__ = [
     "Agent",
@@ -144,6 +147,13 @@ __all__ = [
     "unsubscribe",
     "update_session",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Large, and of no use before the first session: see `realtime_actors._starting`.
+    if name == "protocol":
+        return import_module("realtime_actors.protocol")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _session(session: Session | otp.Name) -> Session:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 import pykka
 from attrs import define, field
@@ -17,7 +17,7 @@ from realtime_actors import events, messages, otp
 from realtime_actors.agent import Agent
 from realtime_actors.audio import check_audio
 from realtime_actors.config import SessionModelSettings
-from realtime_actors.core.effects import Gate
+from realtime_actors.core.gate import Gate
 from realtime_actors.core.microphone import MicrophoneFilter
 from realtime_actors.errors import NotConnectedError, SessionClosedError
 from realtime_actors.events import InputTranscriptEvent
@@ -25,8 +25,10 @@ from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Only, Subscribers
 from realtime_actors.transcript import render_transcript
-from realtime_actors.transport.base import Transport
 from realtime_actors.usage import SessionUsage
+
+if TYPE_CHECKING:
+    from realtime_actors.transport import Transport
 
 __all__ = ["Line", "Session"]
 

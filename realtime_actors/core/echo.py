@@ -13,7 +13,7 @@ from attrs import define, field
 
 from realtime_actors.audio import decode_audio, level_db, split_frames
 from realtime_actors.config import BargeIn
-from realtime_actors.core.effects import Echo
+from realtime_actors.core.gate import Echo
 from realtime_actors.core.speech import Speech
 
 __all__ = ["EchoPolicy"]

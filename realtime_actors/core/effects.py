@@ -6,11 +6,12 @@ back as a message (see `realtime_actors.core.messages`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import define, field, frozen
+
+from realtime_actors.core.gate import Echo, Gate
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
@@ -156,32 +157,6 @@ class CancelTimer:
     """Forget a timer. Does nothing when it has fired."""
 
     key: Hashable
-
-
-@frozen(kw_only=True)
-class Echo:
-    """What the microphone may pick up besides the user. Times are the session's clock's."""
-
-    muted_until: float = -math.inf
-    """Until then nobody is heard."""
-    audible_until: float = -math.inf
-    """Until then the model's voice comes back: only what is louder than it is heard."""
-    threshold_db: float = -math.inf
-    hold_ms: int = 0
-    pre_roll_ms: int = 0
-
-
-@frozen
-class Gate:
-    """Whether the microphone may be heard: read by `send_audio` in the caller's thread."""
-
-    open: bool
-    reason: str = ""
-    """Why it is closed, for the error."""
-    audio_format: str = "pcm16"
-    """What the server takes: pcm16, g711_ulaw or g711_alaw."""
-    echo: Echo | None = None
-    """What is to be kept from the server; None: nothing."""
 
 
 @frozen

@@ -19,7 +19,7 @@ from realtime_actors.audio import (
     level_db,
     sample_rate,
 )
-from realtime_actors.core.effects import Echo
+from realtime_actors.core.gate import Echo
 
 __all__ = ["MicrophoneFilter"]
 

@@ -1,0 +1,230 @@
+"""Starting a session: what `Runner.run` does.
+
+Apart from `runner`, so that the actor, the core and the protocol are imported with the
+first session: that takes as long as importing everything else.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from attrs import evolve
+
+from realtime_actors import otp
+from realtime_actors.config import (
+    ModelConfig,
+    SessionModelSettings,
+    default_session_settings,
+    merge_settings,
+)
+from realtime_actors.core.session import Machine, SessionMachine
+from realtime_actors.errors import (
+    ConfigError,
+    NotConnectedError,
+    RealtimeError,
+    SessionClosedError,
+    SessionFailedError,
+    StartCause,
+    StartError,
+)
+from realtime_actors.events import EventInfo
+from realtime_actors.playback import PlaybackTracker
+from realtime_actors.protocol import Dialect, dialect
+from realtime_actors.session import Session
+from realtime_actors.session_server import SessionPlan, SessionServer
+from realtime_actors.tracing import TracedMachine
+from realtime_actors.transport import ConnectOptions, transport_named
+
+if TYPE_CHECKING:
+    from realtime_actors.runner import Runner
+
+__all__ = ["start"]
+
+
+def start(
+    runner: Runner,
+    *,
+    context: object,
+    model_config: ModelConfig | Mapping[str, Any] | None,
+    timeout: float,
+    name: otp.Name | None,
+    supervisor: otp.DynamicSupervisorRef | None,
+    restart: otp.Restart | str,
+    trace: str | os.PathLike[str] | None,
+) -> Session:
+    """See `realtime_actors.runner.run`."""
+    where = _model_config(model_config)
+    plan = _plan(
+        runner,
+        where,
+        context,
+        timeout,
+        supervised=supervisor is not None,
+        trace=None if trace is None else Path(trace),
+    )
+    try:
+        if supervisor is None:
+            session = cast(Session, otp.start(SessionServer, plan, name=name))
+        else:
+            spec = otp.child_spec(SessionServer, plan, name=name, restart=restart, keep_ref=True)
+            session = cast(Session, supervisor.start_child(spec))
+    except otp.StartFailed as failed:
+        raise StartError(
+            f"the session could not be made: {failed.reason!r}", StartCause.CONFIG
+        ) from failed
+    try:
+        plan.ready.result(timeout)
+    except BaseException as error:
+        connected = session.line.transport is not None and session.line.transport.connected
+        session.close()
+        failure = _start_error(error, timeout, connected=connected)
+        if failure is error:
+            raise
+        raise failure from error
+    return session
+
+
+def _plan(
+    runner: Runner,
+    where: ModelConfig,
+    context: object,
+    timeout: float,
+    *,
+    supervised: bool,
+    trace: Path | None,
+) -> SessionPlan:
+    speaks = dialect(where.dialect)
+    settings = _settings(runner, where, speaks)
+    model = where.model or runner.agent.model or settings.model or speaks.default_model
+    config = runner.config
+    if config.max_cost is not None and model not in config.pricing.models:
+        raise ConfigError(
+            f"max_cost cannot be kept: {model!r} has no price. Give one in"
+            " RunConfig(pricing=PRICES | Pricing.from_dict({...}))"
+        )
+    options = ConnectOptions(
+        url=where.build_url(
+            model, intent=None if runner.session_type == "realtime" else runner.session_type
+        ),
+        headers=_own_headers(where, own_transport=runner.transport is not None),
+        # A little less than we wait ourselves: it knows better what took so long.
+        timeout=min(0.95 * timeout, where.connect_timeout),
+        ca_bundle=where.ca_bundle,
+        proxy=where.proxy,
+        max_message_size=where.max_message_size,
+    )
+    make = runner.transport or transport_named(where.transport)
+    tracker = _tracker(where.playback_tracker)
+    return SessionPlan(
+        agent=runner.agent,
+        context=context,
+        clock=time.monotonic,
+        transport=lambda: make(options, speaks),
+        playback_tracker=tracker,
+        supervised=supervised,
+        machine=lambda: _machine(runner, settings, model, context, tracker is not None, trace),
+    )
+
+
+def _machine(
+    runner: Runner,
+    settings: SessionModelSettings,
+    model: str,
+    context: object,
+    playback_reported: bool,
+    trace: Path | None,
+) -> Machine:
+    config = runner.config
+    machine = SessionMachine(
+        agent=runner.agent,
+        session_type=runner.session_type,
+        settings=settings,
+        info=EventInfo(context),
+        guardrails=config.output_guardrails,
+        input_guardrails=config.input_guardrails,
+        guardrails_settings=config.guardrails_settings,
+        barge_in=config.barge_in,
+        max_handoffs_per_turn=config.max_handoffs_per_turn,
+        parallel_tools=config.async_tool_calls,
+        max_concurrency=config.max_concurrency,
+        approval_timeout=config.approval_timeout,
+        tool_timeout=config.tool_timeout,
+        playback_reported=playback_reported,
+        model=model,
+        pricing=config.pricing,
+        max_cost=config.max_cost,
+        max_duration=config.max_duration,
+        idle_timeout=config.idle_timeout,
+    )
+    if trace is None:
+        return machine
+
+    def write(line: str) -> None:
+        # Opened for each line: no handle to forget, and all is there after a crash.
+        with trace.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+    trace.write_text("", encoding="utf-8")
+    return TracedMachine(machine, write)
+
+
+def _settings(runner: Runner, where: ModelConfig, speaks: Dialect) -> SessionModelSettings:
+    settings = merge_settings(
+        merge_settings(default_session_settings(speaks.name), runner.config.model_settings),
+        where.initial_model_settings,
+    )
+    return evolve(settings, tracing=None) if runner.config.tracing_disabled else settings
+
+
+def _own_headers(where: ModelConfig, *, own_transport: bool) -> Mapping[str, str]:
+    try:
+        return where.connect_headers(where.resolve_api_key(os.environ))
+    except ConfigError as error:
+        if own_transport and where.api_key is None:
+            return where.connect_headers(None)  # it may need no key: a script, a memory
+        raise StartError(str(error), StartCause.AUTHENTICATION) from error
+
+
+def _model_config(given: ModelConfig | Mapping[str, Any] | None) -> ModelConfig:
+    if given is None:
+        return ModelConfig()
+    return given if isinstance(given, ModelConfig) else ModelConfig.from_dict(given)
+
+
+def _tracker(factory: Callable[[], Any] | None) -> PlaybackTracker | None:
+    if factory is None:
+        return None
+    tracker = factory()
+    if not isinstance(tracker, PlaybackTracker):
+        raise ConfigError(
+            f"playback_tracker must be a function that gives a PlaybackTracker, not {tracker!r}"
+        )
+    return tracker
+
+
+def _start_error(error: BaseException, timeout: float, *, connected: bool) -> BaseException:
+    """What `run` raises for what went wrong."""
+    match error:
+        case StartError() | ConfigError():
+            return error
+        case TimeoutError():
+            why = (
+                "the server did not acknowledge the configuration, or the agent's instructions"
+                " take that long"
+                if connected
+                else "the server did not answer"
+            )
+            message = f"the session was not ready within {timeout:g} s: {why}"
+            return StartError(message, StartCause.TIMEOUT)
+        case SessionFailedError(code="invalid_api_key"):
+            return StartError(str(error), StartCause.AUTHENTICATION)
+        case NotConnectedError() | SessionClosedError():
+            return StartError(str(error), StartCause.NETWORK)
+        case RealtimeError():
+            return StartError(str(error), StartCause.SERVER)
+        case _:
+            return error
