@@ -98,14 +98,14 @@ class PlaybackLedger:
 
     def played(self, item_id: str, content_index: int, ms: float, *, absolute: bool) -> None:
         """Believe a player that `ms` were heard: in all, or since the last report."""
-        self.reported = True
         for index, part in enumerate(self._parts):
             if part.item_id == item_id and part.content_index == content_index:
                 before = 0.0 if absolute else part.reported_ms
-                part.reported_ms = max(0.0, before + ms)
+                part.reported_ms = min(max(0.0, before + ms), part.length / self.bytes_per_ms)
                 for earlier in self._parts[:index]:
                     # It is played in order: what came before has been heard.
                     earlier.reported_ms = earlier.length / self.bytes_per_ms
+        self.reported = True
 
     def heard(self, now: float) -> list[Heard]:
         """What was heard by `now` of each part that is still known, in playing order."""

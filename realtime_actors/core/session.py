@@ -571,8 +571,11 @@ class SessionMachine:
                 return [Answer(caller, self.current_agent)]
             case messages.Interrupt():
                 return [*self._speech.interrupt(now, cancel=True), Answer(caller)]
-            case messages.PlaybackPosition(item_id=item_id, content_index=index):
-                self._speech.ledger.played(item_id, index, verb.played_ms, absolute=verb.absolute)
+            case messages.PlaybackPosition(item_id=item_id, content_index=index, played_ms=ms):
+                try:
+                    self._speech.ledger.played(item_id, index, ms, absolute=verb.absolute)
+                except (TypeError, OverflowError) as error:
+                    return [Refuse(caller, ConfigError(f"played_ms is a number: {error}"))]
                 return [Answer(caller)]
             case messages.Usage():
                 return [Answer(caller, self._limits.usage)]

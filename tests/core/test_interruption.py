@@ -9,6 +9,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, TurnDetectionConfig
 from realtime_actors.core.effects import Answer, Publish, Send
 from realtime_actors.core.messages import ConnectionLost
+from realtime_actors.errors import ConfigError
 from realtime_actors.events import (
     Audio,
     AudioEndEvent,
@@ -22,6 +23,7 @@ from realtime_actors.items import MessageItem, OutputAudio
 from tests.core.machine import (
     added,
     after,
+    answers,
     ask,
     created,
     creates,
@@ -373,6 +375,19 @@ class TestAPlayerThatReports:
         machine = after(speaking(1000, playback_reported=True), self.report(5000))
 
         assert truncations(machine.handle(interrupt(), now=0.9)) == [("i1", 0, 1000)]
+
+    @pytest.mark.parametrize("ms", [5000, float("inf"), 10**300])
+    def test_what_it_cannot_have_played_is_no_credit_for_what_comes(self, ms) -> None:
+        machine = after(speaking(1000, playback_reported=True), self.report(ms), speech("i1", 500))
+
+        assert truncations(machine.handle(interrupt(), now=0.9)) == [("i1", 0, 1000)]
+
+    @pytest.mark.parametrize("ms", ["100", None, 10**400])
+    def test_what_is_no_number_is_refused(self, ms) -> None:
+        machine = speaking(1000)
+
+        assert answers(machine.handle(self.report(ms), now=0.1)) == [ConfigError]
+        assert truncations(machine.handle(interrupt(), now=0.5)) == [("i1", 0, 500)]
 
     def test_it_cannot_have_played_less_than_nothing(self) -> None:
         machine = after(speaking(1000, playback_reported=True), self.report(-50), self.report(20))
