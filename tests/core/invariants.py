@@ -9,7 +9,7 @@ from attrs import define, field
 from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import Answer, Effects, End, Publish, Refuse, Send, SetTimer
-from realtime_actors.core.messages import Asked, TimerFired
+from realtime_actors.core.messages import Asked, ConnectionLost, TimerFired
 from realtime_actors.core.response import ANSWER_TIMER
 from tests.core.machine import BYTES_PER_MS, AnyMessage
 
@@ -20,13 +20,14 @@ __all__ = ["Watch"]
 class Watch:
     """Follows what goes into a machine and what comes out, and raises where a rule breaks."""
 
+    names_conversations: bool = True
+    """The server does so, for all responses but those beside the conversation."""
     active: str | None = None
     """The response that a client must know to be active: it has seen it begin."""
     asked: bool = False
     """A `response.create` was sent, and nothing that could be its answer has come."""
     known: set[str] = field(factory=set)
     """Those that have begun, or ended: what is said of their beginning again is no news."""
-    beside: set[str] = field(factory=set)
     received: Counter[str] = field(factory=Counter)
     silenced: set[str] = field(factory=set)
     asking: Counter[object] = field(factory=Counter)
@@ -41,6 +42,7 @@ class Watch:
     told_words: Counter[str] = field(factory=Counter)
     """How often their end was told."""
     counted: Counter[str | None] = field(factory=Counter)
+    is_lost: bool = False
     has_ended: bool = False
 
     def step(self, message: AnyMessage, effects: Effects) -> None:
@@ -49,7 +51,7 @@ class Watch:
         for effect in effects:
             match effect:
                 case Send(event=event):
-                    assert not self.has_ended, f"sent after the end: {event}"
+                    assert not self.is_lost, f"sent when nobody hears it: {event}"
                     self._sent(event)
                 case Publish(event=event):
                     assert not self.has_ended, f"published after the end: {event}"
@@ -58,7 +60,7 @@ class Watch:
                     self.answered[caller] += 1
                     assert self.answered[caller] <= self.asking[caller], f"twice: {caller}"
                 case End():
-                    self.has_ended = True
+                    self.has_ended = self.is_lost = True
                 case SetTimer(key=key, delay=delay):
                     assert delay > 0
                     if isinstance(key, tuple) and key[0] == "transcript":
@@ -73,6 +75,8 @@ class Watch:
 
     def _before(self, message: AnyMessage) -> None:
         match message:
+            case ConnectionLost():
+                self.is_lost = True
             case Asked(caller=caller):
                 self.asking[caller] += 1
             case TimerFired(key=key) if key == ANSWER_TIMER:
@@ -80,12 +84,13 @@ class Watch:
             case wire.ServerError():
                 self.asked = False
             case wire.ResponseCreated(response=response) if response.id not in self.known:
-                # One beside the conversation may look like one of it, never the other way.
                 self.asked = False
                 if response.id is not None:
                     self.known.add(response.id)
-                if response.conversation_id is not None and response.id not in self.beside:
+                if response.conversation_id is not None:
                     self.active = response.id
+                elif not self.names_conversations:
+                    self.active = None  # it may be beside the conversation, or the newest of it
             case wire.ResponseDone(response=response):
                 self.asked = False
                 if response.id is not None:

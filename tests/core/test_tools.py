@@ -403,6 +403,13 @@ class TestTheEnd:
         assert ended(effects) == [("c1", "Error: the connection was lost: gone")]
         assert machine.handle(finished("c1"), now=0.0) == []
 
+    def test_calls_that_a_lost_connection_ends_ask_for_no_response(self) -> None:
+        machine = after(live(AGENT), created("r1"), called("c1"), done("r1"))
+
+        effects = play(machine, ConnectionLost(code=1006), finished("c1"))
+
+        assert sent(effects) == []
+
     def test_an_interruption_does_not_end_them(self) -> None:
         machine = after(live(AGENT), created("r1"), called("c1"), interrupt(), done("r1"))
 
