@@ -41,7 +41,7 @@ def test_a_frame_that_comes_alone_costs_one_select_and_one_read(server):
             peer.send(text(delta()))
             inbox.next()
         reads, selects = calls.elsewhere(*READS) - reads, calls.elsewhere(*SELECTS) - selects
-        transport.close()
+        transport.close(timeout=0)
 
     assert reads == FRAME_COUNT
     assert selects <= FRAME_COUNT + 1  # it may have begun to wait for the next one
