@@ -177,11 +177,6 @@ class Conversation:
         self._entries[item_id] = _Entry(None, entry.previous_id)
         return entry.item is not None
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()
-        self._order.clear()
-
     def _insert(self, item_id: str, entry: _Entry, *, first: bool) -> None:
         self._entries[item_id] = entry
         self._order.insert(0 if first else len(self._order), item_id)
@@ -233,7 +228,7 @@ def _cut(part: ContentPart, heard_ms: int, received_ms: int) -> ContentPart:
         # Nobody says which word falls on which millisecond: in proportion, and whole
         # words only.
         kept = words[: len(words) * heard_ms // received_ms]
-        if kept and len(kept) < len(words) and not words[len(kept)].isspace():
+        if kept and not words[len(kept)].isspace():
             kept = kept.rpartition(" ")[0]
         words = kept.rstrip()
     return evolve(part, transcript=words, audio=None, truncated_at_ms=heard_ms)

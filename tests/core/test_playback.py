@@ -93,6 +93,16 @@ def test_parts_of_an_item_are_counted_apart() -> None:
     assert [(part.content_index, part.heard_ms) for part in parts] == [(0, 100), (1, 25)]
 
 
+def test_a_part_is_complete_for_itself_alone() -> None:
+    ledger = PlaybackLedger()
+    receive(ledger, "a", 100, now=0.0)
+    receive(ledger, "b", 100, now=0.0)
+    ledger.complete("b", 1)
+    ledger.complete("a", 0)
+
+    assert [part.complete for part in ledger.heard(1.0)] == [True, False]
+
+
 @pytest.mark.parametrize("by", ["part", "response"])
 def test_a_part_is_wholly_heard_only_when_no_more_comes(by) -> None:
     ledger = PlaybackLedger()
@@ -121,7 +131,7 @@ def test_stopping_throws_away_what_was_not_played() -> None:
 
 def test_after_a_lost_connection_nothing_is_known() -> None:
     ledger = PlaybackLedger()
-    receive(ledger, "a", 1000, now=0.0)
+    receive(ledger, "a", 5000, now=0.0)
 
     ledger.clear()
 
