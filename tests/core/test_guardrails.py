@@ -202,6 +202,15 @@ class TestALateVerdict:
         assert sent_types(effects) == ["conversation.item.create"]
         assert len(only(GuardrailTrippedEvent, effects)) == 1
 
+    def test_leaves_a_newer_response_that_has_not_spoken_yet_alone(self) -> None:
+        machine = after(guarded(), speech("i1", 1000), transcript("It costs $5."), done("r1"))
+        after(machine, created("r2"), at=0.2)
+
+        effects = machine.handle(tripped(), now=0.4)
+
+        assert only(AudioInterruptedEvent, effects) == []
+        assert "response.cancel" not in sent_types(effects)
+
     def test_leaves_a_newer_response_that_is_only_played_alone(self) -> None:
         machine = after(guarded(), speech("i1", 1000), transcript("It costs $5."), done("r1"))
         after(machine, created("r2"), speech("i2", 500, response_id="r2"), done("r2"), at=0.2)

@@ -475,6 +475,16 @@ class TestInputFilter:
         assert create.item.content == redacted.content
         assert create.item.id not in (None, "u1")
 
+    def test_a_filter_that_changes_the_order_is_an_error_and_the_handoff_stands(self) -> None:
+        machine = self.machine()
+        after(machine, handed_over(BILLING, history=tuple(reversed(machine.history))))
+
+        effects = machine.handle(updated(), now=0.0)
+
+        assert [error.error.type for error in only(ErrorEvent, effects)] == ["input_filter"]
+        assert sent_types(effects) == ["conversation.item.create"]
+        assert machine.current_agent == BILLING
+
     def test_a_filter_that_keeps_everything_sends_nothing(self) -> None:
         machine = self.machine()
         after(machine, handed_over(BILLING, history=machine.history))

@@ -130,6 +130,12 @@ class TestTheFence:
         assert only(AudioEvent, late) == only(AudioEndEvent, late) == []
         assert play(machine, speech("i1")) == []
 
+    def test_audio_that_comes_after_the_end_of_its_response_is_dropped_too(self) -> None:
+        machine = after(speaking(1000), done("r1"))
+        after(machine, interrupt(), at=0.4)
+
+        assert play(machine, speech("i1"), speech("i2")) == []
+
     def test_the_next_response_plays_in_full(self) -> None:
         machine = after(speaking(), user_speaks(), done("r1", "cancelled"), at=0.4)
 

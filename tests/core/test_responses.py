@@ -21,16 +21,19 @@ from realtime_actors.events import (
 from realtime_actors.items import user_message
 from tests.core.machine import (
     AGENT,
+    added,
     after,
     agent_with,
     already_active,
     answers,
     ask,
     called,
+    committed,
     created,
     creates,
     done,
     finished,
+    heard,
     interrupt,
     live,
     only,
@@ -193,6 +196,14 @@ def test_the_users_speech_is_no_turn_of_the_agent() -> None:
     assert only(AgentStartEvent, effects) == only(AgentEndEvent, effects) == []
     assert creates(effects) == 0
     assert creates(machine.handle(done("r1", "cancelled", reason="turn_detected"), now=0.0)) == 1
+
+
+def test_a_turn_of_the_user_is_the_servers_to_answer() -> None:
+    effects = play(
+        live(), user_speaks("u1"), user_stops("u1"), committed("u1"), added(heard("u1", "Hello?"))
+    )
+
+    assert sent(effects) == []
 
 
 class TestARefusedCreate:
