@@ -198,6 +198,15 @@ def test_an_interruption_throws_away_what_is_held(how) -> None:
     assert len(only(AgentEndEvent, effects)) == 1
 
 
+def test_what_was_heard_is_a_share_of_all_that_came_held_or_not() -> None:
+    machine = after(holding(), output_added(empty("i1")), speech(ms=1000), transcript("Good day, "))
+    after(machine, passed(), speech(ms=1000), transcript("how are you?"))
+
+    after(machine, interrupt(), at=0.8)
+
+    assert texts(machine) == [("i1", "Good")]
+
+
 def test_a_response_that_waits_for_its_verdict_can_be_interrupted() -> None:
     machine = after(holding(), item_done(empty("i1")), speech(ms=1000), transcript("0123456789"))
     after(machine, done("r1"))
@@ -241,6 +250,18 @@ class TestTwoResponses:
         assert only(AudioInterruptedEvent, effects) == []
         assert wire.ConversationItemDelete(item_id="i1") in sent(effects)
         assert audible(effects) == [200]
+
+    def test_what_had_passed_of_the_first_is_heard_to_its_end_and_no_more(self) -> None:
+        machine = after(holding(), item_done(empty("i1")), speech(ms=1000))
+        after(machine, transcript("0123456789"), passed(), speech(ms=500))
+        after(machine, transcript("It costs $5."), done("r1"), created("r2"))
+
+        effects = play(machine, tripped("r1"), at=0.4)
+
+        assert only(AudioInterruptedEvent, effects) == []
+        assert sent(effects)[0] == wire.ConversationItemTruncate(item_id="i1", audio_end_ms=1000)
+        assert texts(machine) == [("i1", "0123456789It")]
+        assert only(AudioInterruptedEvent, play(machine, done("r2"), interrupt(), at=5.0)) == []
 
     def test_a_verdict_on_the_second_leaves_the_first_alone(self) -> None:
         machine = self.machine()
