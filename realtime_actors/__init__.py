@@ -217,9 +217,10 @@ def subscribe(
     *,
     only: Sequence[type[Any]] | type[Any] | None = None,
     raw: bool = False,
+    direct: bool = False,
 ) -> None:
     """Hand events to an actor or a queue. See `Session.subscribe`."""
-    _session(session).subscribe(subscriber, only=only, raw=raw)
+    _session(session).subscribe(subscriber, only=only, raw=raw, direct=direct)
 
 
 def unsubscribe(session: Session | otp.Name, subscriber: Any) -> None:

@@ -255,6 +255,8 @@ class Subscribe:
     """Only events of these classes, or of this one; None for all."""
     raw: bool = field(default=False, kw_only=True)
     """Every event of the server too, as `RawModelEvent`."""
+    direct: bool = field(default=False, kw_only=True)
+    """Audio at once, from the thread that reads the socket: see `Session.subscribe`."""
 
 
 @frozen

@@ -14,6 +14,7 @@ from typing import Any, Literal, Unpack, cast
 from attrs import define, field, frozen
 
 from realtime_actors import events, messages, otp
+from realtime_actors._inlet import Aired, Frames, Inlet
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent
 from realtime_actors.config import SessionModelSettings
@@ -73,13 +74,6 @@ class SessionPlan:
     """Done once the server has taken the configuration, or with what kept it from that."""
 
 
-@frozen
-class Frames:
-    """What one read of the socket gave."""
-
-    events: Sequence[ServerEvent | Disconnected]
-
-
 @define
 class _Running:
     """What the server keeps beside the machine: handles of what it has started."""
@@ -125,6 +119,7 @@ class SessionServer(otp.GenServer):
             tracker.bind(self._session.tell)
             self._line.playback_tracker = tracker
         running = _Running(plan.machine(), self._line.transport)
+        self._inlet = Inlet(self._session, self._line.subscribers, running.machine.info, plan.clock)
         for subscriber in self._line.subscribers.all:  # of the incarnation before
             self._watch(subscriber, running)
         return otp.Ok(running, continue_=Started())
@@ -167,6 +162,9 @@ class SessionServer(otp.GenServer):
                 return self._frames(batch, state)
             case otp.Down():
                 return self._down(message, state)
+            case Aired():
+                self._catch_up(state)
+                return otp.NoReply(state)
             case otp.ExitMessage():
                 return otp.NoReply(state)  # of our hooks' runner, at its end
             case _:
@@ -174,11 +172,13 @@ class SessionServer(otp.GenServer):
 
     def terminate(self, reason: otp.Reason, state: _Running) -> None:
         machine = state.machine
+        self._inlet.air(None)
         if isinstance(reason, BaseException):
             # Nothing trusts the state of a machine that failed: only say so, and clean up.
             log.error("session %s failed: %s", self.actor_urn, type(reason).__name__)
             self._publish_end(machine, f"internal error: {type(reason).__name__}")
         elif machine.phase is not Phase.ENDED:
+            self._catch_up(state)
             self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
         self._line.gate = fx.Gate(False, "the session has ended")
         for run in state.tools.values():
@@ -219,8 +219,11 @@ class SessionServer(otp.GenServer):
         """Unlike the handle's, doesn't wait for the server: here that would be for ever."""
         self._do(messages.UpdateSession(settings))
 
-    def subscribe(self, subscriber: Any, *, only: Only = None, raw: bool = False) -> None:
-        self._for_the_shell(messages.Subscribe(subscriber, only=only, raw=raw), self.state)
+    def subscribe(
+        self, subscriber: Any, *, only: Only = None, raw: bool = False, direct: bool = False
+    ) -> None:
+        message = messages.Subscribe(subscriber, only=only, raw=raw, direct=direct)
+        self._for_the_shell(message, self.state)
 
     def unsubscribe(self, subscriber: Any) -> None:
         self._for_the_shell(messages.Unsubscribe(subscriber), self.state)
@@ -242,7 +245,7 @@ class SessionServer(otp.GenServer):
 
     def _do(self, verb: messages.Verb) -> Any:
         asked = _Proxied()
-        self._perform(self.state, self.state.machine.handle(Asked(verb, asked), self._now()))
+        self._tell(self.state, Asked(verb, asked))
         if isinstance(asked.answer, otp.Failed):
             raise asked.answer.error
         return asked.answer
@@ -252,23 +255,44 @@ class SessionServer(otp.GenServer):
     def _frames(
         self, batch: Sequence[ServerEvent | Disconnected], state: _Running
     ) -> otp.NoReply | otp.Stop:
-        handle, subscribers = state.machine.handle, self._line.subscribers
+        self._catch_up(state)
+        machine, subscribers = state.machine, self._line.subscribers
         now = self._now()  # one read, one time
         for event in batch:
             if isinstance(event, Disconnected):
                 log.info("session %s lost its connection: %s", self.actor_urn, event.code)
-                lost = ConnectionLost(code=event.code, reason=event.reason)
-                self._perform(state, handle(lost, now))
-                continue
-            if subscribers.wants_raw:
-                info = state.machine.info
-                subscribers.publish_raw(events.RawModelEvent(event=event, info=info))
-            self._perform(state, handle(event, now))
+                effects = machine.handle(ConnectionLost(code=event.code, reason=event.reason), now)
+            else:
+                if subscribers.wants_raw:
+                    subscribers.publish_raw(events.RawModelEvent(event=event, info=machine.info))
+                effects = machine.handle(event, now)
+            if subscribers.direct:
+                self._inlet.air(machine.airing)
+            self._perform(state, effects)
+        self._inlet.handled()
         return self._go_on(state)
 
     def _handle(self, state: _Running, message: Message) -> otp.NoReply | otp.Stop:
-        self._perform(state, state.machine.handle(message, self._now()))
+        self._tell(state, message)
         return self._go_on(state)
+
+    def _tell(self, state: _Running, message: Message) -> None:
+        self._catch_up(state)
+        effects = state.machine.handle(message, self._now())
+        # Before an interruption is published: no speech follows it.
+        self._inlet.air(state.machine.airing)
+        self._perform(state, effects)
+
+    def _catch_up(self, state: _Running) -> None:
+        """Tell the machine what its direct subscribers have heard already."""
+        machine, subscribers = state.machine, self._line.subscribers
+        for at, delta in self._inlet.aired():
+            if subscribers.wants_raw:
+                subscribers.publish_raw(events.RawModelEvent(event=delta, info=machine.info))
+            for effect in machine.handle(delta, at):
+                match effect:
+                    case fx.Publish(event=events.AudioEvent() as audio):  # or nothing: see `airing`
+                        subscribers.publish_beside(audio)
 
     def _go_on(self, state: _Running) -> otp.NoReply | otp.Stop:
         if state.ended is None:
@@ -293,8 +317,12 @@ class SessionServer(otp.GenServer):
         """What needs no decision of the core."""
         match message:
             case messages.Subscribe(subscriber=subscriber):
-                subscribers = self._line.subscribers
-                subscribers.add(subscriber, only=message.only, raw=message.raw)
+                self._inlet.air(state.machine.airing)
+                with self._inlet.lock:  # what was aired before, was aired to others
+                    self._catch_up(state)
+                    self._line.subscribers.add(
+                        subscriber, only=message.only, raw=message.raw, direct=message.direct
+                    )
                 self._watch(subscriber, state)
             case messages.Unsubscribe(subscriber=subscriber):
                 self._line.subscribers.remove(subscriber)
@@ -408,7 +436,7 @@ class SessionServer(otp.GenServer):
             if self._is_over():
                 transport.close(0.0)  # we were killed, and could not close it
             else:
-                otp.send(self._session, Frames(batch))
+                self._inlet.deliver(batch)
 
         try:
             transport.connect(deliver)

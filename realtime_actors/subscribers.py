@@ -18,7 +18,7 @@ import pykka
 from attrs import define, field
 
 from realtime_actors.errors import ConfigError
-from realtime_actors.events import ConnectionEvent, Event, RawModelEvent
+from realtime_actors.events import AudioEvent, ConnectionEvent, Event, RawModelEvent
 from realtime_actors.messages import SessionEvent
 
 __all__ = ["EventStream", "Only", "Subscribers"]
@@ -38,6 +38,7 @@ class _Subscription:
     put: Callable[[SessionEvent], object]
     only: tuple[type[Any], ...] | None
     raw: bool
+    direct: bool = False
     dropped: int = 0
 
     def wants(self, kind: type[Any]) -> bool:
@@ -51,8 +52,13 @@ class Subscribers:
     session: Any
     wants_raw: bool = field(default=False, init=False)
     """Whether somebody wants every event of the server."""
-    # These three are replaced as a whole under the lock, so that publishing needs none.
+    direct: bool = field(default=False, init=False)
+    """Whether somebody wants audio before the session has heard of it."""
+    audio_beside: bool = field(default=False, init=False)
+    """Whether somebody else wants audio too."""
+    # All of these are replaced as a whole under the lock, so that publishing needs none.
     _subscriptions: tuple[_Subscription, ...] = ()
+    _direct: tuple[_Subscription, ...] = field(default=(), init=False)
     # Who wants events of this class: looked for once, so that a filter costs nothing.
     _wanting: dict[type[Any], tuple[_Subscription, ...]] = field(factory=dict, init=False)
     _lock: Lock = field(factory=Lock)
@@ -62,9 +68,11 @@ class Subscribers:
         """The subscribers, in the order in which they came."""
         return tuple(each.subscriber for each in self._subscriptions)
 
-    def add(self, subscriber: Any, *, only: Only = None, raw: bool = False) -> None:
+    def add(
+        self, subscriber: Any, *, only: Only = None, raw: bool = False, direct: bool = False
+    ) -> None:
         """Subscribe, or change how one is subscribed. Raises `ConfigError`."""
-        new = _Subscription(subscriber, _put_for(subscriber), _classes(only), raw)
+        new = _Subscription(subscriber, _put_for(subscriber), _classes(only), raw, direct)
         with self._lock:
             self._replace((*self._others(subscriber), new))
 
@@ -82,6 +90,19 @@ class Subscribers:
         if wanting:
             message = SessionEvent(self.session, event)
             for each in wanting:
+                self._hand(each, message)
+
+    def publish_direct(self, audio: AudioEvent) -> None:
+        """Hand audio to those who don't wait for the session."""
+        message = SessionEvent(self.session, audio)
+        for each in self._direct:
+            self._hand(each, message)
+
+    def publish_beside(self, audio: AudioEvent) -> None:
+        """Hand audio to everyone else who wants it."""
+        message = SessionEvent(self.session, audio)
+        for each in self._subscriptions:
+            if each.wants(AudioEvent) and not each.direct:
                 self._hand(each, message)
 
     def publish_raw(self, event: RawModelEvent) -> None:
@@ -103,6 +124,10 @@ class Subscribers:
         self._subscriptions = subscriptions
         self._wanting = {}
         self.wants_raw = any(each.raw for each in subscriptions)
+        audio = [each for each in subscriptions if each.wants(AudioEvent)]
+        self._direct = tuple(each for each in audio if each.direct)
+        self.direct = bool(self._direct)
+        self.audio_beside = self.wants_raw or len(audio) > len(self._direct)
 
     def _find_wanting(self, kind: type[Any]) -> tuple[_Subscription, ...]:
         # A raw subscriber has had a raw event already, with all the others.

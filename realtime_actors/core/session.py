@@ -133,6 +133,14 @@ class Machine(Protocol):
         """What is the same for every event."""
         ...
 
+    @property
+    def airing(self) -> str | None:
+        """The response whose speech is published as it comes, and nothing else follows from it.
+
+        None when there is none, or each piece of it needs a decision.
+        """
+        ...
+
     def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
         """Take a message; give what is to be done, in order."""
         ...
@@ -279,6 +287,14 @@ class SessionMachine:
     def history(self) -> tuple[Item, ...]:
         """The conversation so far, in its order."""
         return self._history.items
+
+    @property
+    def airing(self) -> str | None:
+        """See `Machine.airing`."""
+        response_id = self._responses.active_id
+        if response_id is None or self._guarding.holds or self._echo.follows_speech:
+            return None
+        return None if self._speech.is_silenced(response_id) else response_id
 
     def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
         """Take a message; give what is to be done, in order."""

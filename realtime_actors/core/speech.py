@@ -25,7 +25,7 @@ from realtime_actors.protocol import (
     ResponseOutputAudioDone,
 )
 
-__all__ = ["Speech"]
+__all__ = ["Speech", "audio_event"]
 
 
 @define
@@ -54,18 +54,10 @@ class Speech:
         self.started = True  # also by what nobody will hear
         if event.response_id in self._silenced:
             return []
-        data = event.delta
         if not self.responses.is_out_of_band(event.response_id):
-            self.ledger.received(
-                event.response_id, event.item_id, event.content_index, len(data), now
-            )
-        audio = events.Audio(
-            data=data,
-            response_id=event.response_id,
-            item_id=event.item_id,
-            content_index=event.content_index,
-        )
-        return [Publish(events.AudioEvent(audio=audio, info=self.info))]
+            length = len(event.delta)
+            self.ledger.received(event.response_id, event.item_id, event.content_index, length, now)
+        return [Publish(audio_event(event, self.info))]
 
     def is_silenced(self, response_id: str) -> bool:
         """Whether nothing of a response is to be heard any more."""
@@ -206,6 +198,17 @@ class Speech:
                 received_ms=part.received_ms,
             ),
         ]
+
+
+def audio_event(delta: ResponseOutputAudioDelta, info: events.EventInfo) -> events.AudioEvent:
+    """A piece of speech, as subscribers get it."""
+    audio = events.Audio(
+        data=delta.delta,
+        response_id=delta.response_id,
+        item_id=delta.item_id,
+        content_index=delta.content_index,
+    )
+    return events.AudioEvent(audio=audio, info=info)
 
 
 def _joined(played: Heard, held: Heard) -> Heard:

@@ -91,6 +91,11 @@ class TracedMachine:
         """See `SessionMachine.info`."""
         return self._machine.info
 
+    @property
+    def airing(self) -> str | None:
+        """See `Machine.airing`."""
+        return self._machine.airing
+
     def handle(self, message: core_messages.Message | ServerEvent, now: float) -> Effects:
         """See `SessionMachine.handle`."""
         at = round(now, 6)

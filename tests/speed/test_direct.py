@@ -1,0 +1,259 @@
+"""Audio handed over by the thread that reads: `subscribe(..., direct=True)`."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import realtime_actors as ra
+from realtime_actors.errors import NotConnectedError
+from realtime_actors.events import AudioEvent, AudioInterruptedEvent, ConnectionEvent
+from realtime_actors.messages import Interrupt, SessionEvent
+from realtime_actors.testing import Probe, ScriptedTransport
+from tests.session.wire import audio_delta, response_created, response_done, transcript_delta
+from tests.speed.talking import AGENT, messages_handled
+
+Queue = queue.SimpleQueue[SessionEvent]
+
+
+@pytest.fixture
+def script() -> Iterator[ScriptedTransport]:
+    with ScriptedTransport(strict=False) as script:
+        yield script
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Have the threads take turns at nearly every instruction."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def speaking(script: ScriptedTransport, session: ra.Session, response_id: str = "r1") -> None:
+    """Begin a response, and wait until the session knows of it."""
+    script.emit(response_created(response_id))
+    session.history()
+
+
+def piece(number: int, response_id: str = "r1") -> dict[str, Any]:
+    """A piece of speech that can be told from the others."""
+    event = audio_delta(response_id=response_id, item_id=f"of {response_id}")
+    return {**event, "delta": base64.b64encode(number.to_bytes(2, "big")).decode()}
+
+
+def numbers(events: Queue) -> list[int]:
+    """The pieces in a queue, as far as it goes."""
+    found = []
+    while not events.empty():
+        event = events.get().event
+        if isinstance(event, AudioEvent):
+            found.append(int.from_bytes(event.audio.data, "big"))
+    return found
+
+
+def test_audio_is_there_when_the_thread_that_read_it_goes_on(script):
+    events: Queue = queue.SimpleQueue()
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(events, only=AudioEvent, direct=True)
+        speaking(script, session)
+        script.emit(audio_delta(item_id="i1", ms=20))
+
+        message = events.get_nowait()
+
+    assert message.session == session
+    assert (message.event.response_id, message.event.item_id) == ("r1", "i1")
+    assert message.event.audio.data == bytes(960)
+
+
+def test_a_session_whose_audio_nobody_else_wants_is_left_asleep(script):
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(queue.SimpleQueue(), only=AudioEvent, direct=True)
+        speaking(script, session)
+        before = messages_handled(session)
+        for _ in range(20):
+            script.emit(audio_delta())
+
+        assert messages_handled(session) == before
+
+
+def test_what_was_handed_over_counts_as_played_when_the_user_interrupts(script):
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(queue.SimpleQueue(), only=AudioEvent, direct=True)
+        probe = Probe(session)
+        session.unsubscribe(probe)
+        session.subscribe(probe, only=AudioInterruptedEvent)
+        speaking(script, session)
+        script.emit(audio_delta(item_id="i1", ms=20_000))
+        session.interrupt()
+        interrupted = probe.wait_for(AudioInterruptedEvent)
+
+    assert (interrupted.response_id, interrupted.item_id) == ("r1", "i1")
+
+
+def test_no_audio_follows_an_interruption_however_much_is_on_its_way(script, restless):
+    events: Queue = queue.SimpleQueue()
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(events, only=[AudioEvent, AudioInterruptedEvent], direct=True)
+        for number in range(100):
+            response_id = f"r{number}"
+            speaking(script, session, response_id)
+            enough = threading.Event()
+
+            def flood(response_id: str = response_id, enough: threading.Event = enough) -> None:
+                while not enough.is_set():
+                    script.emit(audio_delta(response_id=response_id, item_id=response_id))
+
+            reader = threading.Thread(target=flood)
+            reader.start()
+            while not isinstance(events.get(timeout=10).event, AudioEvent):
+                pass
+            session.interrupt()
+            while not isinstance(events.get(timeout=10).event, AudioInterruptedEvent):
+                pass
+            enough.set()
+            reader.join()
+            script.emit(response_done(response_id, "cancelled"))
+
+            assert events.empty()
+
+
+class SlowSink:
+    """Takes its time over the first piece of speech. Nobody should be like that."""
+
+    def __init__(self) -> None:
+        self.busy, self.go_on = threading.Event(), threading.Event()
+
+    def put(self, message: SessionEvent) -> None:
+        self.busy.set()
+        assert self.go_on.wait(timeout=10)
+
+
+def test_an_interruption_waits_until_what_is_being_handed_over_is_with_everybody(script):
+    slow, events = SlowSink(), queue.SimpleQueue()  # type: tuple[SlowSink, Queue]
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(slow, only=AudioEvent, direct=True)
+        session.subscribe(events, only=[AudioEvent, AudioInterruptedEvent], direct=True)
+        speaking(script, session)
+        reader = threading.Thread(target=script.emit, args=(audio_delta(),))
+        reader.start()
+        assert slow.busy.wait(timeout=10)
+        session.tell(Interrupt())
+        with pytest.raises(queue.Empty):
+            events.get(timeout=0.2)
+        slow.go_on.set()
+        received = [events.get(timeout=10).event for _ in range(2)]
+        reader.join()
+
+    assert [type(event) for event in received] == [AudioEvent, AudioInterruptedEvent]
+
+
+def test_nothing_is_handed_over_after_the_end(script):
+    events: Queue = queue.SimpleQueue()
+
+    def flood() -> None:
+        with contextlib.suppress(NotConnectedError):
+            while True:
+                script.emit(audio_delta())
+
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(events, only=[AudioEvent, ConnectionEvent], direct=True)
+        speaking(script, session)
+        reader = threading.Thread(target=flood)
+        reader.start()
+        events.get(timeout=10)
+    reader.join()
+
+    *_, last = (events.get() for _ in range(events.qsize()))
+    assert isinstance(last.event, ConnectionEvent)
+    assert last.event.state == "closed"
+
+
+def test_held_speech_waits_for_the_guardrails_of_a_direct_subscriber_too(script):
+    @ra.output_guardrail
+    def nothing_bad(text: str) -> bool:
+        return True
+
+    events: Queue = queue.SimpleQueue()
+    config = {
+        "output_guardrails": [nothing_bad],
+        "guardrails_settings": {"mode": "hold"},
+    }
+    with ra.run(AGENT, transport=script, config=config) as session:
+        session.subscribe(events, only=AudioEvent, direct=True)
+        speaking(script, session)
+        script.emit(audio_delta())
+        session.history()
+
+        assert events.empty()
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["audio", "audio", "audio", "words"]), min_size=1, max_size=4)
+        | st.sampled_from(["ask", "direct", "usual"]),
+        max_size=30,
+    )
+)
+def test_everybody_gets_every_piece_once_and_in_order(happenings):
+    """Whatever comes with it, and however a subscription changes."""
+    one, other = queue.SimpleQueue(), queue.SimpleQueue()  # type: tuple[Queue, Queue]
+    with ScriptedTransport(strict=False) as script, ra.run(AGENT, transport=script) as session:
+        session.subscribe(one, only=AudioEvent, direct=True)
+        session.subscribe(other, only=AudioEvent)
+        speaking(script, session)
+        said = 0
+        for happening in happenings:
+            match happening:
+                case "ask":
+                    session.history()
+                case "direct" | "usual":
+                    session.subscribe(one, only=AudioEvent, direct=happening == "direct")
+                case _:
+                    batch = []
+                    for kind in happening:
+                        if kind == "words":
+                            batch.append(transcript_delta("word "))
+                        else:
+                            batch.append(piece(said))
+                            said += 1
+                    script.emit(*batch)
+        session.history()
+
+        assert numbers(one) == list(range(said))
+        assert numbers(other) == list(range(said))
+
+
+def test_a_subscription_that_changes_amid_the_speech_misses_nothing(script, restless):
+    one, other = queue.SimpleQueue(), queue.SimpleQueue()  # type: tuple[Queue, Queue]
+    said = 3000
+
+    def speak() -> None:
+        for number in range(said):
+            script.emit(piece(number))
+
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(one, only=AudioEvent, direct=True)
+        session.subscribe(other, only=AudioEvent)
+        speaking(script, session)
+        reader = threading.Thread(target=speak)
+        reader.start()
+        direct = True
+        while reader.is_alive():
+            direct = not direct
+            session.subscribe(one, only=AudioEvent, direct=direct)
+        reader.join()
+        session.history()
+
+        assert numbers(one) == list(range(said))
+        assert numbers(other) == list(range(said))
