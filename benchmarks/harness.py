@@ -27,7 +27,10 @@ from rich.table import Table
 
 from benchmarks.targets import TARGETS
 
-__all__ = ["AGENTS", "BARE", "FLOOR", "NO_EXTRAS", "OURS", "PLAIN", "Bench", "Contender", "Runs"]
+__all__ = [
+    *("AGENTS", "BARE", "DIRECT", "FLOOR", "NO_EXTRAS", "OURS", "PLAIN"),
+    *("Bench", "Contender", "Runs"),
+]
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,6 +55,7 @@ class Contender:
 
 
 OURS = Contender("ours", "ours")
+DIRECT = Contender("ours, direct", "ours", {"direct": True})
 PLAIN = Contender("ours, plain transport", "ours", {"transport": "plain"})
 NO_EXTRAS = Contender(
     "ours, no extras", "ours", without=("orjson", "pybase64", "wsaccel", "websockets")

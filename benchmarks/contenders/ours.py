@@ -42,10 +42,10 @@ def decode(texts: list[str], repeat: int) -> dict[str, float]:
     return {"cpu_us": spent.cpu_s * 1e6 / repeat / len(texts)}
 
 
-def flood(url: str, count: int, transport: str = "fast") -> dict[str, float]:
+def flood(url: str, count: int, transport: str = "fast", direct: bool = False) -> dict[str, float]:
     with running(url, transport) as session:
         events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
-        session.subscribe(events)
+        session.subscribe(events, direct=direct)
         with spending() as spent:
             session.send_audio(SILENCE)
             received = 0
@@ -55,11 +55,13 @@ def flood(url: str, count: int, transport: str = "fast") -> dict[str, float]:
     return {"cpu_us": spent.cpu_s * 1e6 / count, "wall_us": spent.wall_s * 1e6 / count}
 
 
-def paced(url: str, seconds: float, transport: str = "fast") -> dict[str, float]:
+def paced(
+    url: str, seconds: float, transport: str = "fast", direct: bool = False
+) -> dict[str, float]:
     latencies = []
     with running(url, transport) as session:
         events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
-        session.subscribe(events)
+        session.subscribe(events, direct=direct)
         session.send_audio(SILENCE)
         begin = time.monotonic() + WARM_UP_SECONDS
         while (now := time.monotonic()) < begin + seconds:
@@ -82,7 +84,9 @@ def send(url: str, frames: int, size: int) -> dict[str, float]:
     return {"cpu_us": spent.cpu_s * 1e6 / frames, "calls_per_s": frames / spent.wall_s}
 
 
-def scale(url: str, sessions: int, seconds: float, transport: str = "fast") -> dict[str, float]:
+def scale(
+    url: str, sessions: int, seconds: float, transport: str = "fast", direct: bool = False
+) -> dict[str, float]:
     """Many conversations at once: one thread takes what all of them hear, one speaks for all."""
     latencies: list[float] = []
     lateness: list[float] = []
@@ -105,7 +109,7 @@ def scale(url: str, sessions: int, seconds: float, transport: str = "fast") -> d
         listener = threading.Thread(target=listen)
         listener.start()
         for session in open_sessions:
-            session.subscribe(events)
+            session.subscribe(events, direct=direct)
         speak(WARM_UP_SECONDS)
         latencies.clear()
         lateness.clear()
@@ -123,7 +127,7 @@ def scale(url: str, sessions: int, seconds: float, transport: str = "fast") -> d
     }
 
 
-def barge_in(url: str, sessions: int, seconds: float) -> dict[str, float]:
+def barge_in(url: str, sessions: int, seconds: float, direct: bool = False) -> dict[str, float]:
     """From "speech started" leaving the server to the interruption in a subscriber's hands."""
     spoke_at: dict[ra.Session, float] = {}
     latencies: list[float] = []
@@ -131,7 +135,7 @@ def barge_in(url: str, sessions: int, seconds: float) -> dict[str, float]:
     with ExitStack() as stack:
         for _ in range(sessions):
             session = stack.enter_context(running(url, "fast"))
-            session.subscribe(events)
+            session.subscribe(events, direct=direct)
             session.send_audio(SILENCE)
         begin = time.monotonic() + WARM_UP_SECONDS
         while (now := time.monotonic()) < begin + seconds:
