@@ -97,13 +97,14 @@ class Configuration:
     settings: SessionModelSettings = field(factory=SessionModelSettings)
     """What we know to be in force."""
     _pending: deque[Pending] = field(factory=deque)
-    _gave_up: bool = False
+    gave_up: bool = False
+    """An update was given up. Its answer may come yet, and be taken for another's."""
 
     def changes_to(self, wanted: SessionModelSettings) -> SessionModelSettings:
         """What has to be sent so that `wanted` is in force."""
         # What is under way, or was given up and comes late, may change what is in force:
         # then nothing can be left out.
-        in_doubt = self._pending or self._gave_up
+        in_doubt = self._pending or self.gave_up
         return wanted if in_doubt else _difference(self.settings, wanted)
 
     def update(self, changes: SessionModelSettings, purpose: Purpose) -> Effects:
@@ -159,7 +160,7 @@ class Configuration:
         for pending in self._pending:
             if pending.event_id == event_id:
                 self._pending.remove(pending)
-                self._gave_up = True
+                self.gave_up = True
                 return pending
         return None
 
@@ -167,7 +168,7 @@ class Configuration:
         """The connection is gone. Gives the updates that will never be answered."""
         pending = tuple(self._pending)
         self._pending.clear()
-        self._gave_up = False
+        self.gave_up = False
         return pending
 
     @property

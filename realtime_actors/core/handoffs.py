@@ -52,6 +52,7 @@ class Handoffs:
     limit: int = 5
     """How often the conversation may be passed on before the user has a say again."""
     _under_way: HandoffResolved | None = None
+    _in_doubt: bool = False  # what is in force was not sure when it began
     _since_user: int = 0
 
     @property
@@ -97,7 +98,7 @@ class Handoffs:
                 " cannot change once the model has spoken"
             )
             return self.calls.finish(call.call_id, why, why)
-        self._under_way = handoff
+        self._under_way, self._in_doubt = handoff, self.configuration.gave_up
         self.responses.hold(_HANDOFF)
         update = self.configuration.update(changes, ForHandoff(handoff))
         return [CancelTimer(tool_timer(call.call_id)), *update]
@@ -129,11 +130,13 @@ class Handoffs:
         """The server does not answer. What it may have taken is put back."""
         in_force = self.configuration.settings
         before = SessionModelSettings(
-            instructions=in_force.instructions,
-            tools=in_force.tools or (),
-            voice=in_force.voice if self._changes_voice(handoff) else None,
+            instructions=in_force.instructions, tools=in_force.tools or ()
         )
-        undo = self.configuration.update(_complete(before), ForNobody())
+        if self._in_doubt:
+            # It may be the late answer to an update that has been undone since.
+            before = agent_settings(self.configuration.base, self.current)
+        voice = in_force.voice if self._changes_voice(handoff) else None
+        undo = self.configuration.update(evolve(_complete(before), voice=voice), ForNobody())
         return [*undo, *self.refused(handoff, "the server did not answer")]
 
     def _filtered(self, shown: tuple[Item, ...], wanted: tuple[Item, ...]) -> Effects:

@@ -302,6 +302,17 @@ class TestNoAnswer:
             instructions="You are Billing.", tools=resolve(BILLING).definitions
         )
 
+    def test_what_is_put_back_the_next_time_is_the_agents_own_and_no_late_answer(self) -> None:
+        machine = after(asked_to_hand_over(), handed_over(BILLING), self.TIMER)
+        after(machine, done("r1"), created("r2"), called("c2", "transfer_to_billing"))
+        after(machine, updated(instructions="You are Billing."), handed_over(BILLING, "c2"))
+
+        undo, *_ = sent(machine.handle(TimerFired(("update", "ra_6")), now=17.0))
+
+        assert undo.session == SessionModelSettings(
+            instructions="You are Receptionist.", tools=resolve(DESK).definitions
+        )
+
     def test_the_next_handoff_is_a_new_one(self) -> None:
         machine = after(asked_to_hand_over(), handed_over(BILLING), self.TIMER, updated())
         after(machine, done("r1"), created("r2"), called("c2", "transfer_to_sales"))
