@@ -6,9 +6,9 @@ that to its socket, to the moment at which a subscriber holds the event that say
 (`AudioInterruptedEvent`; for openai-agents, `audio_interrupted`).
 """
 
-from benchmarks.harness import AGENTS, OURS, Bench
+from benchmarks.harness import AGENTS, DIRECT, OURS, Bench
 
-CONTENDERS = (OURS, AGENTS)
+CONTENDERS = (OURS, DIRECT, AGENTS)
 
 
 def main() -> None:

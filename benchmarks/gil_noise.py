@@ -6,9 +6,9 @@ turn, and a delta passes through two other threads here. The library never sets 
 the program's. This is to know what to set it to, or to move the work to another process.
 """
 
-from benchmarks.harness import AGENTS, FLOOR, OURS, Bench
+from benchmarks.harness import AGENTS, DIRECT, FLOOR, OURS, Bench
 
-CONTENDERS = (OURS, FLOOR, AGENTS)
+CONTENDERS = (OURS, DIRECT, FLOOR, AGENTS)
 INTERVALS_MS = (5, 1, 0.5)
 
 

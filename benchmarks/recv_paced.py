@@ -4,9 +4,9 @@ One session on an idle process. From the moment at which the server hands the de
 its socket, to the moment at which a subscriber holds the audio.
 """
 
-from benchmarks.harness import AGENTS, BARE, FLOOR, NO_EXTRAS, OURS, PLAIN, Bench
+from benchmarks.harness import AGENTS, BARE, DIRECT, FLOOR, NO_EXTRAS, OURS, PLAIN, Bench
 
-CONTENDERS = (OURS, NO_EXTRAS, PLAIN, FLOOR, AGENTS, BARE)
+CONTENDERS = (OURS, DIRECT, NO_EXTRAS, PLAIN, FLOOR, AGENTS, BARE)
 
 
 def main() -> None:
@@ -33,6 +33,7 @@ def main() -> None:
         )
         bench.target("paced_p50", runs.ratio(OURS, AGENTS, "p50_ms"))
         bench.target("paced_p99", runs.ratio(OURS, AGENTS, "p99_ms"))
+        bench.target("paced_p50_direct", runs.ratio(DIRECT, AGENTS, "p50_ms"))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.harness import AGENTS, OURS, Bench, Contender, Runs
+from benchmarks.harness import AGENTS, DIRECT, OURS, Bench, Contender, Runs
 
-CONTENDERS = (OURS, AGENTS)
+CONTENDERS = (OURS, DIRECT, AGENTS)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +62,9 @@ def main() -> None:
             ],
         )
         if 50 in results:
-            cpu = results[50].ratio(OURS, AGENTS, "cores")
-            bench.target("scale_tls_cpu_50" if tls else "scale_cpu_50", cpu)
+            key = "scale_tls_cpu_50" if tls else "scale_cpu_50"
+            bench.target(key, results[50].ratio(OURS, AGENTS, "cores"))
+            bench.target(f"{key}_direct", results[50].ratio(DIRECT, AGENTS, "cores"))
         if not tls:
             for count in {100, 200} & results.keys():
                 if OURS in results[count].of:

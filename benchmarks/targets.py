@@ -61,12 +61,17 @@ TARGETS: Final[dict[str, Target]] = {
     "paced_p50": Target(
         "recv_paced", "one session, 50 a second: our p50 / agents'", "at most", 0.55
     ),
+    "paced_p50_direct": Target("recv_paced", "the same with a direct subscriber", "at most", 0.55),
     "paced_p99": Target(
         "recv_paced", "one session, 50 a second: our p99 / agents'", "at most", 1.0
     ),
     "scale_cpu_50": Target("scale", "50 sessions: our CPU / agents'", "at most", 0.5),
+    "scale_cpu_50_direct": Target("scale", "the same with direct subscribers", "at most", 0.5),
     "scale_tls_cpu_50": Target(
         "scale_tls", "50 sessions over TLS: our CPU / agents'", "at most", 0.55
+    ),
+    "scale_tls_cpu_50_direct": Target(
+        "scale_tls", "the same with direct subscribers", "at most", 0.55
     ),
     "scale_knee": Target(
         "scale", "sessions at p99 < 50 ms with sends on time: ours / agents'", "at least", 4.0
