@@ -28,7 +28,6 @@ from realtime_actors import (
     hooks,
     items,
     messages,
-    otp,
     tools,
 )
 from realtime_actors.agent import Agent, Handoff, agent
@@ -69,12 +68,12 @@ from realtime_actors.hooks import AgentHooks
 from realtime_actors.messages import SessionEvent
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.runner import Runner, run, runner, transcribe
-from realtime_actors.session import Session
 from realtime_actors.tools import HostedMcpTool, Tool, ToolContext, tool
 from realtime_actors.usage import Price, Pricing, SessionUsage
 
 if TYPE_CHECKING:
-    from realtime_actors import protocol
+    from realtime_actors import otp, protocol
+    from realtime_actors.session import Session
 
 __all__ = [
     "Agent",
@@ -150,13 +149,19 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Large, and of no use before the first session: see `realtime_actors._starting`.
-    if name == "protocol":
-        return import_module("realtime_actors.protocol")
+    # Of no use before the first session, which imports them: `realtime_actors._starting`.
+    match name:
+        case "otp" | "protocol":
+            return import_module(f"{__name__}.{name}")
+        case "Session":
+            return import_module(f"{__name__}.session").Session
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _session(session: Session | otp.Name) -> Session:
+    from realtime_actors import otp
+    from realtime_actors.session import Session
+
     if isinstance(session, Session):
         return session
     found = otp.whereis(session)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import field, frozen
 
-from realtime_actors import otp
 from realtime_actors.agent import Agent
 from realtime_actors.config import (
     ModelConfig,
@@ -20,6 +19,7 @@ from realtime_actors.config import (
 )
 
 if TYPE_CHECKING:
+    from realtime_actors import otp
     from realtime_actors.session import Session
     from realtime_actors.transport import TransportFactory
 
@@ -45,7 +45,7 @@ class Runner:
         timeout: float = 10.0,
         name: otp.Name | None = None,
         supervisor: otp.DynamicSupervisorRef | None = None,
-        restart: otp.Restart | str = otp.Restart.TRANSIENT,
+        restart: otp.Restart | str = "transient",
         trace: str | os.PathLike[str] | None = None,
     ) -> Session:
         """Start a session with a context of its own. See `run`."""
@@ -84,7 +84,7 @@ def run(
     transport: TransportFactory | None = None,
     name: otp.Name | None = None,
     supervisor: otp.DynamicSupervisorRef | None = None,
-    restart: otp.Restart | str = otp.Restart.TRANSIENT,
+    restart: otp.Restart | str = "transient",
     trace: str | os.PathLike[str] | None = None,
 ) -> Session:
     """Connect, configure the server for `agent`, and give the running session.
