@@ -15,8 +15,8 @@ OPTIONAL = {
     *("openai", "agents", "jsonschema"),
 }
 WITH_THE_FIRST_SESSION = {
-    *("websocket", "ssl"),
-    *("realtime_actors.core.session", "realtime_actors.protocol", "realtime_actors.transport"),
+    *("websocket", "ssl", "pykka"),
+    *("realtime_actors.otp", "realtime_actors.core", "realtime_actors.protocol"),
 }
 
 
