@@ -8,6 +8,7 @@ import time
 
 BENCHMARKS = (
     ("import_time",),
+    ("otp",),
     ("decode",),
     ("recv_flood",),
     ("recv_paced",),

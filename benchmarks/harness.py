@@ -200,10 +200,8 @@ class Bench:
 
     def serve(self, *, tls: bool = False) -> None:
         """Start the load server."""
-        certificate = []
-        if tls:
-            self.tls = True
-            certificate = [self._make_certificate()]
+        self.tls = tls
+        certificate = [self._make_certificate()] if tls else []
         server = self._stack.enter_context(_Process("benchmarks.load_server", *certificate))
         self._port = int(server.read())
 

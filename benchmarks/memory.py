@@ -1,4 +1,8 @@
-"""Memory of a session that is connected and waits, and of a process with 50 of them."""
+"""Memory of a session that is connected and waits, and of a process with 50 of them.
+
+The last table says what of a session's memory Python knows of, by where it was asked for.
+What is left is outside of Python: the thread's stack, the socket, and with TLS its state.
+"""
 
 from benchmarks.harness import AGENTS, OURS, Bench
 
@@ -24,9 +28,15 @@ def main() -> None:
                     for each in CONTENDERS
                 ],
             )
+            ratio = runs.ratio(OURS, AGENTS, "session_kb")
+            bench.target("memory_session_tls" if tls else "memory_session", ratio)
             if not tls:
-                bench.target("memory_session", runs.ratio(OURS, AGENTS, "session_kb"))
                 bench.target("memory_process", runs.ratio(OURS, AGENTS, "process_mb"))
+        bench.serve()
+        (parts,) = bench.take_turns(
+            "idle_by_part", {OURS: {"sessions": SESSIONS}}, query={"job": "idle"}, rounds=1
+        ).of[OURS]
+        bench.table("A session's memory, by part", ["", "KB"], list(parts.items()))
 
 
 if __name__ == "__main__":

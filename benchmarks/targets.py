@@ -89,6 +89,7 @@ TARGETS: Final[dict[str, Target]] = {
         "send", "send_audio calls a second: ours / agents', no extras", "at least", 2.5
     ),
     "memory_session": Target("memory", "memory of an idle session: ours / agents'", "at most", 0.5),
+    "memory_session_tls": Target("memory", "the same over TLS", "at most", 0.5),
     "memory_process": Target(
         "memory", "memory of a process with 50 sessions: ours / agents'", "at most", 0.4
     ),

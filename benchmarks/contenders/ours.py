@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
 import time
+import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import realtime_actors as ra
 from benchmarks.measuring import (
@@ -158,3 +162,28 @@ def idle(url: str, sessions: int) -> dict[str, float]:
             stack.enter_context(running(url, "fast")).subscribe(events)
         after = resident_bytes()
     return {"session_kb": (after - before) / sessions / 1024, "process_mb": after / 2**20}
+
+
+def idle_by_part(url: str, sessions: int) -> dict[str, float]:
+    """Kilobytes of such a session, by the part of the library that asked for them."""
+    with ExitStack() as stack:
+        stack.enter_context(running(url, "fast"))
+        tracemalloc.start(10)
+        for _ in range(sessions):
+            stack.enter_context(running(url, "fast"))
+        gc.collect()
+        snapshot = tracemalloc.take_snapshot()
+        tracemalloc.stop()
+    parts: Counter[str] = Counter()
+    for trace in snapshot.traces:
+        parts[_part(trace.traceback)] += trace.size
+    return {part: size / sessions / 1024 for part, size in parts.most_common(10)}
+
+
+def _part(traceback: tracemalloc.Traceback) -> str:
+    """The module of ours that is nearest to the allocation."""
+    for frame in reversed(traceback):
+        parts = Path(frame.filename).parts
+        if "realtime_actors" in parts:
+            return parts[parts.index("realtime_actors") + 1].removesuffix(".py")
+    return "else"

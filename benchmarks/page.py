@@ -1,0 +1,88 @@
+"""Make `docs/performance.md` out of the results in `docs/benchmarks/`.
+
+    python -m benchmarks --output docs/benchmarks     # a quarter of an hour
+    python -m benchmarks.page
+
+What people say about the figures is in `page.md`; this fills in the figures.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from benchmarks.targets import TARGETS
+
+__all__: list[str] = []
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "benchmarks"
+PAGE = ROOT / "docs" / "performance.md"
+TEMPLATE = Path(__file__).with_name("page.md")
+
+ORDER = (
+    *("recv_flood", "recv_paced", "scale", "scale_tls", "barge_in", "send", "gil_noise"),
+    *("memory", "import_time", "decode", "otp"),
+)
+
+Result: TypeAlias = dict[str, Any]
+
+
+def main() -> None:
+    results = {
+        name: json.loads(path.read_text())
+        for name in ORDER
+        if (path := RESULTS / f"{name}.json").exists()
+    }
+    page = TEMPLATE.read_text()
+    page = page.replace("{{targets}}", targets(results))
+    page = page.replace("{{circumstances}}", circumstances(results))
+    page = page.replace("{{results}}", "\n\n".join(map(section, results.values())))
+    PAGE.write_text(page)
+    print(f"written to {PAGE.relative_to(ROOT)}")
+
+
+def targets(results: dict[str, Result]) -> str:
+    rows = []
+    for key, target in TARGETS.items():
+        value = results.get(target.benchmark, {}).get("targets", {}).get(key)
+        if value is None:
+            measured, verdict = "-", "not measured"
+        else:
+            measured, verdict = target.show(value), target.distance(value)
+        rows.append([target.what, target.wanted(), measured, verdict])
+    return table(["", "target", "measured", ""], rows)
+
+
+def circumstances(results: dict[str, Result]) -> str:
+    any_result = next(iter(results.values()))
+    machine = any_result["machine"]
+    commits = sorted({each["commit"] for each in results.values()})
+    versions = ", ".join(f"{name} {number}" for name, number in any_result["versions"].items())
+    return (
+        f"{machine['cores']} cores ({machine['cpu']}), {machine['system']},"
+        f" Python {any_result['python']}; {versions}."
+        f" Measured {any_result['at'][:10]} at commit {', '.join(commits)}."
+    )
+
+
+def section(result: Result) -> str:
+    title, _, about = result["about"].partition("\n\n")
+    tables = [
+        f"**{each['title']}**\n\n{table(each['columns'], each['rows'])}"
+        for each in result["tables"]
+    ]
+    notes = [f"- {note}" for note in result.get("notes", [])]
+    heading = title.rstrip(".").replace("\n", " ")
+    parts = [f"### {heading}", about, f"`{result['command']}`", *tables, "\n".join(notes)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def table(columns: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, ["---", *["--:" for _ in columns[1:]]], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
