@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -15,14 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import realtime_actors as ra
-from realtime_actors.errors import NotConnectedError
+from realtime_actors import otp
+from realtime_actors.errors import SessionError
 from realtime_actors.events import AudioEvent, AudioInterruptedEvent, ConnectionEvent
-from realtime_actors.messages import Interrupt, SessionEvent
+from realtime_actors.messages import History, Interrupt, SessionEvent
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.wire import audio_delta, response_created, response_done, transcript_delta
 from tests.speed.talking import AGENT, messages_handled
 
 Queue = queue.SimpleQueue[SessionEvent]
+
+WINDOW = 100
+"""Pieces after which the session has to have taken those before: no network holds them all."""
 
 
 @pytest.fixture
@@ -44,6 +49,33 @@ def speaking(script: ScriptedTransport, session: ra.Session, response_id: str = 
     """Begin a response, and wait until the session knows of it."""
     script.emit(response_created(response_id))
     session.history()
+
+
+@contextlib.contextmanager
+def flooded(
+    script: ScriptedTransport, session: ra.Session, speech: Iterable[dict[str, Any]]
+) -> Iterator[threading.Thread]:
+    """Have a thread say all of this as fast as the session takes it, or until the block ends."""
+    enough = threading.Event()
+
+    def flood() -> None:
+        with contextlib.suppress(SessionError, otp.CallExit):  # it may be closed meanwhile
+            taken = session.ask(History(), block=False)
+            for number, event in enumerate(speech):
+                if enough.is_set():
+                    return
+                if number % WINDOW == 0:
+                    taken.get(timeout=10)
+                    taken = session.ask(History(), block=False)
+                script.emit(event)
+
+    reader = threading.Thread(target=flood)
+    reader.start()
+    try:
+        yield reader
+    finally:
+        enough.set()
+        reader.join()
 
 
 def piece(number: int, response_id: str = "r1") -> dict[str, Any]:
@@ -108,21 +140,13 @@ def test_no_audio_follows_an_interruption_however_much_is_on_its_way(script, res
         for number in range(100):
             response_id = f"r{number}"
             speaking(script, session, response_id)
-            enough = threading.Event()
-
-            def flood(response_id: str = response_id, enough: threading.Event = enough) -> None:
-                while not enough.is_set():
-                    script.emit(audio_delta(response_id=response_id, item_id=response_id))
-
-            reader = threading.Thread(target=flood)
-            reader.start()
-            while not isinstance(events.get(timeout=10).event, AudioEvent):
-                pass
-            session.interrupt()
-            while not isinstance(events.get(timeout=10).event, AudioInterruptedEvent):
-                pass
-            enough.set()
-            reader.join()
+            speech = itertools.repeat(audio_delta(response_id=response_id, item_id=response_id))
+            with flooded(script, session, speech):
+                while not isinstance(events.get(timeout=10).event, AudioEvent):
+                    pass
+                session.interrupt()
+                while not isinstance(events.get(timeout=10).event, AudioInterruptedEvent):
+                    pass
             script.emit(response_done(response_id, "cancelled"))
 
             assert events.empty()
@@ -158,25 +182,19 @@ def test_an_interruption_waits_until_what_is_being_handed_over_is_with_everybody
     assert [type(event) for event in received] == [AudioEvent, AudioInterruptedEvent]
 
 
-def test_nothing_is_handed_over_after_the_end(script):
-    events: Queue = queue.SimpleQueue()
+def test_nothing_is_handed_over_after_the_end(restless):
+    for _ in range(20):
+        events: Queue = queue.SimpleQueue()
+        with ScriptedTransport(strict=False) as script, ra.run(AGENT, transport=script) as session:
+            session.subscribe(events, only=[AudioEvent, ConnectionEvent], direct=True)
+            speaking(script, session)
+            with flooded(script, session, itertools.repeat(audio_delta())):
+                events.get(timeout=10)
+                session.close()
 
-    def flood() -> None:
-        with contextlib.suppress(NotConnectedError):
-            while True:
-                script.emit(audio_delta())
-
-    with ra.run(AGENT, transport=script) as session:
-        session.subscribe(events, only=[AudioEvent, ConnectionEvent], direct=True)
-        speaking(script, session)
-        reader = threading.Thread(target=flood)
-        reader.start()
-        events.get(timeout=10)
-    reader.join()
-
-    *_, last = (events.get() for _ in range(events.qsize()))
-    assert isinstance(last.event, ConnectionEvent)
-    assert last.event.state == "closed"
+        *_, last = (events.get() for _ in range(events.qsize()))
+        assert isinstance(last.event, ConnectionEvent)
+        assert last.event.state == "closed"
 
 
 def test_held_speech_waits_for_the_guardrails_of_a_direct_subscriber_too(script):
@@ -236,23 +254,16 @@ def test_everybody_gets_every_piece_once_and_in_order(happenings):
 
 def test_a_subscription_that_changes_amid_the_speech_misses_nothing(script, restless):
     one, other = queue.SimpleQueue(), queue.SimpleQueue()  # type: tuple[Queue, Queue]
-    said = 3000
-
-    def speak() -> None:
-        for number in range(said):
-            script.emit(piece(number))
-
+    said = 1000
     with ra.run(AGENT, transport=script) as session:
         session.subscribe(one, only=AudioEvent, direct=True)
         session.subscribe(other, only=AudioEvent)
         speaking(script, session)
-        reader = threading.Thread(target=speak)
-        reader.start()
         direct = True
-        while reader.is_alive():
-            direct = not direct
-            session.subscribe(one, only=AudioEvent, direct=direct)
-        reader.join()
+        with flooded(script, session, map(piece, range(said))) as reader:
+            while reader.is_alive():
+                direct = not direct
+                session.subscribe(one, only=AudioEvent, direct=direct)
         session.history()
 
         assert numbers(one) == list(range(said))
