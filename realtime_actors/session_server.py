@@ -74,6 +74,13 @@ class SessionPlan:
     """Done once the server has taken the configuration, or with what kept it from that."""
 
 
+@frozen(eq=False)
+class _Due:
+    """What a timer sends. One that was taken back, or set anew, may have sent its own already."""
+
+    key: Hashable
+
+
 @define
 class _Running:
     """What the server keeps beside the machine: handles of what it has started."""
@@ -83,7 +90,7 @@ class _Running:
     tools: dict[str, ToolRun] = field(factory=dict)  # by call id
     tasks: dict[otp.MonitorRef, Callable[[object], Message | None]] = field(factory=dict)
     subscribers: dict[otp.MonitorRef, Any] = field(factory=dict)
-    timers: dict[Hashable, Any] = field(factory=dict)
+    timers: dict[Hashable, tuple[_Due, otp.TimerRef]] = field(factory=dict)
     hooks: Any = None
     ended: fx.End | None = None
 
@@ -162,6 +169,8 @@ class SessionServer(otp.GenServer):
                 return self._frames(batch, state)
             case otp.Down():
                 return self._down(message, state)
+            case _Due():
+                return self._timer_fired(message, state)
             case Aired():
                 self._catch_up(state)
                 return otp.NoReply(state)
@@ -183,7 +192,7 @@ class SessionServer(otp.GenServer):
         self._line.gate = fx.Gate(False, "the session has ended")
         for run in state.tools.values():
             run.cancel()
-        for timer in state.timers.values():
+        for _, timer in state.timers.values():
             otp.cancel_timer(timer)
         started = self._plan.ready.done()
         if not started:
@@ -309,6 +318,13 @@ class SessionServer(otp.GenServer):
         message = on_down(down.reason) if on_down is not None else None
         return self._handle(state, message) if message is not None else self._go_on(state)
 
+    def _timer_fired(self, due: _Due, state: _Running) -> otp.NoReply | otp.Stop:
+        current, _ = state.timers.get(due.key, (None, None))
+        if current is not due:
+            return otp.NoReply(state)
+        del state.timers[due.key]
+        return self._handle(state, TimerFired(due.key))
+
     def _for_the_shell(
         self,
         message: messages.Subscribe | messages.Unsubscribe | messages.SendAudio,
@@ -361,8 +377,8 @@ class SessionServer(otp.GenServer):
                     self._answer(caller, otp.Failed(error))
                 case fx.SetTimer(key=key, delay=delay):
                     self._cancel_timer(state, key)
-                    fired = TimerFired(key)
-                    state.timers[key] = otp.send_after(self._session, fired, delay)
+                    due = _Due(key)
+                    state.timers[key] = due, otp.send_after(self._session, due, delay)
                 case fx.CancelTimer(key=key):
                     self._cancel_timer(state, key)
                 case fx.ResolveAgent(agent=agent):
@@ -407,7 +423,7 @@ class SessionServer(otp.GenServer):
         )
 
     def _cancel_timer(self, state: _Running, key: Hashable) -> None:
-        timer = state.timers.pop(key, None)
+        _, timer = state.timers.pop(key, (None, None))
         if timer is not None:
             otp.cancel_timer(timer)
 
