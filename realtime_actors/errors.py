@@ -9,7 +9,7 @@
     │   ├── NotConnectedError             the connection is down: nothing was sent
     │   ├── SessionClosedError            the session has ended
     │   ├── SessionUpdateError            the server refused a `session.update`
-    │   └── SessionFailedError            the server ended the session for good
+    │   └── SessionFailedError            the session ended, and nobody here wanted that
     ├── TransportError                    a connection failed; `.code` and `.reason`
     ├── ToolError                         what a tool raises to tell the model something
     │   └── ToolArgumentsError            the model's arguments don't fit the tool
@@ -120,7 +120,11 @@ class SessionUpdateError(SessionError):
 
 
 class SessionFailedError(SessionError):
-    """The server ended the session for good: quota, key, account, or its time is over."""
+    """The session ended for good, and nobody here wanted that.
+
+    Mostly the server ended it: quota, key, account, or its time is over. `code` is the
+    server's then.
+    """
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
+from realtime_actors.errors import RealtimeError
 from realtime_actors.items import Item
 from realtime_actors.usage import NOTHING_USED, RateLimit, SessionUsage, Usage
 
@@ -68,6 +69,10 @@ class EventInfo:
 
 
 NO_INFO = EventInfo()
+
+
+def _class_name(error: RealtimeError | None) -> str:
+    return "None" if error is None else type(error).__name__
 
 
 @frozen(kw_only=True)
@@ -419,6 +424,9 @@ class ConnectionEvent:
     code: int | None = None
     """The WebSocket close code, when there was one."""
     reason: str = ""
+    # Two exceptions are never equal, and what one says may quote anybody.
+    error: RealtimeError | None = field(default=None, eq=False, repr=_class_name)
+    """What ended the session; None for an end that was asked for. `session.events()` raises it."""
     info: EventInfo = NO_INFO
 
 

@@ -50,6 +50,8 @@ class Line:
     subscribers: Subscribers
     transport: Transport | None = None
     gate: Gate = field(factory=lambda: Gate(False, "the session is not connected yet"))
+    over: str = ""
+    """Why nothing can be asked any more. Nobody writes that down for a session that is killed."""
     playback_tracker: PlaybackTracker | None = None
     microphone: MicrophoneFilter = field(factory=MicrophoneFilter)
     clock: Callable[[], float] = time.monotonic
@@ -60,8 +62,8 @@ class Session(otp.ServerRef):
 
     It is a pykka `ActorRef` too: `ask(messages.SendMessage("Hi"))`, `tell`, `proxy` and
     `stop` work, and it can be passed around freely. Each verb waits until the session
-    has taken it. After the end they raise `SessionClosedError`; while the connection is
-    down, those that send raise `NotConnectedError`.
+    has taken it. After the end they raise `SessionClosedError`, which says why it ended;
+    while the connection is down, those that send raise `NotConnectedError`.
     """
 
     def __init__(self, actor: otp.GenServer) -> None:
@@ -91,7 +93,8 @@ class Session(otp.ServerRef):
         try:
             return super().ask(message, block=block, timeout=timeout)
         except otp.CallExit as gone:
-            raise _GoneError(f"{type(message).__name__}: the session has ended") from gone
+            why = self.line.over or "the session has ended"
+            raise _GoneError(f"{type(message).__name__}: {why}") from gone
 
     def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
         """Send audio of the user, in the session's input format (PCM16: 24 kHz, mono).
@@ -237,8 +240,10 @@ class Session(otp.ServerRef):
     ) -> EventStream:
         """Subscribe, and give the events as an iterator that ends with the session.
 
-        The iterator raises `TimeoutError` when nothing comes for `timeout` seconds. It
-        keeps `limit` events for a slow reader, then drops the oldest.
+        After the last event it raises what ended the session, such as `SessionFailedError`,
+        unless that was asked for (`close()`, a limit of `RunConfig`). It raises
+        `TimeoutError` when nothing comes for `timeout` seconds. It keeps `limit` events
+        for a slow reader, then drops the oldest.
         """
         stream = EventStream(timeout=timeout, limit=limit)
         # It has to see the end, whatever else it sees.
@@ -251,7 +256,8 @@ class Session(otp.ServerRef):
         """Subscribe, and give what the user says, turn by turn, until the session ends.
 
         One event per turn of speech, when its words are known or known to be lost: see its
-        `status` and `text`. Raises `TimeoutError` when no word comes for `timeout` seconds.
+        `status` and `text`. Raises what ended the session, like `events()`, and
+        `TimeoutError` when no word comes for `timeout` seconds.
         """
         stream = self.events(timeout=timeout, only=[InputTranscriptEvent])
         return (

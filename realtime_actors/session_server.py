@@ -37,6 +37,7 @@ from realtime_actors.errors import (
     NotConnectedError,
     RealtimeError,
     SessionClosedError,
+    SessionFailedError,
     StartCause,
     StartError,
     TransportError,
@@ -118,6 +119,7 @@ class SessionServer(otp.GenServer):
         self._incarnation = self._session.incarnation
         self._line = self._session.line
         self._line.clock = plan.clock
+        self._line.over = ""
         if self._line.transport is not None:
             self._line.transport.close(0.0)  # of an incarnation that was killed
         self._line.transport = plan.transport()
@@ -185,11 +187,15 @@ class SessionServer(otp.GenServer):
         if isinstance(reason, BaseException):
             # Nothing trusts the state of a machine that failed: only say so, and clean up.
             log.error("session %s failed: %s", self.actor_urn, type(reason).__name__)
-            self._publish_end(machine, f"internal error: {type(reason).__name__}")
+            failure = SessionFailedError(f"internal error: {type(reason).__name__}")
+            failure.__cause__ = reason
+            self._line.gate = fx.Gate(False, str(failure))
+            self._publish_end(machine, failure)
         elif machine.phase is not Phase.ENDED:
             self._catch_up(state)
             self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
-        self._line.gate = fx.Gate(False, "the session has ended")
+        self._line.over = f"the session has ended ({self._line.gate.reason})"
+        self._line.gate = fx.Gate(False, self._line.over)
         for run in state.tools.values():
             run.cancel()
         for _, timer in state.timers.values():
@@ -530,7 +536,8 @@ class SessionServer(otp.GenServer):
         except otp.CallExit:
             return
 
-    def _publish_end(self, machine: Machine, why: str) -> None:
+    def _publish_end(self, machine: Machine, failure: RealtimeError) -> None:
+        why = str(failure)
         error = events.ErrorEvent(
             error=events.ErrorInfo(type="internal_error", message=why),
             recoverable=False,
@@ -541,7 +548,7 @@ class SessionServer(otp.GenServer):
         state: Literal["disconnected", "closed"] = (
             "disconnected" if self._plan.supervised else "closed"
         )
-        over = events.ConnectionEvent(state=state, reason=why, info=machine.info)
+        over = events.ConnectionEvent(state=state, reason=why, error=failure, info=machine.info)
         self._line.subscribers.publish(error)
         self._line.subscribers.publish(over)
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import pykka
 from attrs import define, field
 
-from realtime_actors.errors import ConfigError
+from realtime_actors.errors import ConfigError, RealtimeError
 from realtime_actors.events import AudioEvent, ConnectionEvent, Event, RawModelEvent
 from realtime_actors.messages import SessionEvent
 
@@ -152,6 +152,9 @@ class Subscribers:
 class EventStream(Iterator[Event]):
     """The events of a session, one after the other, until the session ends.
 
+    After the last of them it raises what ended the session (`ConnectionEvent.error`); when
+    the end was asked for, it just ends.
+
     Waits for the next event as long as it takes, or raises `TimeoutError` after
     `timeout` seconds. Holds at most `limit` events that nobody took; more are dropped,
     oldest first, and counted in `dropped`. One thread may iterate.
@@ -162,6 +165,7 @@ class EventStream(Iterator[Event]):
         self._timeout = timeout
         self._queue: queue.Queue[SessionEvent] = queue.Queue(limit)
         self._ended = False
+        self._error: RealtimeError | None = None
 
     def put(self, message: SessionEvent) -> None:
         """Called by the session."""
@@ -181,13 +185,15 @@ class EventStream(Iterator[Event]):
 
     def __next__(self) -> Event:
         if self._ended:
-            raise StopIteration
+            error, self._error = self._error, None
+            raise error or StopIteration
         try:
             event = self._queue.get(timeout=self._timeout).event
         except queue.Empty:
             raise TimeoutError(f"no event of the session in {self._timeout:g} s") from None
-        # The last event of a session: nothing follows it.
-        self._ended = isinstance(event, ConnectionEvent) and event.state == "closed"
+        if isinstance(event, ConnectionEvent) and event.state == "closed":
+            # The last event of a session: nothing follows it.
+            self._ended, self._error = True, event.error
         return event
 
 

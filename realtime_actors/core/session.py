@@ -546,7 +546,7 @@ class SessionMachine:
         why = str(error) if error else reason
         waiting = error or SessionClosedError(why)
         effects: Effects = [SetGate(Gate(False, why)), *self._abandon(waiting)]
-        closed = events.ConnectionEvent(state="closed", reason=why, info=self.info)
+        closed = events.ConnectionEvent(state="closed", reason=why, error=error, info=self.info)
         self.phase = Phase.ENDED
         return [*effects, Publish(closed), End(error)]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import realtime_actors as ra
+from realtime_actors import otp
 from realtime_actors.errors import RealtimeError
 from realtime_actors.events import AgentEndEvent, ConnectionEvent, ErrorEvent
 from realtime_actors.testing import Probe, ScriptedTransport
@@ -87,9 +88,9 @@ def test_a_fatal_error_reaches_everybody_who_waits_at_once(
     script: ScriptedTransport, code: str
 ) -> None:
     session = run(script)
-    stream = session.events()
+    stream, seen = session.events(), []
     update = Waiting(lambda: session.update_session({"speed": 1.2}))
-    reader = Waiting(lambda: list(stream))
+    reader = Waiting(lambda: seen.extend(stream))
     script.wait_for("session.update", count=2)
     script.emit(response_created())
 
@@ -99,19 +100,65 @@ def test_a_fatal_error_reaches_everybody_who_waits_at_once(
         waiting.join()
 
     assert max(update.ended_at, reader.ended_at) - began < AT_ONCE
-    assert isinstance(update.raised, ra.SessionFailedError)
-    assert update.raised.code == code
-    assert "it is over" in str(update.raised)
-    # The iterator has the error as its last word but the turn's end and the session's.
-    _, told, end, closed = reader.given
+    for waiting in (update, reader):
+        assert isinstance(waiting.raised, ra.SessionFailedError)
+        assert waiting.raised.code == code
+        assert "it is over" in str(waiting.raised)
+    # Before it raised, the iterator gave all there was: the error, the turn's end, the session's.
+    _, told, end, closed = seen
     assert isinstance(told, ErrorEvent)
     assert (told.error.code, told.recoverable) == (code, False)
     assert isinstance(end, AgentEndEvent)
     assert end.status == "disconnected"
     assert isinstance(closed, ConnectionEvent)
     assert (closed.state, "it is over" in closed.reason) == ("closed", True)
-    with pytest.raises(ra.SessionClosedError):
-        session.send_message("Too late.")
+    assert closed.error is reader.raised
+    for verb in (lambda: session.send_message("Too late."), lambda: session.send_audio(bytes(96))):
+        with pytest.raises(ra.SessionClosedError, match="it is over"):
+            verb()
+
+
+def test_the_repr_of_an_end_quotes_nobody() -> None:
+    failure = ra.SessionFailedError("My name is Ada.")
+
+    assert "error=SessionFailedError" in repr(ConnectionEvent(state="closed", error=failure))
+    assert "Ada" not in repr(ConnectionEvent(state="closed", error=failure))
+
+
+def test_who_reads_transcripts_learns_what_ended_the_session(script: ScriptedTransport) -> None:
+    script.expect("session.update", answer=[{"type": "session.updated", "session": {}}])
+    session = ra.transcribe(transport=script, model_config={"url": "ws://127.0.0.1:1/"})
+    lines = session.transcripts(timeout=5)
+
+    script.emit(error("session_expired", "an hour is over"))
+
+    with pytest.raises(ra.SessionFailedError, match="an hour is over"):
+        next(lines)
+    assert next(lines, None) is None
+
+
+@pytest.mark.parametrize("only", [None, ErrorEvent])
+def test_an_end_that_was_asked_for_is_no_error(script: ScriptedTransport, only: type) -> None:
+    with run(script) as session:
+        stream = session.events(timeout=5, only=only)
+
+    (closed,) = stream
+
+    assert (closed.state, closed.error) == ("closed", None)
+    with pytest.raises(ra.SessionClosedError, match="the session was closed"):
+        session.history()
+
+
+def test_what_broke_the_session_itself_is_raised_at_its_readers(script: ScriptedTransport) -> None:
+    session = run(script)
+    stream, seen = session.events(timeout=5), []
+    otp.send(session, "what nobody says")
+
+    with pytest.raises(ra.SessionFailedError, match="internal error") as raised:
+        seen.extend(stream)
+
+    assert raised.value.__cause__ is not None
+    assert [type(event) for event in seen] == [ErrorEvent, ConnectionEvent]
 
 
 @pytest.mark.parametrize("code", FATAL)
