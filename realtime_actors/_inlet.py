@@ -40,6 +40,8 @@ class Frames:
     """What one read of the socket gave."""
 
     events: Sequence[ServerEvent | Disconnected]
+    inlet: Inlet
+    """The way that they came: a session that has changed its connection has another."""
 
 
 @frozen
@@ -48,7 +50,7 @@ class Aired:
 
 
 class Inlet:
-    """What a session is told by its transport's thread."""
+    """What a session is told by its transport's thread. One for each connection."""
 
     def __init__(
         self, session: Any, subscribers: Subscribers, info: EventInfo, clock: Callable[[], float]
@@ -77,7 +79,7 @@ class Inlet:
             otp.send(self._session, Aired())
         else:
             self._sent += 1
-            otp.send(self._session, Frames(batch))
+            otp.send(self._session, Frames(batch, self))
         self._reads_untold = 0
 
     def _air(self, batch: Sequence[ServerEvent | Disconnected]) -> bool:

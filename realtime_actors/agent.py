@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
 import attrs
 from attrs import field, frozen
@@ -79,6 +79,10 @@ class Handoff:
     input_filter: Function | None = field(default=None, kw_only=True, repr=False)
     """A function of the history (a tuple of items), and if it takes it the context,
     that returns the items which the new agent is to know."""
+    voice: Literal["refuse", "reconnect"] = field(default="refuse", kw_only=True)
+    """What happens when the agent has another voice and the model has spoken already. A
+    connection keeps its voice then: "refuse" fails the call, "reconnect" makes a new
+    connection, tells it the conversation so far, and lets the old one go."""
 
     def __attrs_post_init__(self) -> None:
         if self._tool_name is None and not isinstance(self.agent, Agent):
@@ -107,6 +111,8 @@ class Handoff:
                 what=f"input_filter of {what}",
                 at_least=1,
             )
+        if self.voice not in ("refuse", "reconnect"):
+            raise ConfigError(f"{what}: voice is {self.voice!r}: allowed: refuse, reconnect")
 
     @property
     def tool_name(self) -> str:
@@ -223,8 +229,9 @@ class Agent:
     model: str | None = None
     """None: the runner's, or else the dialect's default."""
     voice: str | None = None
-    """None: the session's. Once the model has spoken a session keeps its voice: only agents
-    that sound the same can be handed over to then."""
+    """None: the session's. Once the model has spoken a connection keeps its voice: only
+    agents that sound the same can be handed over to then, or those whose handoff
+    reconnects (`Handoff.voice`)."""
     tools: tuple[Tool | HostedMcpTool, ...] = field(default=(), converter=_each, repr=_names)
     handoffs: tuple[Handoff, ...] = field(default=(), converter=_handoffs, repr=_names)
     """Given as agents or handoffs, kept as handoffs."""

@@ -28,6 +28,7 @@ from realtime_actors.transcript import render_transcript
 from realtime_actors.usage import SessionUsage
 
 if TYPE_CHECKING:
+    from realtime_actors._successor import Successor
     from realtime_actors.transport import Transport
 
 __all__ = ["Line", "Session"]
@@ -49,12 +50,20 @@ class Line:
 
     subscribers: Subscribers
     transport: Transport | None = None
+    successor: Successor | None = None
+    """The connection that is to take its place, when a handoff needs another one."""
     gate: Gate = field(factory=lambda: Gate(False, "the session is not connected yet"))
     over: str = ""
     """Why nothing can be asked any more. Nobody writes that down for a session that is killed."""
     playback_tracker: PlaybackTracker | None = None
     microphone: MicrophoneFilter = field(factory=MicrophoneFilter)
     clock: Callable[[], float] = time.monotonic
+
+    def drop(self) -> None:
+        """Close all connections at once."""
+        for each in (self.transport, self.successor):
+            if each is not None:
+                each.close(0.0)
 
 
 class Session(otp.ServerRef):
@@ -115,7 +124,13 @@ class Session(otp.ServerRef):
         audio = check_audio(audio, gate.audio_format)
         if gate.echo is not None:
             audio = line.microphone.process(audio, gate.audio_format, gate.echo, line.clock())
-        transport.send_audio(audio, commit=commit)
+        try:
+            transport.send_audio(audio, commit=commit)
+        except NotConnectedError:
+            if line.transport is None or line.transport is transport:
+                raise
+            # A handoff has put another connection in its place, just now.
+            line.transport.send_audio(audio, commit=commit)
 
     def send_message(self, message: str | Mapping[str, object] | Item) -> None:
         """Add a message of the user to the conversation and ask for a response.
@@ -295,8 +310,7 @@ class Session(otp.ServerRef):
             otp.stop(self, timeout=timeout)
         except otp.CallTimeout:
             otp.exit_signal(self, otp.KILL)
-            if self.line.transport is not None:
-                self.line.transport.close(0.0)
+            self.line.drop()
         except otp.CallExit:
             return
 

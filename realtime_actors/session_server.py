@@ -15,12 +15,15 @@ from attrs import define, field, frozen
 
 from realtime_actors import events, messages, otp
 from realtime_actors._inlet import Aired, Frames, Inlet
+from realtime_actors._successor import Successor
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import (
     AgentNotResolved,
+    AnotherFailed,
+    AnotherOpened,
     Asked,
     Connected,
     ConnectFailed,
@@ -47,7 +50,7 @@ from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import ServerEvent
 from realtime_actors.session import Session
 from realtime_actors.subscribers import Only
-from realtime_actors.transport.base import Disconnected, Transport
+from realtime_actors.transport.base import Deliver, Disconnected, Transport
 from realtime_actors.usage import SessionUsage
 from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
 
@@ -120,15 +123,14 @@ class SessionServer(otp.GenServer):
         self._line = self._session.line
         self._line.clock = plan.clock
         self._line.over = ""
-        if self._line.transport is not None:
-            self._line.transport.close(0.0)  # of an incarnation that was killed
-        self._line.transport = plan.transport()
+        self._line.drop()  # of an incarnation that was killed
+        self._line.transport, self._line.successor = plan.transport(), None
         tracker = plan.playback_tracker
         if tracker is not None:
             tracker.bind(self._session.tell)
             self._line.playback_tracker = tracker
         running = _Running(plan.machine(), self._line.transport)
-        self._inlet = Inlet(self._session, self._line.subscribers, running.machine.info, plan.clock)
+        self._inlet = self._new_inlet(running)
         for subscriber in self._line.subscribers.all:  # of the incarnation before
             self._watch(subscriber, running)
         return otp.Ok(running, continue_=Started())
@@ -140,7 +142,7 @@ class SessionServer(otp.GenServer):
                 return None
             return ConnectFailed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
 
-        self._task(state, connected, self._connect, state.transport)
+        self._task(state, connected, self._connect, state.transport, self._inlet)
         return self._handle(state, message)
 
     def handle_call(
@@ -167,8 +169,8 @@ class SessionServer(otp.GenServer):
 
     def handle_info(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
         match message:
-            case Frames(events=batch):
-                return self._frames(batch, state)
+            case Frames():
+                return self._frames(message, state)
             case otp.Down():
                 return self._down(message, state)
             case _Due():
@@ -209,6 +211,8 @@ class SessionServer(otp.GenServer):
             self._plan.ready.set_exception(why or gone)
         if state.hooks is not None:
             self._let_hooks_finish(state.hooks)
+        if self._line.successor is not None:
+            self._line.successor.close()
         # Nobody waits for the goodbye of a server that never let us in.
         state.transport.close(GOODBYE if started else 0.0)
 
@@ -267,13 +271,14 @@ class SessionServer(otp.GenServer):
 
     # -- what comes in -----------------------------------------------------------------
 
-    def _frames(
-        self, batch: Sequence[ServerEvent | Disconnected], state: _Running
-    ) -> otp.NoReply | otp.Stop:
+    def _frames(self, frames: Frames, state: _Running) -> otp.NoReply | otp.Stop:
+        inlet = frames.inlet
+        if inlet is not self._inlet:
+            return otp.NoReply(state)  # by a connection that another one has replaced
         self._catch_up(state)
         machine, subscribers = state.machine, self._line.subscribers
         now = self._now()  # one read, one time
-        for event in batch:
+        for event in frames.events:
             if isinstance(event, Disconnected):
                 log.info("session %s lost its connection: %s", self.actor_urn, event.code)
                 effects = machine.handle(ConnectionLost(code=event.code, reason=event.reason), now)
@@ -284,7 +289,9 @@ class SessionServer(otp.GenServer):
             if subscribers.direct:
                 self._inlet.air(machine.airing)
             self._perform(state, effects)
-        self._inlet.handled()
+            if inlet is not self._inlet:
+                break
+        inlet.handled()
         return self._go_on(state)
 
     def _handle(self, state: _Running, message: Message) -> otp.NoReply | otp.Stop:
@@ -407,6 +414,12 @@ class SessionServer(otp.GenServer):
                     otp.cast(state.hooks, effect)
                 case fx.SetGate(gate=gate):
                     self._line.gate = gate
+                case fx.OpenAnother():
+                    self._open_another(state, effect)
+                case fx.SwitchConnection():
+                    self._switch_connection(state)
+                case fx.CloseAnother():
+                    self._close_another(state)
                 case fx.Ready():
                     if not self._plan.ready.done():  # by the incarnation before
                         self._plan.ready.set_result(None)
@@ -453,18 +466,75 @@ class SessionServer(otp.GenServer):
         state.tasks[monitor] = on_down
         return task
 
-    def _connect(self, transport: Transport) -> Message:
+    def _connect(self, transport: Transport, inlet: Inlet) -> Message:
+        try:
+            transport.connect(self._deliver_by(inlet, transport))
+        except RealtimeError as error:
+            return ConnectFailed(error)
+        return Connected()
+
+    def _deliver_by(self, inlet: Inlet, transport: Transport | Successor) -> Deliver:
         def deliver(batch: Sequence[ServerEvent | Disconnected]) -> None:
             if self._is_over():
                 transport.close(0.0)  # we were killed, and could not close it
             else:
-                self._inlet.deliver(batch)
+                inlet.deliver(batch)
 
-        try:
-            transport.connect(deliver)
-        except RealtimeError as error:
-            return ConnectFailed(error)
-        return Connected()
+        return deliver
+
+    def _new_inlet(self, state: _Running) -> Inlet:
+        info = state.machine.info
+        return Inlet(self._session, self._line.subscribers, info, self._plan.clock)
+
+    def _open_another(self, state: _Running, effect: fx.OpenAnother) -> None:
+        def failed(error: RealtimeError) -> AnotherFailed:
+            return AnotherFailed(call_id=effect.call_id, error=error)
+
+        def died(reason: object) -> Message | None:
+            if reason == otp.NORMAL:
+                return None
+            return failed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
+
+        def work() -> Message:
+            try:
+                answer = successor.open(effect.update, effect.within)
+            except RealtimeError as error:
+                return failed(error)
+            if self._is_over():
+                successor.close()  # we were killed meanwhile
+            return AnotherOpened(call_id=effect.call_id, answer=answer)
+
+        successor = self._line.successor = Successor(
+            self._plan.transport,
+            lambda error: otp.send(self._session, failed(error)),
+            in_use=state.transport,
+        )
+        self._task(state, died, work)
+
+    def _switch_connection(self, state: _Running) -> None:
+        successor, self._line.successor = self._line.successor, None
+        assert successor is not None  # the core was told that it is there
+        before, self._inlet = state.transport, self._new_inlet(state)
+        deliver = self._deliver_by(self._inlet, successor)
+        state.transport = self._line.transport = successor.take_over(deliver)
+        for event in successor.greeting if self._line.subscribers.wants_raw else ():
+            raw = events.RawModelEvent(event=event, info=state.machine.info)
+            self._line.subscribers.publish_raw(raw)
+        log.info("session %s has changed its connection", self.actor_urn)
+        self._close_beside(state, before)
+
+    def _close_another(self, state: _Running) -> None:
+        if state.machine.phase is Phase.ENDED:
+            return  # `terminate` does it, and whoever closes us waits for that
+        successor, self._line.successor = self._line.successor, None
+        if successor is not None:
+            self._close_beside(state, successor)
+
+    def _close_beside(self, state: _Running, connection: Transport | Successor) -> None:
+        def work() -> None:
+            connection.close(0.0)
+
+        self._task(state, lambda reason: None, work)
 
     def _is_over(self) -> bool:
         """Whether this incarnation has ended. The handle may stand for the next one."""

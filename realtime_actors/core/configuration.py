@@ -19,12 +19,13 @@ from realtime_actors.config import (
     TurnDetectionConfig,
     merge_settings,
 )
-from realtime_actors.core.effects import Effects, Send, SetTimer
+from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
 from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
 from realtime_actors.protocol import ClientEvent, ErrorDetail, RawClientEvent, SessionUpdate
 
 __all__ = [
     "Configuration",
+    "ForBarrier",
     "ForCaller",
     "ForHandoff",
     "ForNobody",
@@ -32,6 +33,7 @@ __all__ = [
     "Pending",
     "Purpose",
     "agent_settings",
+    "difference",
 ]
 
 ANSWER_WITHIN: Final = 8.0
@@ -65,7 +67,12 @@ class ForNobody:
     """Nobody waits for it: a raw event, or the undoing of an unanswered handoff."""
 
 
-Purpose: TypeAlias = ForStart | ForCaller | ForHandoff | ForNobody
+@frozen
+class ForBarrier:
+    """It changes nothing: its answer says that all that was sent before it was answered."""
+
+
+Purpose: TypeAlias = ForStart | ForCaller | ForHandoff | ForNobody | ForBarrier
 
 
 @frozen(kw_only=True)
@@ -105,18 +112,36 @@ class Configuration:
         # What is under way, or was given up and comes late, may change what is in force:
         # then nothing can be left out.
         in_doubt = self._pending or self.gave_up
-        return wanted if in_doubt else _difference(self.settings, wanted)
+        return wanted if in_doubt else difference(self.settings, wanted)
 
     def update(self, changes: SessionModelSettings, purpose: Purpose) -> Effects:
         """Send a change."""
         pending = Pending(event_id=self.new_id(), changes=changes, purpose=purpose)
         detects = changes.turn_detection is not None or isinstance(purpose, ForStart)
-        if self.patient and detects:
-            changes = _without_answers(changes)
-        update = SessionUpdate(
-            session=changes, session_type=self.session_type, event_id=pending.event_id
-        )
-        return self._expect(pending, update)
+        return self._expect(pending, self._event(changes, pending.event_id, detects=detects))
+
+    def whole(self, agent: SessionModelSettings) -> SessionModelSettings:
+        """All that is to be in force on a connection of its own, with an agent's settings."""
+        in_force = merge_settings(self.base, self.settings)
+        # The model is in the address that is connected to, and can't be changed.
+        return evolve(merge_settings(in_force, agent), model=None)
+
+    def first(self, whole: SessionModelSettings) -> SessionUpdate:
+        """The first update of another connection. It is not expected to be answered here."""
+        return self._event(whole, self.new_id(), detects=True)
+
+    def moved(self, told: SessionModelSettings, answer: SessionModelSettings) -> Effects:
+        """Another connection is in use. It was told this, and answered that.
+
+        What the one before it has not answered is asked again.
+        """
+        unanswered = self.lost()
+        self.settings = told
+        self.told(answer)
+        effects: Effects = []
+        for pending in unanswered:
+            effects += [CancelTimer(pending.timer), *self.update(pending.changes, pending.purpose)]
+        return effects
 
     def send_raw(self, payload: Mapping[str, object]) -> Effects:
         """Send a `session.update` as somebody wrote it, and expect its answer."""
@@ -195,6 +220,13 @@ class Configuration:
             return False
         return wanted is None or wanted.create_response is not False
 
+    def _event(
+        self, changes: SessionModelSettings, event_id: str, *, detects: bool
+    ) -> SessionUpdate:
+        if self.patient and detects:
+            changes = _without_answers(changes)
+        return SessionUpdate(session=changes, session_type=self.session_type, event_id=event_id)
+
     def _expect(self, pending: Pending, event: ClientEvent) -> Effects:
         self._pending.append(pending)
         if isinstance(pending.purpose, ForStart):
@@ -221,7 +253,8 @@ def _without_answers(settings: SessionModelSettings) -> SessionModelSettings:
     return evolve(settings, turn_detection=detection)
 
 
-def _difference(before: SessionModelSettings, after: SessionModelSettings) -> SessionModelSettings:
+def difference(before: SessionModelSettings, after: SessionModelSettings) -> SessionModelSettings:
+    """What `after` sets and `before` does not set to the same."""
     changes = {
         each.name: getattr(after, each.name)
         for each in attrs.fields(SessionModelSettings)

@@ -41,7 +41,7 @@ class Editing:
         Gives its id with the effects: ours, if it has none, so that others can follow it.
         """
         if after is not None and after != ROOT:
-            self._check(after)
+            self._check_told(after)
         item_id = item.id or f"item_{self.new_id()}"
         if item_id in self.history.conversation:
             raise ConfigError(f"the conversation has an item {item_id!r} already")
@@ -53,11 +53,13 @@ class Editing:
     def delete(self, item_id: str) -> Effects:
         """Take an item out of the conversation."""
         self._check(item_id)
+        if self.history.is_untold(item_id):
+            return self.history.deleted(item_id)
         return [Send(ConversationItemDelete(item_id=item_id))]
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> Effects:
         """Keep of what the model said only the first `audio_end_ms` milliseconds."""
-        self._check(item_id)
+        self._check_told(item_id)
         return [
             Send(
                 ConversationItemTruncate(
@@ -85,14 +87,14 @@ class Editing:
         for item in shown:
             gone = item not in wanted and getattr(item, "call_id", None) not in open_calls
             if gone and item.id is not None and item.id in self.history.conversation:
-                effects += [
-                    Send(ConversationItemDelete(item_id=item.id)),
-                    *self.history.deleted(item.id),
-                ]
+                if not self.history.is_untold(item.id):
+                    effects.append(Send(ConversationItemDelete(item_id=item.id)))
+                effects += self.history.deleted(item.id)
         previous = ROOT
         for item in wanted:
             if item in shown:
                 is_there = item.id is not None and item.id in self.history.conversation
+                is_there = is_there and not self.history.is_untold(item.id)
                 previous = str(item.id) if is_there else previous
                 continue
             name = f"item_{self.new_id()}"
@@ -102,6 +104,14 @@ class Editing:
             effects.append(Send(create))
             previous = name
         return effects
+
+    def _check_told(self, item_id: str) -> None:
+        self._check(item_id)
+        if self.history.is_untold(item_id):
+            raise ConfigError(
+                f"the server has no item {item_id!r}: it had no words to tell it, when a handoff"
+                " changed the connection"
+            )
 
     def _check(self, item_id: str) -> None:
         if item_id not in self.history.conversation:

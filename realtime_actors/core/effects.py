@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from realtime_actors.events import Event
     from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
     from realtime_actors.items import Item
-    from realtime_actors.protocol import ClientEvent
+    from realtime_actors.protocol import ClientEvent, SessionUpdate
     from realtime_actors.tools import Tool
 
 __all__ = [
@@ -27,11 +27,13 @@ __all__ = [
     "CallHook",
     "CancelTimer",
     "CancelTool",
+    "CloseAnother",
     "Echo",
     "Effect",
     "Effects",
     "End",
     "Gate",
+    "OpenAnother",
     "Publish",
     "Ready",
     "Refuse",
@@ -43,6 +45,7 @@ __all__ = [
     "Send",
     "SetGate",
     "SetTimer",
+    "SwitchConnection",
 ]
 
 
@@ -166,6 +169,35 @@ class SetGate:
     gate: Gate
 
 
+@frozen(kw_only=True)
+class OpenAnother:
+    """Make another connection beside the one in use, in a task, and send it `update`.
+
+    Answered by `AnotherOpened` or `AnotherFailed`. Nothing else goes to it, and nothing of
+    what it says comes to the machine, before `SwitchConnection`.
+    """
+
+    call_id: str
+    """The call of the handoff that it is for."""
+    update: SessionUpdate
+    within: float
+    """Seconds until the attempt is given up."""
+
+
+@frozen
+class SwitchConnection:
+    """Use the other connection from here on, and close the one that was in use."""
+
+    call_id: str
+
+
+@frozen
+class CloseAnother:
+    """Close the other connection, or give up making it. Does nothing when it failed."""
+
+    call_id: str
+
+
 @frozen
 class Ready:
     """The server has taken the configuration: whoever waits for the start can go on."""
@@ -193,6 +225,9 @@ Effect: TypeAlias = (
     | SetTimer
     | CancelTimer
     | SetGate
+    | OpenAnother
+    | SwitchConnection
+    | CloseAnother
     | Ready
     | End
 )

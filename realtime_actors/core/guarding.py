@@ -145,6 +145,11 @@ class Guarding:
         effects += self._next(response_id, watch)
         return effects + self._release(now)
 
+    @property
+    def judges(self) -> bool:
+        """A verdict is to come."""
+        return any(watch.running for watch in self._watches.values())
+
     def lost(self) -> None:
         """The connection is gone. Verdicts that come late are of no response then."""
         self._watches.clear()

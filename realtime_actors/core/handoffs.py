@@ -3,6 +3,8 @@
     Settled --resolved--> Acknowledging --session.updated--> Settled, with the new agent
                             |-- refused, or not answered --> Settled, with the old one
 
+An agent with another voice may need another connection: see `reconnecting`.
+
 Between the two no response is asked for: the new agent's first words follow its own
 instructions. Agents that pass the conversation to and fro are stopped: so many handoffs, and
 then the user has to say something.
@@ -10,6 +12,7 @@ then the user has to say something.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define, evolve
@@ -32,7 +35,7 @@ from realtime_actors.core.tool_calls import Call, ToolCalls, tool_timer
 from realtime_actors.errors import ConfigError
 from realtime_actors.items import Item
 
-__all__ = ["Handoffs"]
+__all__ = ["Handoffs", "own_settings"]
 
 _HANDOFF: Final = "handoff"
 """Why no response is asked for while one is under way."""
@@ -49,6 +52,8 @@ class Handoffs:
     calls: ToolCalls
     editing: Editing
     speech: Speech
+    reconnect: Callable[[HandoffResolved], Effects]
+    """Make a connection of its own for the new agent."""
     limit: int = 5
     """How often the conversation may be passed on before the user has a say again."""
     _under_way: HandoffResolved | None = None
@@ -87,10 +92,14 @@ class Handoffs:
             other = self._under_way.resolved.agent if self._under_way else self.agent
             why = f"Error: the conversation was already handed to {other.name}"
             return self.calls.finish(call.call_id, why, why)
-        settings = agent_settings(self.configuration.base, handoff.resolved)
-        changes = self.configuration.changes_to(_complete(settings))
+        settings = own_settings(self.configuration.base, handoff.resolved)
+        changes = self.configuration.changes_to(settings)
         if not self._changes_voice(handoff):
             changes = evolve(changes, voice=None)
+        elif self.speech.started and _reconnects(call):
+            self._under_way = handoff
+            self.responses.hold(_HANDOFF)
+            return [CancelTimer(tool_timer(call.call_id)), *self.reconnect(handoff)]
         elif self.speech.started:
             name, voice = handoff.resolved.agent.name, changes.voice
             why = (
@@ -130,13 +139,13 @@ class Handoffs:
         """The server does not answer. What it may have taken is put back."""
         in_force = self.configuration.settings
         before = SessionModelSettings(
-            instructions=in_force.instructions, tools=in_force.tools or ()
+            instructions=in_force.instructions or "", tools=in_force.tools or ()
         )
         if self._in_doubt:
             # It may be the late answer to an update that has been undone since.
-            before = agent_settings(self.configuration.base, self.current)
+            before = own_settings(self.configuration.base, self.current)
         voice = in_force.voice if self._changes_voice(handoff) else None
-        undo = self.configuration.update(evolve(_complete(before), voice=voice), ForNobody())
+        undo = self.configuration.update(evolve(before, voice=voice), ForNobody())
         return [*undo, *self.refused(handoff, "the server did not answer")]
 
     def _filtered(self, shown: tuple[Item, ...], wanted: tuple[Item, ...]) -> Effects:
@@ -160,6 +169,11 @@ class Handoffs:
         self.responses.release(_HANDOFF)
 
 
-def _complete(settings: SessionModelSettings) -> SessionModelSettings:
-    """An agent without instructions must not speak with those of the one before."""
+def _reconnects(call: Call) -> bool:
+    return isinstance(call.target, Handoff) and call.target.voice == "reconnect"
+
+
+def own_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> SessionModelSettings:
+    """An agent's settings. Without instructions it must not speak with those before it."""
+    settings = agent_settings(base, resolved)
     return evolve(settings, instructions=settings.instructions or "")

@@ -6,6 +6,7 @@ items and says what to publish.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from attrs import define, evolve, field
@@ -31,6 +32,8 @@ class History:
     first: set[str] = field(factory=set)
     """Items that we put before all others: the server names no predecessor for them."""
     _deleted: set[str] = field(factory=set)
+    _retold: set[str | None] = field(factory=set)
+    _untold: set[str | None] = field(factory=set)
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -40,6 +43,8 @@ class History:
         """An item is there, or there is more of it."""
         if item.id in self._deleted:
             return []  # the server finished an item that we had deleted meanwhile
+        if item.id in self._retold:
+            return []  # it has the words only; we know what they were
         item = _without_audio(item)
         known = self.conversation.get(item.id) if item.id is not None else None
         change = self.conversation.put(item, previous_id, first=item.id in self.first)
@@ -53,6 +58,15 @@ class History:
         """The server has committed the user's audio; its item is to come."""
         if item_id is not None and item_id not in self._deleted:
             self.conversation.reserve(item_id, previous_id)
+
+    def retold(self, item_ids: Iterable[str | None]) -> None:
+        """Another server is told these items, and no others. What it says of them is no news."""
+        self._retold = set(item_ids)
+        self._untold = {item.id for item in self.items} - self._retold
+
+    def is_untold(self, item_id: str | None) -> bool:
+        """Whether only we have this item: the server was not told of it."""
+        return item_id in self._untold
 
     def is_deleted(self, item_id: str) -> bool:
         """Whether this item was in the conversation once."""

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from realtime_actors.errors import RealtimeError
     from realtime_actors.items import InputImage, Item
     from realtime_actors.messages import Verb
+    from realtime_actors.protocol import SessionUpdated
     from realtime_actors.tools import Tool
 
 __all__ = [
     "AgentNotResolved",
     "AgentResolved",
+    "AnotherFailed",
+    "AnotherOpened",
     "ApprovalNeeded",
     "Asked",
     "ConnectFailed",
@@ -76,6 +79,22 @@ class ConnectionLost:
 
     code: int | None = None
     reason: str = ""
+
+
+@frozen(kw_only=True)
+class AnotherOpened:
+    """Another connection is up, and its server has taken the configuration."""
+
+    call_id: str
+    answer: SessionUpdated
+
+
+@frozen(kw_only=True)
+class AnotherFailed:
+    """Another connection could not be made, or was lost before it was used."""
+
+    call_id: str
+    error: RealtimeError
 
 
 @frozen
@@ -190,6 +209,8 @@ Message: TypeAlias = (
     | Connected
     | ConnectFailed
     | ConnectionLost
+    | AnotherOpened
+    | AnotherFailed
     | Asked
     | AgentResolved
     | AgentNotResolved

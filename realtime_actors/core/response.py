@@ -148,6 +148,11 @@ class ResponseMachine:
         return isinstance(self.phase, InProgress)
 
     @property
+    def at_rest(self) -> bool:
+        """Nothing is asked for or active, beside the conversation as well."""
+        return isinstance(self.phase, Idle) and self._beside <= self._over
+
+    @property
     def protects(self) -> bool:
         """What is asked for or in progress must not be stopped by the user's speech."""
         return isinstance(self.phase, Requested | InProgress) and not self.phase.interruptible
@@ -278,6 +283,13 @@ class ResponseMachine:
         """`RETRY_TIMER` fired."""
         if isinstance(self.phase, Obstructed):
             self.phase = IDLE
+
+    def moved(self) -> None:
+        """Another connection is in use. What is wanted is wanted there; ids may come again."""
+        for ids in (self._begun, self._over, self._beside, self.protected):
+            ids.clear()
+        self._asked.clear()
+        self._asked_beside.clear()
 
     def lost(self) -> Effects:
         """The connection is gone, and with it everything wanted."""

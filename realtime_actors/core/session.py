@@ -30,6 +30,7 @@ from realtime_actors.config import (
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import (
     Configuration,
+    ForBarrier,
     ForCaller,
     ForHandoff,
     ForNobody,
@@ -62,6 +63,8 @@ from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIME
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
+    AnotherFailed,
+    AnotherOpened,
     ApprovalNeeded,
     Asked,
     Connected,
@@ -80,6 +83,7 @@ from realtime_actors.core.messages import (
     ToolRefused,
 )
 from realtime_actors.core.playback import PlaybackLedger
+from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER, Reconnecting
 from realtime_actors.core.requests import Requests
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, ResponseMachine
 from realtime_actors.core.screening import Screening
@@ -200,6 +204,7 @@ class SessionMachine:
     _requests: Requests = field(init=False)
     _limits: Limits = field(init=False)
     _transcripts: Transcripts = field(init=False)
+    _reconnecting: Reconnecting = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._configuration = Configuration(
@@ -231,6 +236,7 @@ class SessionMachine:
             calls=self._calls,
             editing=editing,
             speech=self._speech,
+            reconnect=lambda handoff: self._reconnecting.begin(handoff),
             limit=self.max_handoffs_per_turn,
         )
         self._approvals = Approvals(
@@ -263,6 +269,19 @@ class SessionMachine:
             self._handoffs,
             self._history,
             self._speech.held,
+        )
+        self._reconnecting = Reconnecting(
+            info=self.info,
+            new_id=self._new_id,
+            configuration=self._configuration,
+            responses=self._responses,
+            handoffs=self._handoffs,
+            history=self._history,
+            speech=self._speech,
+            calls=self._calls,
+            turns=self._turns,
+            guarding=self._guarding,
+            transcripts=self._transcripts,
         )
         self._requests = Requests(
             self._configuration, self._responses, self._speech, editing, self._approvals
@@ -313,13 +332,20 @@ class SessionMachine:
             effects = self._server_event(message, now)
         else:
             effects = self._message(message, now)
-        effects += self._calls.run(lambda: self.history)
+        effects += self._follow_up(now)
+        reconnecting = self._reconnecting.go_on(effects, now)
+        if reconnecting:
+            effects += [*reconnecting, *self._follow_up(now)]
+        # First: what is sent may rely on it that nobody is heard.
+        return self._with_hooks([*self._set_gate(now), *effects])
+
+    def _follow_up(self, now: float) -> Effects:
+        """Do what has become possible."""
+        effects = self._calls.run(lambda: self.history)
         if self._calls.take_answered():
             self._responses.want()
         effects += self._settle(now)
-        effects += self._responses.flush()
-        # First: what is sent may rely on it that nobody is heard.
-        return self._with_hooks([*self._set_gate(now), *effects])
+        return effects + self._responses.flush()
 
     def _message(self, message: Message, now: float) -> Effects:
         match message:
@@ -335,6 +361,10 @@ class SessionMachine:
                 return self._end(error)
             case ConnectionLost(code=code, reason=reason):
                 return self._connection_lost(code, reason)
+            case AnotherOpened():
+                return self._reconnecting.opened(message)
+            case AnotherFailed():
+                return self._reconnecting.failed(message)
             case Asked(verb=verb, caller=caller):
                 return self._asked(verb, caller, now)
             case AgentResolved(resolved=resolved):
@@ -415,8 +445,7 @@ class SessionMachine:
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
                 self._user_spoke()
                 self._screening.committed(item_id)
-                if self._configuration.answers_turns:
-                    self._turns.committed(item_id)
+                self._turns.committed(item_id, answered=self._configuration.answers_turns)
                 self._history.announced(item_id, previous_id)
                 enabled = self._configuration.transcribes
                 return self._transcripts.committed(item_id, enabled=enabled)
@@ -479,6 +508,8 @@ class SessionMachine:
                 effects.append(Answer(caller))
             case ForHandoff(handoff=handoff):
                 effects += self._handoffs.acknowledged(handoff)
+            case ForBarrier():
+                self._reconnecting.answered()
             case ForNobody():
                 pass
         return effects
@@ -495,6 +526,8 @@ class SessionMachine:
                 effects.append(Refuse(caller, failure))
             case ForHandoff(handoff=handoff):
                 effects += self._handoffs.refused(handoff, error.message or "refused")
+            case ForBarrier():
+                self._reconnecting.answered()
             case ForNobody():
                 pass
         return effects
@@ -506,6 +539,9 @@ class SessionMachine:
                 return [Refuse(caller, SessionUpdateError("the server did not answer"))]
             case ForHandoff(handoff=handoff):
                 return self._handoffs.unanswered(handoff)
+            case ForBarrier():
+                self._reconnecting.unanswered()
+                return []
             case _:
                 return []
 
@@ -553,6 +589,7 @@ class SessionMachine:
     def _abandon(self, error: RealtimeError) -> Effects:
         """Give every open matter its end: the server can't any more."""
         effects: Effects = [
+            *self._reconnecting.lost(),
             *self._approvals.lost(),
             *self._calls.cancel_all(f"Error: {error}"),
         ]
@@ -742,6 +779,7 @@ class SessionMachine:
         )
         self._limits.active(now)
         self._user_spoke()
+        self._turns.started()
         effects: Effects = [Publish(started)]
         protected = self._speech.protected_until(now) is not None
         if self._configuration.interrupts_on_speech and not protected:
@@ -807,6 +845,10 @@ class SessionMachine:
                 return self._limits.idle(now) + self._leave(now)
             case _ if key == GOODBYE_TIMER:
                 return self._leave(now)
+            case _ if key == LIMIT_TIMER:
+                return self._reconnecting.out_of_time()
+            case _ if key == QUIET_TIMER:
+                return []  # to look whether all was heard: see `go_on`
             case _ if key == RETRY_TIMER:
                 self._responses.retry()
                 return []

@@ -153,6 +153,12 @@ class Speech:
         self._silenced.clear()
         self.started = False
 
+    def moved(self, now: float) -> None:
+        """Another connection is in use, once all was heard that came by the one before."""
+        self.ledger.stop(now)
+        self._silenced.clear()
+        self.started = False
+
     def _stop(self, now: float) -> list[Heard]:
         """Play nothing any more. Gives what was heard, of what is held as well."""
         heard = self.ledger.stop(now)

@@ -72,6 +72,7 @@ class TracedMachine:
         self._write(
             {
                 "agent": machine.agent.name,
+                "voice": machine.agent.voice,
                 "settings": _encode(machine.settings),
                 "guardrails": [
                     each.name for each in (*machine.agent.output_guardrails, *machine.guardrails)
@@ -100,10 +101,7 @@ class TracedMachine:
         """See `SessionMachine.handle`."""
         at = round(now, 6)
         if isinstance(message, ServerEvent):
-            said = message.raw
-            if said is None:
-                said = json.loads(dialect("ga").encode_server(message))
-            self._write({"at": at, "server": said})
+            self._write({"at": at, "server": _said(message)})
         else:
             self._write({"at": at, "told": _encode(message)})
         return self._machine.handle(message, now)
@@ -167,7 +165,7 @@ def _ids(event: object) -> str:
 
 def _machine(header: Mapping[str, Any], cast: _Cast) -> SessionMachine:
     return SessionMachine(
-        agent=cast.agent(header["agent"]),
+        agent=cast.agent(header["agent"], header.get("voice")),
         settings=cast.decode(header["settings"]),
         guardrails=tuple(
             OutputGuardrail(name=name, check=_passes) for name in header["guardrails"]
@@ -179,12 +177,14 @@ def _machine(header: Mapping[str, Any], cast: _Cast) -> SessionMachine:
 
 def _encode(value: Any) -> Any:
     match value:
-        case Agent(name=name):
-            return {"$agent": name}
+        case Agent(name=name, voice=voice):
+            return {"$agent": name} if voice is None else {"$agent": name, "voice": voice}
         case Tool(name=name):
             return {"$tool": name, "timeout": value.timeout}
         case Handoff():
-            return {"$handoff": value.tool_name}
+            return {"$handoff": value.tool_name, "voice": value.voice}
+        case ServerEvent():
+            return {"$server": _said(value)}
         case bytes():
             return {"$bytes": items.encode64(value)}
         case Decimal():
@@ -203,6 +203,10 @@ def _encode(value: Any) -> Any:
             return value
 
 
+def _said(event: ServerEvent) -> Any:
+    return json.loads(dialect("ga").encode_server(event)) if event.raw is None else event.raw
+
+
 def _members(value: Any) -> dict[str, Any]:
     members = {each.name: getattr(value, each.name) for each in attrs.fields(type(value))}
     return {name: _encode(member) for name, member in members.items() if member is not None}
@@ -214,8 +218,8 @@ class _Cast:
 
     _agents: dict[str, Agent] = field(factory=dict)
 
-    def agent(self, name: str) -> Agent:
-        return self._agents.setdefault(name, Agent(name=name))
+    def agent(self, name: str, voice: str | None = None) -> Agent:
+        return self._agents.setdefault(name, Agent(name=name, voice=voice))
 
     def decode(self, value: Any) -> Any:
         match value:
@@ -223,11 +227,13 @@ class _Cast:
                 members = {name: each for name, each in value.items() if name != "$"}
                 return CLASSES[kind](**self.decode(members))
             case {"$agent": name}:
-                return self.agent(name)
+                return self.agent(name, value.get("voice"))
             case {"$tool": name, "timeout": timeout}:
                 return Tool(name=name, invoke=_no_tool, timeout=timeout)
             case {"$handoff": name}:
-                return Handoff(_no_agent, tool_name=name)
+                return Handoff(_no_agent, tool_name=name, voice=value.get("voice", "refuse"))
+            case {"$server": said}:
+                return dialect("ga").decode_server(json.dumps(said))
             case {"$bytes": text}:
                 return items.decode64(text)
             case {"$error": message}:

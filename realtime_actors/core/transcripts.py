@@ -50,6 +50,11 @@ class Transcripts:
     _awaited: dict[str, bool] = field(factory=dict)  # item: whether we have asked for it
     _ended: set[str] = field(factory=set)
 
+    @property
+    def awaited(self) -> bool:
+        """The words of some turn are still to come."""
+        return bool(self._awaited)
+
     def committed(self, item_id: str | None, *, enabled: bool | None) -> Effects:
         """The user has ended a turn of speech.
 

@@ -1,0 +1,146 @@
+"""A connection that is to take the place of a session's.
+
+    making --configured--> waiting --take_over--> in use
+      |-- failed, closed --> closed <--close-- waiting
+
+It is made beside the one in use, for a handoff to an agent with another voice. What its
+server says before it is in use is kept.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from realtime_actors.errors import RealtimeError, SessionUpdateError, StartCause, StartError
+from realtime_actors.protocol import ServerError, ServerEvent, SessionUpdate, SessionUpdated
+from realtime_actors.transport.base import Deliver, Disconnected, Transport
+
+__all__ = ["Successor"]
+
+KEPT_LIMIT: Final = 1000
+"""Frames that are kept. Ours: a server that nobody has asked anything says next to nothing.
+One that says more is hung up on."""
+
+
+class Successor:
+    """One attempt to replace a connection. Its methods are for different threads."""
+
+    def __init__(
+        self,
+        make: Callable[[], Transport],
+        on_lost: Callable[[RealtimeError], object],
+        in_use: Transport,
+    ) -> None:
+        """`on_lost` is called, by the thread that reads, when it is lost while it waits."""
+        self.greeting: list[ServerEvent] = []
+        """What the server said until it was configured."""
+        self._make = make
+        self._on_lost = on_lost
+        self._in_use = in_use
+        self._lock = threading.Lock()  # guards all below; held for no call that can wait
+        self._transport: Transport | None = None
+        self._outcome: SessionUpdated | RealtimeError | None = None
+        self._settled = threading.Event()  # there is an outcome
+        self._kept: list[ServerEvent | Disconnected] = []
+        self._deliver: Deliver | None = None
+
+    def open(self, update: SessionUpdate, within: float) -> SessionUpdated:
+        """Connect, and give the server's answer to `update`.
+
+        Blocks up to `within` seconds, and as long as the transport takes to connect.
+        Raises what went wrong, and leaves nothing behind then.
+        """
+        deadline = time.monotonic() + within
+        try:
+            transport = self._make()
+            if transport is self._in_use:
+                raise StartError(
+                    "there is no second connection: the transport's factory gave the one in"
+                    " use again",
+                    StartCause.CONFIG,
+                )
+            with self._lock:
+                self._transport = transport
+            if self._outcome is None:  # else it was closed before we began
+                transport.connect(self._hear)
+                transport.send(update)
+            if not self._settled.wait(max(0.0, deadline - time.monotonic())):
+                raise StartError(
+                    f"the server did not take the configuration within {within:g} s",
+                    StartCause.TIMEOUT,
+                )
+            if isinstance(self._outcome, SessionUpdated):
+                return self._outcome
+            assert self._outcome is not None  # it is settled
+            raise self._outcome
+        except BaseException:
+            self.close()
+            raise
+
+    def take_over(self, deliver: Deliver) -> Transport:
+        """Hand what was kept to `deliver`, and what comes from now on. Gives the connection."""
+        with self._lock:
+            assert self._transport is not None  # it was opened
+            if self._kept:
+                deliver(self._kept)
+            self._deliver = deliver
+            return self._transport
+
+    def close(self, timeout: float = 0.0) -> None:
+        """Let it go, or give up making it. Nobody waits for its goodbye, unless told so."""
+        with self._lock:
+            self._settle(StartError("the connection was closed", StartCause.NETWORK))
+            transport = self._transport
+        if transport is not None:
+            transport.close(timeout)
+
+    # -- for the thread that reads ---------------------------------------------------------
+
+    def _hear(self, batch: Sequence[ServerEvent | Disconnected]) -> None:
+        if self._deliver is None:
+            with self._lock:
+                if self._deliver is None:
+                    for event in batch:
+                        self._keep(event)
+                    return
+        self._deliver(batch)
+
+    def _keep(self, event: ServerEvent | Disconnected) -> None:
+        if isinstance(event, Disconnected):
+            self._lost(f"the other connection was lost: {event.reason or event.code}")
+        elif self._outcome is None:
+            self._greeted(event)
+            return
+        elif len(self._kept) == KEPT_LIMIT:
+            self._lost("the other connection says too much")
+        if len(self._kept) <= KEPT_LIMIT:
+            self._kept.append(event)
+
+    def _greeted(self, event: ServerEvent) -> None:
+        self.greeting.append(event)
+        match event:
+            case SessionUpdated():
+                self._settle(event)
+            case ServerError(error=error):
+                self._settle(
+                    SessionUpdateError(
+                        f"the server refused the settings: {error.message}",
+                        code=error.code,
+                        param=error.param,
+                    )
+                )
+
+    def _lost(self, why: str) -> None:
+        error = StartError(why, StartCause.NETWORK)
+        if self._outcome is None:
+            self._settle(error)
+        else:
+            self._on_lost(error)
+
+    def _settle(self, outcome: SessionUpdated | RealtimeError) -> None:
+        if self._outcome is None:
+            self._outcome = outcome
+            self._settled.set()

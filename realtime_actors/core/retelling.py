@@ -1,0 +1,80 @@
+"""The conversation so far, as a client may tell it to a server that has not heard it.
+
+Speech is told in its words: nobody but a server makes items of the model's speech, and of
+the user's we keep no sound. What has no words, and what only servers make, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import evolve
+
+from realtime_actors.core.tool_calls import Call, is_json
+from realtime_actors.items import (
+    ContentPart,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    InputAudio,
+    InputImage,
+    InputText,
+    Item,
+    MessageItem,
+    OutputAudio,
+    OutputText,
+)
+
+__all__ = ["retold"]
+
+
+def retold(
+    items: Sequence[Item], open_calls: Sequence[Call], new_id: Callable[[], str]
+) -> tuple[Item, ...]:
+    """The items to create, in order, each with the id that it has (or a new one).
+
+    Every open call is among them, since its output follows. Of a call that was broken off
+    nothing is told, nor of what was answered to it.
+    """
+    known = {call.call_id: call for call in open_calls}
+    called: set[str | None] = set()
+    told: list[Item] = []
+    for item in items:
+        match item:
+            case MessageItem():
+                content = tuple(part for each in item.content if (part := _in_words(each)))
+                if not content:
+                    continue
+                item = evolve(item, content=content)
+            case FunctionCallItem(call_id=str(call_id)):
+                if call_id in known:  # the item may be of the time before its arguments came
+                    item = evolve(item, arguments=known[call_id].arguments)
+                if not is_json(item.arguments):
+                    continue
+                called.add(call_id)
+            case FunctionCallOutputItem(call_id=call_id) if call_id in called:
+                pass
+            case _:
+                continue
+        told.append(evolve(item, id=item.id or new_id(), status=None, extra={}))
+    for call in open_calls:
+        if call.call_id not in called:  # a server that makes no items of calls
+            told.append(
+                FunctionCallItem(
+                    id=new_id(), call_id=call.call_id, name=call.name, arguments=call.arguments
+                )
+            )
+    return tuple(told)
+
+
+def _in_words(part: ContentPart) -> ContentPart | None:
+    match part:
+        case InputAudio(transcript=str(words)) if words:
+            return InputText(words)
+        case OutputAudio(transcript=str(words)) if words:
+            return OutputText(words)
+        case InputText(text=words) | OutputText(text=words) if words:
+            return part
+        case InputImage():
+            return part
+        case _:
+            return None
