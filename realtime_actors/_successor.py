@@ -35,13 +35,14 @@ class Successor:
         in_use: Transport,
     ) -> None:
         """`on_lost` is called, by the thread that reads, when it is lost while it waits."""
+        self.transport: Transport | None = None
+        """The connection, once there is one."""
         self.greeting: list[ServerEvent] = []
         """What the server said until it was configured."""
         self._make = make
         self._on_lost = on_lost
         self._in_use = in_use
-        self._lock = threading.Lock()  # guards all below; held for no call that can wait
-        self._transport: Transport | None = None
+        self._lock = threading.Lock()  # guards all that changes; held for no call that can wait
         self._outcome: SessionUpdated | RealtimeError | None = None
         self._settled = threading.Event()  # there is an outcome
         self._kept: list[ServerEvent | Disconnected] = []
@@ -63,7 +64,7 @@ class Successor:
                     StartCause.CONFIG,
                 )
             with self._lock:
-                self._transport = transport
+                self.transport = transport
             if self._outcome is None:  # else it was closed before we began
                 transport.connect(self._hear)
                 transport.send(update)
@@ -80,20 +81,18 @@ class Successor:
             self.close()
             raise
 
-    def take_over(self, deliver: Deliver) -> Transport:
-        """Hand what was kept to `deliver`, and what comes from now on. Gives the connection."""
+    def take_over(self, deliver: Deliver) -> None:
+        """Hand what was kept to `deliver`, and what comes from now on."""
         with self._lock:
-            assert self._transport is not None  # it was opened
             if self._kept:
                 deliver(self._kept)
             self._deliver = deliver
-            return self._transport
 
     def close(self, timeout: float = 0.0) -> None:
         """Let it go, or give up making it. Nobody waits for its goodbye, unless told so."""
         with self._lock:
             self._settle(StartError("the connection was closed", StartCause.NETWORK))
-            transport = self._transport
+            transport = self.transport
         if transport is not None:
             transport.close(timeout)
 

@@ -473,7 +473,7 @@ class SessionServer(otp.GenServer):
             return ConnectFailed(error)
         return Connected()
 
-    def _deliver_by(self, inlet: Inlet, transport: Transport | Successor) -> Deliver:
+    def _deliver_by(self, inlet: Inlet, transport: Transport) -> Deliver:
         def deliver(batch: Sequence[ServerEvent | Disconnected]) -> None:
             if self._is_over():
                 transport.close(0.0)  # we were killed, and could not close it
@@ -514,9 +514,10 @@ class SessionServer(otp.GenServer):
     def _switch_connection(self, state: _Running) -> None:
         successor, self._line.successor = self._line.successor, None
         assert successor is not None  # the core was told that it is there
+        assert successor.transport is not None
         before, self._inlet = state.transport, self._new_inlet(state)
-        deliver = self._deliver_by(self._inlet, successor)
-        state.transport = self._line.transport = successor.take_over(deliver)
+        state.transport = self._line.transport = successor.transport
+        successor.take_over(self._deliver_by(self._inlet, state.transport))
         for event in successor.greeting if self._line.subscribers.wants_raw else ():
             raw = events.RawModelEvent(event=event, info=state.machine.info)
             self._line.subscribers.publish_raw(raw)
