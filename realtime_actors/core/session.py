@@ -102,6 +102,7 @@ from realtime_actors.errors import (
 )
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem
+from realtime_actors.protocol import ResponseOutputAudioDelta
 from realtime_actors.usage import PRICES, Pricing
 
 __all__ = ["Machine", "Phase", "SessionMachine"]
@@ -122,6 +123,9 @@ class Phase(Enum):
     LIVE = "live"
     DISCONNECTED = "disconnected"
     ENDED = "ended"
+
+
+_ENDED: Final = Phase.ENDED  # quicker to find than the member: looked at for each message
 
 
 class Machine(Protocol):
@@ -205,6 +209,7 @@ class SessionMachine:
     _limits: Limits = field(init=False)
     _transcripts: Transcripts = field(init=False)
     _reconnecting: Reconnecting = field(init=False)
+    _airs: bool = field(init=False)  # speech is published as it comes: nothing is to be decided
 
     def __attrs_post_init__(self) -> None:
         self._configuration = Configuration(
@@ -296,6 +301,7 @@ class SessionMachine:
             max_duration=self.max_duration,
             idle_timeout=self.idle_timeout,
         )
+        self._airs = not (self._guarding.holds or self._echo.follows_speech)
 
     @property
     def current_agent(self) -> Agent:
@@ -311,23 +317,23 @@ class SessionMachine:
     def airing(self) -> str | None:
         """See `Machine.airing`."""
         response_id = self._responses.active_id
-        if response_id is None or self._guarding.holds or self._echo.follows_speech:
+        if response_id is None or not self._airs:
             return None
         return None if self._speech.is_silenced(response_id) else response_id
 
     def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
         """Take a message; give what is to be done, in order."""
+        if self.phase is _ENDED:
+            return self._after_the_end(message)
         # Fifty times a second, while everything else comes a few times per turn.
-        if type(message) is wire.ResponseOutputAudioDelta and self.phase is not Phase.ENDED:
+        if type(message) is ResponseOutputAudioDelta:
+            if self._airs:
+                return self._speech.audio(message, now)
             if self._guarding.holds:
                 effects = self._guarding.speech_came(message, now)
-                return [*self._set_gate(now), *effects]
-            if not self._echo.follows_speech:
-                return self._speech.audio(message, now)
-            effects = self._play(message, now)
+            else:
+                effects = self._play(message, now)
             return [*self._set_gate(now), *effects]
-        if self.phase is Phase.ENDED:
-            return self._after_the_end(message)
         if isinstance(message, wire.ServerEvent):
             effects = self._server_event(message, now)
         else:

@@ -52,11 +52,12 @@ class Speech:
     def audio(self, event: ResponseOutputAudioDelta, now: float) -> Effects:
         """A piece of speech came."""
         self.started = True  # also by what nobody will hear
-        if event.response_id in self._silenced:
+        response_id = event.response_id
+        if response_id in self._silenced:
             return []
-        if not self.responses.is_out_of_band(event.response_id):
+        if not self.responses.is_out_of_band(response_id):
             length = len(event.delta)
-            self.ledger.received(event.response_id, event.item_id, event.content_index, length, now)
+            self.ledger.received(response_id, event.item_id, event.content_index, length, now)
         return [Publish(audio_event(event, self.info))]
 
     def is_silenced(self, response_id: str) -> bool:

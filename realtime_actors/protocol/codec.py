@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from realtime_actors.config import DialectName, ResponseSettings, SessionModelSettings
@@ -266,30 +267,28 @@ def _decode64(decode64: Callable[[str], bytes], value: object) -> bytes | None:
 
 def _audio_delta_reader(read: Reader, decode64: Callable[[str], bytes]) -> Reader:
     """Make a quick reader of the one event that comes in a flood. `read` has the odd cases."""
+    fields = itemgetter(
+        "event_id", "response_id", "item_id", "output_index", "content_index", "delta"
+    )
 
     def read_audio_delta(wire: Wire) -> Any:
-        get = wire.get
-        event_id, response_id, item_id = get("event_id"), get("response_id"), get("item_id")
-        output_index, content_index = get("output_index"), get("content_index")
-        delta = get("delta")
-        if (
-            type(delta) is str
-            and type(event_id) is type(response_id) is type(item_id) is str
-            and type(output_index) is type(content_index) is int
-        ):
-            try:
-                audio = decode64(delta)
-            except ValueError:
-                return read(wire)
-            return ResponseOutputAudioDelta(
-                event_id=event_id,
-                raw=wire,
-                response_id=response_id,
-                item_id=item_id,
-                output_index=output_index,
-                content_index=content_index,
-                delta=audio,
-            )
+        try:
+            event_id, response_id, item_id, output_index, content_index, delta = fields(wire)
+            if (
+                type(delta) is type(event_id) is type(response_id) is type(item_id) is str
+                and type(output_index) is type(content_index) is int
+            ):
+                return ResponseOutputAudioDelta(
+                    event_id=event_id,
+                    raw=wire,
+                    response_id=response_id,
+                    item_id=item_id,
+                    output_index=output_index,
+                    content_index=content_index,
+                    delta=decode64(delta),
+                )
+        except (KeyError, ValueError):
+            pass
         return read(wire)
 
     return read_audio_delta

@@ -15,7 +15,9 @@ from realtime_actors.config import DialectName
 from realtime_actors.errors import ConfigError, LocalProtocolError, did_you_mean
 from realtime_actors.protocol.backend import Backend, fastest
 from realtime_actors.protocol.base import ClientEvent, MalformedEvent, ServerEvent, UnknownEvent
-from realtime_actors.protocol.codec import Codec
+from realtime_actors.protocol.codec import BETA_NAMES, Codec
+from realtime_actors.protocol.cutting import cut_speech
+from realtime_actors.protocol.server_events import ResponseOutputAudioDelta
 from realtime_actors.protocol.struct import UnreadableError
 
 __all__ = ["Dialect", "Text", "dialect"]
@@ -44,14 +46,17 @@ class Dialect:
         self._client_readers = self._codec.client_readers
         self._loads, self._dumps = backend.loads, backend.dumps
         self._encode64 = backend.encode64
+        self._worth_cutting = backend.worth_cutting
 
     def __repr__(self) -> str:
         return f"<Dialect {self.name}>"
 
     def decode_server(self, data: Text) -> ServerEvent:
         """Read what a server sent."""
-        event: ServerEvent = self._decode(data, self._server_readers)
-        return event
+        event: ServerEvent | None = None
+        if len(data) >= self._worth_cutting and isinstance(data, bytes | bytearray):
+            event = self._decode_speech(data)
+        return self._decode(data, self._server_readers) if event is None else event
 
     def decode_client(self, data: Text) -> ClientEvent:
         """Read what a client sent."""
@@ -69,6 +74,22 @@ class Dialect:
     def encode_append(self, audio: bytes) -> bytes:
         """Write an `InputAudioBufferAppend` without an id: fifty times a second, so directly."""
         return f'{{"type":"input_audio_buffer.append","audio":"{self._encode64(audio)}"}}'.encode()
+
+    def _decode_speech(self, data: bytes | bytearray) -> ServerEvent | None:
+        """Read a piece of speech. None for all else, and whenever anything is odd about it."""
+        try:
+            cut = cut_speech(data)
+            if cut is None:
+                return None
+            rest, speech = cut
+            wire = self._loads(rest)
+            if wire["delta"] != "" or wire["type"] not in SPEECH:
+                return None
+            wire["delta"] = speech
+            event: ServerEvent = self._server_readers[wire["type"]](wire)
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return None
+        return event
 
     def _decode(self, data: Text, readers: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> Any:
         try:
@@ -102,6 +123,9 @@ def dialect(name: str) -> Dialect:
         raise ConfigError(f"dialect is {name!r}: {did_you_mean(name, _NAMES)}")
     return _dialect(name)
 
+
+SPEECH: Final = (ResponseOutputAudioDelta.type, BETA_NAMES[ResponseOutputAudioDelta.type])
+"""What a piece of the model's speech is called, in either dialect."""
 
 _NAMES: Final = ("ga", "beta")
 _dialect = cache(Dialect)

@@ -179,7 +179,9 @@ class Link(ABC):
         """
         events: list[ServerEvent | Disconnected] = []
         end = None
-        for opcode, payload in messages:
+        messages.reverse()
+        while messages:  # each is let go once it is read: the next event can have its memory
+            opcode, payload = messages.pop()
             if opcode == TEXT:
                 events.append(self._decode(payload))
             elif opcode == PING:
