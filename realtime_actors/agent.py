@@ -79,9 +79,7 @@ class Handoff:
     input_filter: Function | None = field(default=None, kw_only=True, repr=False)
     """A function of the history (a tuple of items), and if it takes it the context,
     that returns the items which the new agent is to know."""
-    voice: Literal["refuse", "reconnect"] = field(
-        default="refuse", kw_only=True, repr=False
-    )
+    voice: Literal["refuse", "reconnect"] = field(default="refuse", kw_only=True, repr=False)
     """What happens when the agent has another voice and the model has spoken already. A
     connection keeps its voice then: "refuse" fails the call, "reconnect" makes a new
     connection, tells it the conversation so far, and lets the old one go."""

@@ -417,7 +417,11 @@ class LimitReachedEvent:
 
 @frozen(kw_only=True)
 class ConnectionEvent:
-    """The connection came up or went down, or the session has ended."""
+    """The connection came up or went down, or the session has ended.
+
+    It comes up once more when a handoff has changed it for the sake of a voice
+    (`Handoff.voice`): from then on the server counts the user's audio from zero.
+    """
 
     type: ClassVar[str] = "connection"
     state: Literal["connected", "disconnected", "closed"]

@@ -94,13 +94,11 @@ class Handoffs:
             return self.calls.finish(call.call_id, why, why)
         settings = own_settings(self.configuration.base, handoff.resolved)
         changes = self.configuration.changes_to(settings)
-        if not self._changes_voice(handoff):
+        changes_voice = self._changes_voice(handoff)
+        too_late = changes_voice and self.speech.started
+        if not changes_voice:
             changes = evolve(changes, voice=None)
-        elif self.speech.started and _reconnects(call):
-            self._under_way = handoff
-            self.responses.hold(_HANDOFF)
-            return [CancelTimer(tool_timer(call.call_id)), *self.reconnect(handoff)]
-        elif self.speech.started:
+        if too_late and not _reconnects(call):
             name, voice = handoff.resolved.agent.name, changes.voice
             why = (
                 f"Error: the transfer to {name} failed: its voice is {voice!r}, and a voice"
@@ -109,8 +107,10 @@ class Handoffs:
             return self.calls.finish(call.call_id, why, why)
         self._under_way, self._in_doubt = handoff, self.configuration.gave_up
         self.responses.hold(_HANDOFF)
-        update = self.configuration.update(changes, ForHandoff(handoff))
-        return [CancelTimer(tool_timer(call.call_id)), *update]
+        timer = CancelTimer(tool_timer(call.call_id))
+        if too_late:
+            return [timer, *self.reconnect(handoff)]
+        return [timer, *self.configuration.update(changes, ForHandoff(handoff))]
 
     def acknowledged(self, handoff: HandoffResolved) -> Effects:
         """The server has the new agent's configuration: it is the current one."""

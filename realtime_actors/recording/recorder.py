@@ -122,6 +122,8 @@ class Recorder:
             case events.AgentStartEvent(agent=agent, response_id=response_id):
                 self._agent_name = agent.name
                 self._agent_of_response[response_id] = agent.name
+            case events.ConnectionEvent(state="connected"):
+                self._first_frame_at = None  # another connection counts from zero
             case events.SpeechStartedEvent(item_id=item_id, audio_start_ms=start_ms):
                 speech = _CallerSpeech(self._sent_at(start_ms))
                 self._caller_speech[item_id or f"caller-{len(self._caller_speech)}"] = speech

@@ -46,6 +46,7 @@ ECHO = ("core/test_barge_in.py", "core/test_microphone.py")
 TOOLS = ("core/test_tools.py", "core/test_errors.py")
 APPROVAL = ("core/test_approvals.py", "session/test_approvals.py")
 HANDOFFS = ("core/test_handoffs.py",)
+RECONNECTING = ("core/test_reconnecting.py", "session/test_reconnecting.py")
 GUARDRAILS = ("core/test_guardrails.py", "core/test_holding.py")
 WORDS = ("core/test_conversation.py", "core/test_transcripts.py")
 EDITING = ("core/test_editing.py", "core/test_handoffs.py", "session/test_editing.py")
@@ -388,6 +389,62 @@ MUTANTS: Final = (
         "self._since_user += 1",
         "pass",
         HANDOFFS,
+    ),
+    Mutant(
+        9,
+        "the old voice is cut off by the new one",
+        "core/reconnecting.py",
+        "max(0.0, self.speech.ledger.ends_at(now) - now)",
+        "0.0",
+        RECONNECTING,
+    ),
+    Mutant(
+        9,
+        "what is said while the connection changes is lost",
+        "core/reconnecting.py",
+        "self._phase = evolve(asking, clean=False)",
+        "pass",
+        RECONNECTING,
+    ),
+    Mutant(
+        9,
+        "the new agent does not know what the user has changed meanwhile",
+        "core/reconnecting.py",
+        "if changed != SessionModelSettings():",
+        "if False:",
+        RECONNECTING,
+    ),
+    Mutant(
+        9,
+        "a connection that nobody wants any more stays open",
+        "core/reconnecting.py",
+        "[CloseAnother(handoff.call_id), *self._timers()]",
+        "self._timers()",
+        RECONNECTING,
+    ),
+    Mutant(
+        9,
+        "after a change of voice it is forgotten where the user cut in",
+        "core/history.py",
+        "if item.id in self._retold:",
+        "if False:",
+        RECONNECTING,
+    ),
+    Mutant(
+        9,
+        "the new agent is told of a call's output and not of the call",
+        "core/retelling.py",
+        "case FunctionCallOutputItem(call_id=call_id) if call_id in called:",
+        "case FunctionCallOutputItem(call_id=call_id):",
+        RECONNECTING,
+    ),
+    Mutant(
+        9,
+        "what the old connection says too late is taken for the new one's",
+        "session_server.py",
+        "if inlet is not self._inlet:\n            return otp.NoReply(state)",
+        "if False:\n            return otp.NoReply(state)",
+        RECONNECTING,
     ),
     # 10: guardrails
     Mutant(

@@ -11,6 +11,7 @@ from realtime_actors.events import (
     AudioEndEvent,
     AudioEvent,
     AudioInterruptedEvent,
+    ConnectionEvent,
     ErrorEvent,
     ErrorInfo,
     Event,
@@ -131,6 +132,24 @@ def test_what_the_caller_talked_over_was_never_heard() -> None:
     assert recording.agent == quiet(1.0) + loud(1.0) + quiet(1.0)
     assert recording.timeline.barge_ins == (BargeIn(at=2.0, turn_id="a1", heard_ms=1000),)
     assert [(turn.heard, turn.ends_at) for turn in recording.timeline.turns] == [(0.25, 2.0)]
+
+
+def test_another_connection_counts_the_callers_audio_from_zero() -> None:
+    recorder = Recorder(100.0)
+    recorder.sent(quiet(3.0), 100.0)
+    received(recorder, 103.0, ConnectionEvent(state="connected", reason="for a voice"))
+    recorder.sent(quiet(0.5), 103.0)
+    recorder.sent(loud(1.0), 103.5)
+
+    received(
+        recorder,
+        104.5,
+        SpeechStartedEvent(item_id="u2", audio_start_ms=400),
+        SpeechStoppedEvent(item_id="u2", audio_end_ms=1500),
+    )
+
+    (turn,) = recorder.timeline(105.0).turns
+    assert (round(turn.starts_at, 1), round(turn.ends_at, 1)) == (3.5, 4.5)
 
 
 def test_an_interruption_after_the_last_sound_cuts_nothing() -> None:

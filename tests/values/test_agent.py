@@ -350,6 +350,7 @@ class TestHandoff:
             ({"agent": SUPPORT, "input_filter": lambda: ()}, "takes 0 positional"),
             ({"agent": SUPPORT, "input_schema": {"type": "string"}}, "of type object"),
             ({"agent": SUPPORT, "tool_description": 3}, "tool_description must be text"),
+            ({"agent": SUPPORT, "voice": "cedar"}, "voice is 'cedar': allowed: refuse, reconnect"),
         ],
     )
     def test_a_handoff_that_cannot_work_is_refused(
