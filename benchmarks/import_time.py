@@ -55,15 +55,16 @@ def main() -> None:
             for name, code in IMPORTS.items():
                 cpu, wall = cost_ms(code)
                 taken[name].append((cpu - cpu_of_none, wall - wall_of_none))
-        cpu = {name: statistics.median(cpu for cpu, _ in each) for name, each in taken.items()}
-        wall = {name: statistics.median(wall for _, wall in each) for name, each in taken.items()}
+        cpus = {name: statistics.median(cpu for cpu, _ in each) for name, each in taken.items()}
+        walls = {name: statistics.median(wall for _, wall in each) for name, each in taken.items()}
+        ours = cpus["realtime_actors"]
         bench.table(
             "Importing",
             ["", "CPU ms", "ms", "this / ours"],
-            [[name, cpu[name], wall[name], cpu[name] / cpu["realtime_actors"]] for name in IMPORTS],
+            [[name, cpus[name], walls[name], cpus[name] / ours] for name in IMPORTS],
         )
         # Importing does nothing but compute: on an idle machine it is the same by the clock.
-        bench.target("import_ms", cpu["realtime_actors"])
+        bench.target("import_ms", ours)
         bench.target("import_optional", len(optional_packages()))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import math
 import queue
 import threading
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -46,16 +47,32 @@ def decode(texts: list[str], repeat: int) -> dict[str, float]:
     return {"cpu_us": spent.cpu_s * 1e6 / repeat / len(texts)}
 
 
+class Sink:
+    """A direct subscriber: deals with audio in the thread that reads it, and goes on."""
+
+    def __init__(self, take: Callable[[ra.SessionEvent], object]) -> None:
+        self.put = take
+
+
 def flood(url: str, count: int, transport: str = "fast", direct: bool = False) -> dict[str, float]:
+    received = 0
+    all_received = threading.Event()
+
+    def take(message: ra.SessionEvent) -> None:
+        nonlocal received
+        if type(message.event) is AudioEvent:
+            received += 1
+            if received == count:
+                all_received.set()
+
     with running(url, transport) as session:
         events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
-        session.subscribe(events, direct=direct)
+        session.subscribe(Sink(take) if direct else events, direct=direct)
         with spending() as spent:
             session.send_audio(SILENCE)
-            received = 0
-            while received < count:
-                if type(events.get().event) is AudioEvent:
-                    received += 1
+            while not direct and received < count:
+                take(events.get())
+            all_received.wait()
     return {"cpu_us": spent.cpu_s * 1e6 / count, "wall_us": spent.wall_s * 1e6 / count}
 
 
@@ -63,15 +80,21 @@ def paced(
     url: str, seconds: float, transport: str = "fast", direct: bool = False
 ) -> dict[str, float]:
     latencies = []
+    begin = time.monotonic() + WARM_UP_SECONDS
+
+    def take(message: ra.SessionEvent) -> None:
+        event = message.event
+        if type(event) is AudioEvent and (now := time.monotonic()) >= begin:
+            latencies.append(now - sent_at(event.audio.data))
+
     with running(url, transport) as session:
         events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
-        session.subscribe(events, direct=direct)
+        session.subscribe(Sink(take) if direct else events, direct=direct)
         session.send_audio(SILENCE)
-        begin = time.monotonic() + WARM_UP_SECONDS
-        while (now := time.monotonic()) < begin + seconds:
-            event = events.get().event
-            if type(event) is AudioEvent and now >= begin:
-                latencies.append(time.monotonic() - sent_at(event.audio.data))
+        if direct:
+            time.sleep(WARM_UP_SECONDS + seconds)
+        while time.monotonic() < begin + seconds:
+            take(events.get())
     return summary_ms(latencies)
 
 
@@ -91,15 +114,21 @@ def send(url: str, frames: int, size: int) -> dict[str, float]:
 def scale(
     url: str, sessions: int, seconds: float, transport: str = "fast", direct: bool = False
 ) -> dict[str, float]:
-    """Many conversations at once: one thread takes what all of them hear, one speaks for all."""
+    """Many conversations at once: one thread takes what all of them hear, one speaks for all.
+
+    Direct ones need no thread that takes what they hear.
+    """
     latencies: list[float] = []
     lateness: list[float] = []
     events: queue.SimpleQueue[ra.SessionEvent | None] = queue.SimpleQueue()
 
+    def take(message: ra.SessionEvent) -> None:
+        if type(message.event) is AudioEvent:
+            latencies.append(time.monotonic() - sent_at(message.event.audio.data))
+
     def listen() -> None:
         while (message := events.get()) is not None:
-            if type(message.event) is AudioEvent:
-                latencies.append(time.monotonic() - sent_at(message.event.audio.data))
+            take(message)
 
     def speak(seconds: float) -> None:
         for due, group in appointments(sessions, seconds):
@@ -113,7 +142,7 @@ def scale(
         listener = threading.Thread(target=listen)
         listener.start()
         for session in open_sessions:
-            session.subscribe(events, direct=direct)
+            session.subscribe(Sink(take) if direct else events, direct=direct)
         speak(WARM_UP_SECONDS)
         latencies.clear()
         lateness.clear()
@@ -136,19 +165,25 @@ def barge_in(url: str, sessions: int, seconds: float, direct: bool = False) -> d
     spoke_at: dict[ra.Session, float] = {}
     latencies: list[float] = []
     events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
+    begin = math.inf
+
+    def take(message: ra.SessionEvent) -> None:
+        match message.event:
+            case SpeechStartedEvent(item_id=str(stamp)):
+                spoke_at[message.session] = int(stamp) / 1e9
+            case AudioInterruptedEvent() if (now := time.monotonic()) >= begin:
+                latencies.append(now - spoke_at[message.session])
+
     with ExitStack() as stack:
         for _ in range(sessions):
             session = stack.enter_context(running(url, "fast"))
-            session.subscribe(events, direct=direct)
+            session.subscribe(Sink(take) if direct else events, direct=direct)
             session.send_audio(SILENCE)
         begin = time.monotonic() + WARM_UP_SECONDS
-        while (now := time.monotonic()) < begin + seconds:
-            message = events.get()
-            match message.event:
-                case SpeechStartedEvent(item_id=str(stamp)):
-                    spoke_at[message.session] = int(stamp) / 1e9
-                case AudioInterruptedEvent() if now >= begin:
-                    latencies.append(time.monotonic() - spoke_at[message.session])
+        if direct:
+            time.sleep(WARM_UP_SECONDS + seconds)
+        while time.monotonic() < begin + seconds:
+            take(events.get())
     return summary_ms(latencies)
 
 
