@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import evolve
 
-from realtime_actors.core.tool_calls import Call, is_json
+from realtime_actors.core.tool_calls import Call
 from realtime_actors.items import (
     ContentPart,
     FunctionCallItem,
@@ -32,11 +32,12 @@ def retold(
 ) -> tuple[Item, ...]:
     """The items to create, in order, each with the id that it has (or a new one).
 
-    Every open call is among them, since its output follows. Of a call that was broken off
-    nothing is told, nor of what was answered to it.
+    Every open call is among them, since its output follows. Of a call that was broken off,
+    which nobody has answered or will, nothing is told.
     """
     known = {call.call_id: call for call in open_calls}
-    called: set[str | None] = set()
+    answered = {item.call_id for item in items if isinstance(item, FunctionCallOutputItem)}
+    called: set[str] = set()
     told: list[Item] = []
     for item in items:
         match item:
@@ -48,7 +49,7 @@ def retold(
             case FunctionCallItem(call_id=str(call_id)):
                 if call_id in known:  # the item may be of the time before its arguments came
                     item = evolve(item, arguments=known[call_id].arguments)
-                if not is_json(item.arguments):
+                elif call_id not in answered:
                     continue
                 called.add(call_id)
             case FunctionCallOutputItem(call_id=call_id) if call_id in called:

@@ -464,10 +464,16 @@ class TestRetelling:
 
         assert self.story(*pair) == list(pair)
 
-    def test_a_call_that_was_broken_off_is_left_out_with_its_output(self) -> None:
-        broken = call_item("c0", arguments='{"ci', status="incomplete")
+    def test_a_call_without_arguments_is_told_too(self) -> None:
+        pair = call_item("c0", arguments="", status=None), output_item("o0", "c0", "sunny")
 
-        assert self.story(broken, output_item("o0", "c0", "no")) == []
+        assert self.story(*pair) == list(pair)
+
+    def test_a_call_that_was_broken_off_is_left_out(self) -> None:
+        assert self.story(call_item("c0", arguments='{"ci', status="incomplete")) == []
+
+    def test_an_output_without_its_call_is_left_out(self) -> None:
+        assert self.story(output_item("o0", "c0", "sunny")) == []
 
     def test_a_call_of_which_there_is_no_item_is_told_all_the_same(self) -> None:
         by_arguments = wire.ResponseFunctionCallArgumentsDone(
