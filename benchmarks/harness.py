@@ -178,6 +178,7 @@ class Bench:
             **_circumstances(),
             "tables": [],
             "targets": {},
+            "floors": {},
             "runs": [],
         }
         return self
@@ -240,7 +241,12 @@ class Bench:
                         answer = workers[contender].do(job, parameters)
                     runs.of.setdefault(contender, []).append(answer)
         self._results["runs"] += [
-            {"job": job, "contender": each.name, "parameters": contenders[each], "results": got}
+            {
+                "job": job,
+                "contender": each.name,
+                "results": got,
+                "parameters": _short(contenders[each]),
+            }
             for each, got in runs.of.items()
         ]
         return runs
@@ -262,9 +268,11 @@ class Bench:
         self._console.print(table)
         self._results["tables"].append({"title": title, "columns": [*columns], "rows": shown})
 
-    def target(self, key: str, value: float) -> None:
-        """Hold a value against its target."""
+    def target(self, key: str, value: float, *, floor: float | None = None) -> None:
+        """Hold a value against its target. `floor`: the same, if the floor were ours."""
         self._results["targets"][key] = value
+        if floor is not None:
+            self._results["floors"][key] = floor
 
     def note(self, text: str) -> None:
         """Print a line, and keep it for the page."""
@@ -275,9 +283,11 @@ class Bench:
         for key, value in self._results["targets"].items():
             target = TARGETS[key]
             colour = "green" if target.is_met(value) else "red"
+            floor = self._results["floors"].get(key)
+            beside = f"; the floor: {target.show(floor)}" if floor is not None else ""
             self._console.print(
                 f"[{colour}]{target.what}: {target.show(value)} (target {target.wanted()}):"
-                f" {target.distance(value)}[/]"
+                f" {target.distance(value)}{beside}[/]"
             )
 
     def _url(self, query: Mapping[str, object]) -> str:
@@ -294,6 +304,11 @@ class Bench:
         certificate.write_to_path(str(folder / "server.pem"))
         self._environment["SSL_CERT_FILE"] = str(folder / "ca.pem")
         return str(folder / "server.pem")
+
+
+def _short(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Without what is data rather than a setting."""
+    return {name: value for name, value in parameters.items() if not isinstance(value, list)}
 
 
 def _show(value: object) -> str:

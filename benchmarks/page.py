@@ -46,13 +46,18 @@ def main() -> None:
 def targets(results: dict[str, Result]) -> str:
     rows = []
     for key, target in TARGETS.items():
-        value = results.get(target.benchmark, {}).get("targets", {}).get(key)
-        if value is None:
-            measured, verdict = "-", "not measured"
-        else:
-            measured, verdict = target.show(value), target.distance(value)
-        rows.append([target.what, target.wanted(), measured, verdict])
-    return table(["", "target", "measured", ""], rows)
+        result = results.get(target.benchmark, {})
+        value, floor = (result.get(kind, {}).get(key) for kind in ("targets", "floors"))
+        rows.append(
+            [
+                target.what,
+                target.wanted(),
+                "-" if value is None else target.show(value),
+                "not measured" if value is None else target.distance(value),
+                "" if floor is None else target.show(floor),
+            ]
+        )
+    return table(["", "target", "measured", "", "the floor itself"], rows)
 
 
 def circumstances(results: dict[str, Result]) -> str:

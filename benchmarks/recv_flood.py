@@ -43,7 +43,8 @@ def main() -> None:
                     for each in COUNTS
                 ],
             )
-            bench.target(f"flood_{size}_agents", runs.ratio(AGENTS, OURS, "cpu_us"))
+            floor = runs.ratio(AGENTS, FLOOR, "cpu_us")
+            bench.target(f"flood_{size}_agents", runs.ratio(AGENTS, OURS, "cpu_us"), floor=floor)
             bench.target(f"flood_{size}_no_extras", runs.ratio(AGENTS, NO_EXTRAS, "cpu_us"))
             bench.target(f"flood_{size}_floor", runs.ratio(OURS, FLOOR, "cpu_us"))
 

@@ -31,9 +31,12 @@ def main() -> None:
                 for each in CONTENDERS
             ],
         )
-        bench.target("paced_p50", runs.ratio(OURS, AGENTS, "p50_ms"))
-        bench.target("paced_p99", runs.ratio(OURS, AGENTS, "p99_ms"))
-        bench.target("paced_p50_direct", runs.ratio(DIRECT, AGENTS, "p50_ms"))
+        floor = {key: runs.ratio(FLOOR, AGENTS, key) for key in ("p50_ms", "p99_ms")}
+        bench.target("paced_p50", runs.ratio(OURS, AGENTS, "p50_ms"), floor=floor["p50_ms"])
+        bench.target(
+            "paced_p50_direct", runs.ratio(DIRECT, AGENTS, "p50_ms"), floor=floor["p50_ms"]
+        )
+        bench.target("paced_p99", runs.ratio(OURS, AGENTS, "p99_ms"), floor=floor["p99_ms"])
 
 
 if __name__ == "__main__":

@@ -76,11 +76,18 @@ TARGETS: Final[dict[str, Target]] = {
     "scale_knee": Target(
         "scale", "sessions at p99 < 50 ms with sends on time: ours / agents'", "at least", 4.0
     ),
+    "scale_knee_direct": Target("scale", "the same with direct subscribers", "at least", 4.0),
     "scale_p99_100": Target(
         "scale", "100 sessions: p99 of what comes in", "at most", 15, unit="ms"
     ),
+    "scale_p99_100_direct": Target(
+        "scale", "the same with direct subscribers", "at most", 15, unit="ms"
+    ),
     "scale_p99_200": Target(
         "scale", "200 sessions: p99 of what comes in", "at most", 50, unit="ms"
+    ),
+    "scale_p99_200_direct": Target(
+        "scale", "the same with direct subscribers", "at most", 50, unit="ms"
     ),
     "send_c_mask": Target(
         "send", "send_audio calls a second: ours / agents', C mask", "at least", 4.0
