@@ -41,7 +41,7 @@ test-all: ## Run all tests on every supported Python found here
 soak: $(INSTALLED) ## Try the rules of a conversation for a million steps (ARGS="--seed 7 --steps 5000")
 	$(BIN)/python -m tests.soak $(ARGS)
 
-bench: $(INSTALLED) ## Measure everything, against openai-agents and a floor (a quarter of an hour)
+bench: $(INSTALLED) ## Measure everything, against openai-agents and a floor (twenty minutes)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-quick: $(INSTALLED) ## Measure the same with few rounds (three minutes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ __all__ = [
     "WARM_UP_SECONDS",
     "Spent",
     "appointments",
+    "cpu_by_thread",
     "percentile",
     "resident_bytes",
     "sent_at",
@@ -68,6 +70,15 @@ def spending() -> Iterator[Spent]:
     yield spent
     spent.wall_s = time.perf_counter() - wall
     spent.cpu_s = time.process_time() - cpu
+
+
+def cpu_by_thread() -> dict[str, float]:
+    """Seconds of a processor that each thread has had so far, by its name."""
+    return {
+        each.name: time.clock_gettime(time.pthread_getcpuclockid(each.ident))
+        for each in threading.enumerate()
+        if each.ident is not None
+    }
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

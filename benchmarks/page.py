@@ -1,6 +1,6 @@
 """Make `docs/performance.md` out of the results in `docs/benchmarks/`.
 
-    python -m benchmarks --output docs/benchmarks     # a quarter of an hour
+    python -m benchmarks --output docs/benchmarks     # twenty minutes
     python -m benchmarks.page
 
 What people say about the figures is in `page.md`; this fills in the figures.

@@ -43,6 +43,15 @@ def main() -> None:
                     for each in COUNTS
                 ],
             )
+            threads = ("io_us", "session_us", "subscriber_us")
+            bench.table(
+                f"Whose CPU it is, of {size}-byte deltas: µs per delta",
+                ["", "I/O thread", "session", "subscriber"],
+                [
+                    [each.name, *(runs.median(each, key) for key in threads)]
+                    for each in (OURS, DIRECT, NO_EXTRAS)
+                ],
+            )
             floor = runs.ratio(AGENTS, FLOOR, "cpu_us")
             bench.target(f"flood_{size}_agents", runs.ratio(AGENTS, OURS, "cpu_us"), floor=floor)
             bench.target(f"flood_{size}_no_extras", runs.ratio(AGENTS, NO_EXTRAS, "cpu_us"))

@@ -18,6 +18,7 @@ from benchmarks.measuring import (
     SILENCE,
     WARM_UP_SECONDS,
     appointments,
+    cpu_by_thread,
     percentile,
     resident_bytes,
     sent_at,
@@ -28,6 +29,9 @@ from realtime_actors.events import AudioEvent, AudioInterruptedEvent, SpeechStar
 from realtime_actors.protocol import dialect
 
 AGENT = ra.agent(name="Load", instructions="Be brief.")
+
+THREADS = {"realtime": "io", "SessionServer": "session", "MainThread": "subscriber"}
+"""Whose thread it is, by the first word of its name."""
 
 
 @contextmanager
@@ -68,12 +72,20 @@ def flood(url: str, count: int, transport: str = "fast", direct: bool = False) -
     with running(url, transport) as session:
         events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
         session.subscribe(Sink(take) if direct else events, direct=direct)
+        before = cpu_by_thread()
         with spending() as spent:
             session.send_audio(SILENCE)
             while not direct and received < count:
                 take(events.get())
             all_received.wait()
-    return {"cpu_us": spent.cpu_s * 1e6 / count, "wall_us": spent.wall_s * 1e6 / count}
+        seconds = dict.fromkeys(THREADS.values(), 0.0)
+        for name, total in cpu_by_thread().items():
+            seconds[THREADS[name.partition("-")[0]]] += total - before[name]
+    return {
+        "cpu_us": spent.cpu_s * 1e6 / count,
+        "wall_us": spent.wall_s * 1e6 / count,
+        **{f"{who}_us": each * 1e6 / count for who, each in seconds.items()},
+    }
 
 
 def paced(
