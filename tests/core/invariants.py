@@ -6,14 +6,27 @@ from collections import Counter
 
 from attrs import define, field
 
-from realtime_actors import events
+from realtime_actors import events, messages
 from realtime_actors import protocol as wire
-from realtime_actors.core.effects import Answer, Effects, End, Publish, Refuse, Send, SetTimer
-from realtime_actors.core.messages import Asked, ConnectionLost, TimerFired
+from realtime_actors.core.effects import (
+    Answer,
+    Effects,
+    End,
+    Publish,
+    Refuse,
+    RunTool,
+    ScreenInput,
+    Send,
+    SetTimer,
+)
+from realtime_actors.core.messages import Asked, ConnectionLost, InputScreened, TimerFired
 from realtime_actors.core.response import ANSWER_TIMER
+from realtime_actors.items import McpApprovalResponseItem
 from tests.core.machine import BYTES_PER_MS, AnyMessage
 
 __all__ = ["Watch"]
+
+Interrupted = events.AudioInterruptedEvent
 
 
 @define
@@ -41,6 +54,22 @@ class Watch:
     """Turns of the user whose words are to come."""
     told_words: Counter[str] = field(factory=Counter)
     """How often their end was told."""
+    unapproved: set[str] = field(factory=set)
+    """Calls that wait for approval."""
+    approved: dict[str, bool] = field(factory=dict)
+    """Calls that somebody has decided about, or nobody in time."""
+    approval_answers: Counter[str] = field(factory=Counter)
+    screened: set[str] = field(factory=set)
+    """Turns of the user whose words are under guard, and not judged yet."""
+    turn: str | None = None
+    """The user's latest, if nothing was written since."""
+    answer: str | None = None
+    """The latest response to it."""
+    protected: set[str] = field(factory=set)
+    """Responses that nobody but the program may stop: their metadata say so."""
+    in_doubt: bool = False
+    """The client may hold another response for one of those: the server began one by itself
+    while that was being asked for, or took so long that it was given up."""
     counted: Counter[str | None] = field(factory=Counter)
     is_lost: bool = False
     has_ended: bool = False
@@ -48,6 +77,7 @@ class Watch:
     def step(self, message: AnyMessage, effects: Effects) -> None:
         """Check one message and its effects."""
         self._before(message)
+        self._decided(message, effects)
         for effect in effects:
             match effect:
                 case Send(event=event):
@@ -59,12 +89,21 @@ class Watch:
                 case Answer(caller=caller) | Refuse(caller=caller):
                     self.answered[caller] += 1
                     assert self.answered[caller] <= self.asking[caller], f"twice: {caller}"
+                case RunTool(call_id=call_id, approved=approved):
+                    assert call_id not in self.unapproved, f"runs unapproved: {call_id}"
+                    if approved or call_id in self.approved:
+                        assert self.approved[call_id], f"runs though it was refused: {call_id}"
+                case ScreenInput(item_id=item_id):
+                    assert item_id not in self.screened, f"judged twice: {item_id}"
+                    self.screened.add(item_id)
                 case End():
                     self.has_ended = self.is_lost = True
+                    self.unapproved.clear()
                 case SetTimer(key=key, delay=delay):
                     assert delay > 0
                     if isinstance(key, tuple) and key[0] == "transcript":
                         self.awaited.add(key[1])
+        self._after(message, effects)
 
     def at_the_end(self) -> None:
         """Check what must hold once the session has ended."""
@@ -77,6 +116,8 @@ class Watch:
         match message:
             case ConnectionLost():
                 self.is_lost = True
+                self.unapproved.clear()
+                self.screened.clear()
             case Asked(caller=caller):
                 self.asking[caller] += 1
             case TimerFired(key=key) if key == ANSWER_TIMER:
@@ -87,6 +128,8 @@ class Watch:
                 self.asked = False
                 if response.id is not None:
                     self.known.add(response.id)
+                    if "protected" in (response.metadata or {}):
+                        self.protected.add(response.id)
                 if response.conversation_id is not None:
                     self.active = response.id
                 elif not self.names_conversations:
@@ -99,6 +142,52 @@ class Watch:
                     self.active = None
             case wire.ResponseOutputAudioDelta(item_id=item_id, delta=delta):
                 self.received[item_id] += len(delta)
+            case wire.InputAudioBufferCommitted(item_id=item_id):
+                self.turn, self.answer = item_id, None
+
+    def _decided(self, message: AnyMessage, effects: Effects) -> None:
+        """Keep what somebody has decided about a call, or nobody in time."""
+        taken = any(isinstance(each, Answer) for each in effects)
+        match message:
+            case Asked(verb=messages.Approve(call_id=call_id)):
+                self._decide(call_id, approve=True, taken=taken)
+            case Asked(verb=messages.Reject(call_id=call_id)):
+                self._decide(call_id, approve=False, taken=taken)
+            case TimerFired(key=("approval", str(call_id))) if call_id in self.unapproved:
+                self._decide(call_id, approve=False, taken=True)
+
+    def _decide(self, call_id: str, *, approve: bool, taken: bool) -> None:
+        if call_id not in self.unapproved:
+            assert not taken, f"did not wait for approval: {call_id}"
+            return
+        assert taken, f"waits for approval, and nobody may give it: {call_id}"
+        self.unapproved.discard(call_id)
+        self.approved[call_id] = approve
+
+    def _after(self, message: AnyMessage, effects: Effects) -> None:
+        """Check what must have become of a message."""
+        told = [each.event for each in effects if isinstance(each, Publish)]
+        stopped = {each.response_id for each in told if isinstance(each, Interrupted)}
+        match message:
+            case (
+                Asked(verb=messages.Reject(call_id=call_id))
+                | TimerFired(key=("approval", str(call_id)))
+            ) if self.started[call_id] and not self.approved.get(call_id, True):
+                assert self.ended[call_id] == 1, f"refused, and still open: {call_id}"
+            case Asked(verb=messages.SendMessage()):
+                if any(isinstance(each, Answer) for each in effects):
+                    self.turn = self.answer = None
+            case wire.InputAudioBufferSpeechStarted():
+                sent = [each.event for each in effects if isinstance(each, Send)]
+                assert not any(isinstance(each, wire.ResponseCancel) for each in sent)
+                protected = set() if self.in_doubt else self.protected
+                assert not stopped & protected, f"talked over: {stopped & protected}"
+            case InputScreened(item_id=item_id, guardrail=guardrail) if item_id in self.screened:
+                self.screened.discard(item_id)
+                if guardrail is None or item_id != self.turn:
+                    assert not stopped, f"stopped for a turn that is over, or good: {item_id}"
+                elif self.answer is not None and self.answer == self.active:
+                    assert self.answer in self.silenced, f"goes on: {self.answer}"
 
     def _sent(self, event: wire.ClientEvent) -> None:
         match event:
@@ -114,6 +203,11 @@ class Watch:
             case wire.ConversationItemCreate(item=item) if item.type == "function_call_output":
                 self.outputs[item.call_id] += 1
                 assert self.outputs[item.call_id] <= 1, f"answered twice: {item.call_id}"
+            case wire.ConversationItemCreate(item=McpApprovalResponseItem() as item):
+                call_id = item.approval_request_id
+                self.approval_answers[call_id] += 1
+                assert self.approval_answers[call_id] == 1, f"answered twice: {call_id}"
+                assert item.approve == self.approved[call_id], f"not what was said: {call_id}"
 
     def _asks(self) -> None:
         assert self.active is None, f"asked while {self.active} is active"
@@ -134,12 +228,15 @@ class Watch:
                 assert self.started[call_id] == 1, f"started twice: {call_id}"
             case events.ToolEndEvent(call_id=call_id):
                 self.ended[call_id] += 1
+                self.unapproved.discard(call_id)
                 assert self.ended[call_id] <= self.started[call_id], f"ended twice: {call_id}"
+            case events.ToolApprovalRequiredEvent(call_id=call_id):
+                self.unapproved.add(call_id)
             case events.AgentStartEvent(response_id=response_id):
                 self.begun[response_id] += 1
                 assert self.begun[response_id] <= 1, f"began twice: {response_id}"
                 # Of two at once, which no server makes, the later one counts.
-                self.active = response_id
+                self.active = self.answer = response_id
             case events.AgentEndEvent(response_id=response_id):
                 self.finished[response_id] += 1
                 assert self.finished[response_id] <= 1, f"ended twice: {response_id}"

@@ -3,6 +3,9 @@
 What each says travels as JSON and may take its time; what engines, tools, guardrails and
 people do happens whenever a number says so. Each side sees the other's events in order,
 late.
+
+The server finds out by itself when the user speaks, at any time; or, with `by_ear`, only
+from what the microphone was allowed to send.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
@@ -20,17 +23,22 @@ from realtime_actors.config import GuardrailsSettings, SessionModelSettings
 from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import (
     AgentResolved,
+    ApprovalNeeded,
     Asked,
     Connected,
     ConnectionLost,
     GuardrailsFinished,
     HandoffResolved,
+    InputScreened,
     Started,
     TimerFired,
     ToolFinished,
+    ToolRefused,
 )
+from realtime_actors.core.microphone import BLOCK_MS, MicrophoneFilter
+from realtime_actors.core.response import ANSWER_TIMER
 from realtime_actors.core.session import SessionMachine
-from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import (
     FunctionCallItem,
     FunctionCallOutputItem,
@@ -43,16 +51,27 @@ from realtime_actors.server import effects as server_fx
 from realtime_actors.server import messages as server_messages
 from realtime_actors.server.turn_detection import SpeechStarted, SpeechStopped
 from tests.core.invariants import Watch
-from tests.core.machine import AnyMessage, agent_with, resolve
+from tests.core.machine import BYTES_PER_MS, AnyMessage, agent_with, resolve, tool_named
 
-__all__ = ["DESK", "World"]
+__all__ = ["DESK", "NO_NAMES", "World"]
 
 NO_PRICES = OutputGuardrail(name="no_prices", check=lambda text: "$" in text)
-BILLING = agent_with("refund", name="Billing", output_guardrails=[NO_PRICES])
-DESK = agent_with("weather", "time", name="Desk", handoffs=[BILLING], output_guardrails=[NO_PRICES])
+NO_NAMES = InputGuardrail(name="no_names", check=lambda text: "Ada" in text)
+PAY = evolve(tool_named("pay"), needs_approval=True)
+BILLING = evolve(
+    agent_with("refund", name="Billing", output_guardrails=[NO_PRICES]),
+    tools=[tool_named("refund"), PAY],
+)
+DESK = evolve(
+    agent_with(name="Desk", handoffs=[BILLING], output_guardrails=[NO_PRICES]),
+    tools=[tool_named("weather"), tool_named("time"), PAY],
+)
 WORDS = ("Good ", "morning. ", "It costs $5. ", "How are you? ")
-CALLS = ("weather", "time", "refund", "transfer_to_billing", "dance")
-SILENCE = bytes(48 * 150)
+CALLS = ("weather", "pay", "time", "refund", "pay", "transfer_to_billing", "pay", "dance")
+SILENCE = bytes(BYTES_PER_MS * 150)
+VOICE = (b"\x00\x40" * 12 + b"\x00\xc0" * 12) * 150
+"""Somebody who speaks up, for as long."""
+BLOCK = BYTES_PER_MS * BLOCK_MS
 HELLO = InputText("Hello!")
 
 ALLOWED_ERRORS = {
@@ -74,6 +93,8 @@ class World:
     settings: SessionModelSettings
     beta: bool = False
     options: Mapping[str, Any] = field(factory=dict)
+    by_ear: bool = False
+    """The server knows of the user's speech what the microphone sends, and nothing else."""
     client: SessionMachine = field(init=False)
     server: ServerConversation = field(init=False)
     now: float = 0.0
@@ -84,7 +105,9 @@ class World:
 
     to_server: deque[bytes] = field(factory=deque)
     to_client: deque[bytes] = field(factory=deque)
-    tasks: list[fx.RunTool | fx.RunHandoff | fx.RunGuardrails] = field(factory=list)
+    tasks: list[fx.RunTool | fx.RunHandoff | fx.RunGuardrails | fx.ScreenInput] = field(
+        factory=list
+    )
     client_timers: dict[Hashable, float] = field(factory=dict)
     server_timers: dict[Hashable, float] = field(factory=dict)
     generations: dict[str, server_fx.Generate] = field(factory=dict)
@@ -92,6 +115,17 @@ class World:
     detecting: bool = False
     speaking: bool = False
     heard_ms: int = 0
+    filter: MicrophoneFilter = field(factory=MicrophoneFilter)
+    gate: fx.Gate | None = None
+    user_speaks: bool = False
+    """Into the microphone, whoever may hear it."""
+    plays_from: float = 0.0
+    plays_until: float = 0.0
+    """When the model's voice was in the room: what came was played at once."""
+    required: Counter[str] = field(factory=Counter)
+    """How often a call was said to wait for approval."""
+    ran: Counter[tuple[str, bool]] = field(factory=Counter)
+    """How often a tool was run, and with whose approval."""
     callers: itertools.count[int] = field(factory=itertools.count)
 
     # What the server holds to be true.
@@ -146,8 +180,14 @@ class World:
         self.told += effects
         self._note_answered_update(message)
         self.watch.step(message, effects)
+        if message == TimerFired(ANSWER_TIMER):
+            self.watch.in_doubt = True
         for effect in effects:
             match effect:
+                case fx.SetGate(gate=gate):
+                    self.gate = gate
+                case fx.Publish(event=event):
+                    self._published(event)
                 case fx.Send(event=event):
                     self._check_sent(event, undoing=isinstance(message, TimerFired))
                     self.to_server.append(self._dialect.encode_client(event))
@@ -155,10 +195,28 @@ class World:
                     self.client_timers[key] = self.now + delay
                 case fx.CancelTimer(key=key):
                     self.client_timers.pop(key, None)
-                case fx.RunTool() | fx.RunHandoff() | fx.RunGuardrails():
+                case fx.RunTool(call_id=call_id, approved=approved):
+                    self.ran[call_id, approved] += 1
+                    assert self.ran[call_id, approved] == 1, f"runs twice: {call_id}"
+                    self.tasks.append(effect)
+                case fx.RunHandoff() | fx.RunGuardrails() | fx.ScreenInput():
                     self.tasks.append(effect)
                 case _:
                     pass
+        limited = {key[1] for key in self.client_timers if key[:1] == ("approval",)}
+        assert limited == (self.watch.unapproved if self.client.approval_timeout else set())
+
+    def _published(self, event: events.Event) -> None:
+        match event:
+            case events.AudioEvent() if event.response_id not in self.out_of_band:
+                if self.now >= self.plays_until:
+                    self.plays_from = self.plays_until = self.now
+                self.plays_until += len(event.audio.data) / BYTES_PER_MS / 1000
+            case events.AudioInterruptedEvent():
+                self.plays_until = min(self.plays_until, self.now)
+            case events.ToolApprovalRequiredEvent(call_id=call_id):
+                self.required[call_id] += 1
+                assert self.required[call_id] == 1, f"approval asked for twice: {call_id}"
 
     def serve(self, message: server_messages.Message) -> None:
         """Hand a message to the server, and do what it wants done."""
@@ -201,6 +259,13 @@ class World:
                 if settings is None or settings.conversation != "none":
                     switching = any(self.updates.values())
                     assert not switching, "asked for a response in the middle of a handoff"
+                if settings is not None and "protected" in (settings.metadata or {}):
+                    self._crossing(self.to_client, b'"response.created"')
+
+    def _crossing(self, way: deque[bytes], what: bytes) -> None:
+        """Whether a response that the server makes by itself crosses a wish for another one."""
+        if any(what in each for each in way):
+            self.watch.in_doubt = True
 
     def _note(self, event: wire.ServerEvent) -> None:
         """Keep what the server has just made true."""
@@ -224,10 +289,15 @@ class World:
                     self.answered[response.metadata["wish"]] += 1
                 if response.conversation_id is not None:
                     self.log.append("response")
+                    self._crossing(self.to_server, b'"protected"')
                 else:
                     self.out_of_band.add(response.id)
             case wire.SessionUpdated(session=session):
                 self.instructions = session.settings.instructions
+            case wire.ResponseDone(response=response) if self.by_ear and not self.watch.in_doubt:
+                if "protected" in (response.metadata or {}):
+                    why = response.status_details and response.status_details.reason
+                    assert why != "turn_detected", f"talked over: {response.id}"
             case wire.ServerError(error=error):
                 self.refusals.append(error)
 
@@ -255,6 +325,8 @@ class World:
             "say": lambda _: self.ask(messages.SendMessage(HELLO.text)),
             "wish": self.wish,
             "beside": self.beside,
+            "protected": self.protected,
+            "decide": self.decide,
             "interrupt": lambda _: self.ask(messages.Interrupt()),
             "manual": self.manual,
             "update": self.update,
@@ -264,7 +336,10 @@ class World:
 
     def server_reads(self, number: int) -> None:
         for _ in range(min(len(self.to_server), 1 + number % 4)):
-            self.serve(self._dialect.decode_client(self.to_server.popleft()))
+            event = self._dialect.decode_client(self.to_server.popleft())
+            self.serve(event)
+            if self.by_ear and isinstance(event, wire.InputAudioBufferAppend):
+                self.hear(event.audio)
 
     def client_reads(self, number: int) -> None:
         for _ in range(min(len(self.to_client), 1 + number % 8)):
@@ -327,6 +402,11 @@ class World:
         if not self.tasks:
             return
         match self.tasks.pop(number % len(self.tasks)):
+            case fx.RunTool(call_id=call_id, approved=False, tool=tool) if tool.needs_approval:
+                if number % 5 == 4:
+                    self.tell(ToolRefused(call_id=call_id, guardrail="no_gambling"))
+                else:
+                    self.tell(ApprovalNeeded(call_id))
             case fx.RunTool(call_id=call_id):
                 error = "Error: no" if number % 5 == 4 else None
                 self.tell(ToolFinished(call_id=call_id, output=error or "fine", error=error))
@@ -350,18 +430,57 @@ class World:
                         guardrail="no_prices" if tripped else None,
                     )
                 )
+            case fx.ScreenInput(item_id=item_id, text=text):
+                guardrail = "no_names" if "Ada" in text and number % 4 else None
+                self.tell(InputScreened(item_id=item_id, text=text, guardrail=guardrail))
+
+    def decide(self, number: int) -> None:
+        """Somebody decides about a call that waits, that did, or that nobody knows."""
+        waiting, known = sorted(self.watch.unapproved), sorted(self.required)
+        which, kind = divmod(number, 6)
+        if calls := (waiting, waiting, waiting, waiting, known, ["nobody's"])[kind]:
+            call_id = calls[which % len(calls)]
+            no = messages.Reject(call_id, reason="too much" if which % 2 else None)
+            self.ask(messages.Approve(call_id) if number % 2 else no)
 
     def turn(self, number: int) -> None:
         """The user begins to speak, or stops."""
-        self.heard_ms += 10 * number
-        if not self.detecting:
+        if self.by_ear:
+            self.user_speaks = not self.user_speaks
+            self.microphone(number)
             return
-        self.speaking = not self.speaking
-        self.serve((SpeechStarted if self.speaking else SpeechStopped)(self.heard_ms))
+        self.heard_ms += 10 * number
+        if self.detecting:
+            self.speaking = not self.speaking
+            self.serve((SpeechStarted if self.speaking else SpeechStopped)(self.heard_ms))
 
     def microphone(self, number: int) -> None:
-        append = wire.InputAudioBufferAppend(audio=SILENCE * (number % 3 or 1))
-        self.to_server.append(self._dialect.encode_client(append))
+        """What is recorded now is sent, as far as it may be."""
+        gate, audio = self.gate, (VOICE if self.user_speaks else SILENCE) * (number % 3 or 1)
+        if self.by_ear:
+            self.now += len(audio) / BYTES_PER_MS / 1000
+        if gate is None or not gate.open:
+            return
+        if gate.echo is not None:
+            audio = self.filter.process(audio, gate.audio_format, gate.echo, self.now)
+        believed = self.by_ear and not self.client.playback_reported
+        if self.client.barge_in.mode == "half_duplex" and believed:
+            self._check_is_deaf(audio)
+        self.to_server.append(self._dialect.encode_client(wire.InputAudioBufferAppend(audio=audio)))
+
+    def _check_is_deaf(self, audio: bytes) -> None:
+        """Nothing is heard that was recorded while the model's voice was in the room."""
+        for start in range(0, len(audio), BLOCK):
+            recorded = self.now - (len(audio) - start) / BYTES_PER_MS / 1000
+            if self.plays_from <= recorded < self.plays_until:
+                assert not any(audio[start : start + BLOCK]), f"heard at {recorded:.2f}"
+
+    def hear(self, audio: bytes) -> None:
+        """The server listens to what it was sent: whatever is no silence is speech."""
+        self.heard_ms += len(audio) // BYTES_PER_MS
+        if self.detecting and any(audio) != self.speaking:
+            self.speaking = not self.speaking
+            self.serve((SpeechStarted if self.speaking else SpeechStopped)(self.heard_ms))
 
     def ask(self, verb: messages.Verb) -> None:
         self.tell(Asked(verb, next(self.callers)))
@@ -378,6 +497,10 @@ class World:
     def beside(self, number: int) -> None:
         self.ask(messages.CreateResponse(conversation="none", metadata={"number": str(number)}))
 
+    def protected(self, number: int) -> None:
+        metadata = {"protected": str(number)}
+        self.ask(messages.CreateResponse(interruptible=False, metadata=metadata))
+
     def manual(self, number: int) -> None:
         verbs = (messages.CommitAudio(), messages.ClearAudio(), messages.CreateResponse())
         self.ask(verbs[number % 3])
@@ -390,7 +513,8 @@ class World:
 
     def report(self, number: int) -> None:
         audible = [item.id for item in self.client.history if item.id is not None]
-        if audible:
+        # Where it matters who is heard when, nobody tells tales.
+        if audible and (self.client.playback_reported or not self.by_ear):
             position = messages.PlaybackPosition(audible[-1], 0, float(number % 100))
             self.ask(position)
 
@@ -400,7 +524,8 @@ class World:
         """Let everything that is open come to its end, without anything new beginning."""
         for _ in range(5000):
             if self.speaking:
-                self.turn(0)
+                self.speaking = False
+                self.serve(SpeechStopped(self.heard_ms))
             elif self.to_server:
                 self.server_reads(0)
             elif self.to_client:
@@ -409,6 +534,8 @@ class World:
                 self.words(0)
             elif self.tasks:
                 self.task(1)
+            elif self.watch.unapproved:
+                self.decide(1)
             elif self.generations:
                 self.end_of_answer(next(iter(self.generations)))
             elif not self._fire_next_timer():
@@ -442,9 +569,11 @@ class World:
         assert {error.code for error in self.refusals} <= ALLOWED_ERRORS, self.refusals
         assert [item.id for item in self.client.history] == self.order
 
-        # No wish was lost.
-        assert "wish" not in self.log[_last(self.log, "response") + 1 :], self.log
-        assert all(self.answered[name] == 1 for name in self.wishes), self.answered
+        # No wish was lost, unless the server took so long that it was said to be.
+        errors = [event.error.type for event in self.published(events.ErrorEvent)]
+        if "response_unanswered" not in errors:
+            assert "wish" not in self.log[_last(self.log, "response") + 1 :], self.log
+            assert all(self.answered[name] == 1 for name in self.wishes), self.answered
         ends = self.published(events.AgentEndEvent)
         assert not ends or ends[-1].final
 
@@ -454,6 +583,7 @@ class World:
 
         # Everybody was answered; every turn has its end; both hold the same agent for current.
         assert self.watch.answered == self.watch.asking
+        assert not self.watch.unapproved
         assert self.watch.finished == self.watch.begun
         assert self.watch.ended == self.watch.started
         assert self.instructions == self.client.current_agent.instructions

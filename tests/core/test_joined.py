@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_actors import messages
-from realtime_actors.config import OFF, SessionModelSettings, TurnDetectionConfig
+from realtime_actors.config import OFF, BargeIn, SessionModelSettings, TurnDetectionConfig
 from realtime_actors.core.effects import Refuse
-from tests.core.joined import World
+from tests.core.joined import NO_NAMES, World
 from tests.core.machine import ask, long_lists, times
 
 MOVES = (
@@ -20,10 +20,12 @@ MOVES = (
     *["time"] * 3,
     *["say"] * 2,
     *["words"] * 2,
-    "turn",
-    "microphone",
+    *["turn"] * 2,
+    *["microphone"] * 2,
+    *["decide"] * 2,
     "wish",
     "beside",
+    "protected",
     "interrupt",
     "manual",
     "update",
@@ -40,10 +42,23 @@ turn_detection = st.sampled_from(
 )
 worlds = st.fixed_dictionaries(
     {
-        "settings": turn_detection.map(lambda how: SessionModelSettings(turn_detection=how)),
+        "settings": st.builds(
+            SessionModelSettings,
+            turn_detection=turn_detection,
+            input_audio_transcription=st.sampled_from([None, {"model": "whisper-1"}]),
+        ),
         "beta": st.booleans(),
+        "by_ear": st.booleans(),
         "options": st.fixed_dictionaries(
-            {"parallel_tools": st.booleans(), "playback_reported": st.booleans()}
+            {
+                "parallel_tools": st.booleans(),
+                "playback_reported": st.booleans(),
+                "approval_timeout": st.sampled_from([None, 5.0]),
+                "input_guardrails": st.sampled_from([(), (NO_NAMES,)]),
+                "barge_in": st.sampled_from(
+                    [BargeIn(mode=mode) for mode in ("full", "gated", "half_duplex", "off")]
+                ),
+            }
         ),
     }
 )

@@ -18,20 +18,25 @@ from hypothesis import strategies as st
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
-from realtime_actors.config import OFF, GuardrailsSettings, TurnDetectionConfig
+from realtime_actors.config import OFF, BargeIn, GuardrailsSettings, TurnDetectionConfig
+from realtime_actors.core.approvals import approval_timer
 from realtime_actors.core.effects import Effects, Refuse
 from realtime_actors.core.messages import (
+    ApprovalNeeded,
     Asked,
     ConnectionLost,
     GuardrailsFinished,
     HookFailed,
+    InputScreened,
     TimerFired,
+    ToolRefused,
 )
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.tool_calls import tool_timer
-from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
+from realtime_actors.items import McpApprovalRequestItem
 from tests.core.invariants import Watch
 from tests.core.machine import (
     AnyMessage,
@@ -80,12 +85,15 @@ DESK = Agent(
     tools=agent_with("weather").tools,
     handoffs=[BILLING],
     output_guardrails=[OutputGuardrail(name="no_prices", check=lambda text: "$" in text)],
+    input_guardrails=[InputGuardrail(name="no_names", check=lambda text: "Ada" in text)],
     hooks=AgentHooks(),
 )
 
 RESPONSES = ("r1", "r2", "r3")
 ITEMS = ("i1", "i2", "u1", "u2")
 CALLS = ("c1", "c2", "c3")
+HOSTED = ("m1", "m2")
+"""Calls that the server would run, once they are approved."""
 NAMES = ("weather", "transfer_to_billing", "dance")
 SENTENCES = ("Hi", "It costs $5. ", "Good morning, how are you?", "")
 EVENT_IDS = (None, *(f"ra_{number}" for number in range(1, 13)))
@@ -109,6 +117,10 @@ MESSAGE_ITEMS = [
     *each(spoken, ITEMS, (None, *SENTENCES)),
     *each(heard, ITEMS, (None, *SENTENCES)),
     *each(written, (None, *ITEMS), SENTENCES),
+]
+HOSTED_ITEMS = [
+    McpApprovalRequestItem(id=call_id, server_label="bank", name="transfer", arguments="{}")
+    for call_id in HOSTED
 ]
 TURN_DETECTION = (None, OFF, TurnDetectionConfig(), TurnDetectionConfig(interrupt_response=False))
 
@@ -157,6 +169,7 @@ SERVER_EVENTS: list[list[AnyMessage]] = [
         for make in (added, item_done)
         for items in (MESSAGE_ITEMS, CALL_ITEMS)
     ],
+    [*each(output_done, HOSTED_ITEMS, RESPONSES), *each(item_done, HOSTED_ITEMS, ITEMS_OR_NONE)],
     each(arguments_done, (None, *CALLS), (None, *NAMES), ("{}", "{"), RESPONSES),
     each(committed, ITEMS, ITEMS_OR_NONE),
     each(user_words, SENTENCES, ITEMS),
@@ -185,7 +198,14 @@ VERBS: list[list[AnyMessage]] = [
         ask(messages.SendRawEvent({"type": kind}))
         for kind in ("response.create", "session.update", "response.cancel")
     ],
+    [ask(messages.CreateResponse(interruptible=False, metadata={"protected": "yes"}))],
     [ask(messages.UpdateSession({"voice": voice})) for voice in ("a", "b")],
+    each(lambda call_id: ask(messages.Approve(call_id)), (*CALLS, *HOSTED, "c9")),
+    each(
+        lambda call_id, why: ask(messages.Reject(call_id, reason=why)),
+        (*CALLS, *HOSTED, "c9"),
+        (None, "no"),
+    ),
     each(
         lambda item_id, index, ms, absolute: ask(
             messages.PlaybackPosition(item_id, index, ms, absolute=absolute)
@@ -212,7 +232,17 @@ FINDINGS: list[list[AnyMessage]] = [
         ITEMS,
         (None, "no_prices"),
     ),
+    each(ApprovalNeeded, CALLS),
+    each(lambda call_id: ToolRefused(call_id=call_id, guardrail="late"), CALLS),
+    each(
+        lambda item_id, guardrail: InputScreened(
+            item_id=item_id, text="I am Ada.", guardrail=guardrail
+        ),
+        ITEMS,
+        (None, "no_names"),
+    ),
     each(TimerFired, (ANSWER_TIMER, RETRY_TIMER, *map(tool_timer, CALLS))),
+    [TimerFired(approval_timer(call_id)) for call_id in (*CALLS, *HOSTED)],
     [TimerFired(("update", event_id)) for event_id in EVENT_IDS[1:]],
     [HookFailed("on_start", "no")],
 ]
@@ -221,24 +251,33 @@ steps = st.tuples(
     st.sampled_from([0.0, 0.02, 0.3]),
 )
 traces = long_lists(steps, 120)
-modes = st.fixed_dictionaries({"parallel_tools": st.booleans(), "playback_reported": st.booleans()})
+modes = st.fixed_dictionaries(
+    {
+        "parallel_tools": st.booleans(),
+        "playback_reported": st.booleans(),
+        "barge_in": st.sampled_from(
+            [BargeIn(mode=mode) for mode in ("full", "gated", "half_duplex", "off")]
+        ),
+    }
+)
 
 
 # To shrink a failing trace takes longer than to find it.
 pytestmark = pytest.mark.timeout(600)
 
 
-def machine(**options: bool) -> SessionMachine:
+def machine(**options: Any) -> SessionMachine:
     return live(
         DESK,
         tool_timeout=5.0,
+        approval_timeout=60.0,
         guardrails_settings=GuardrailsSettings(debounce_text_length=8),
         **options,
     )
 
 
 def run(
-    trace: list[tuple[AnyMessage, float]], watch: Watch, **options: bool
+    trace: list[tuple[AnyMessage, float]], watch: Watch, **options: Any
 ) -> tuple[SessionMachine, list[Effects]]:
     """Play a trace, each caller a different one; check every step."""
     session, now, history = machine(**options), 0.0, []
@@ -299,6 +338,7 @@ def test_whatever_happened_the_next_wish_is_granted(trace, mode) -> None:
     for number in range(len(trace)):
         ends = [
             *[finished(call_id) for call_id in (*CALLS, "item_None")],
+            *[TimerFired(approval_timer(call_id)) for call_id in HOSTED],
             *[done(response_id) for response_id in RESPONSES],
             updated(),
             TimerFired(RETRY_TIMER),

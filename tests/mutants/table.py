@@ -50,6 +50,7 @@ RECONNECTING = ("core/test_reconnecting.py", "session/test_reconnecting.py")
 GUARDRAILS = ("core/test_guardrails.py", "core/test_holding.py")
 WORDS = ("core/test_conversation.py", "core/test_transcripts.py")
 EDITING = ("core/test_editing.py", "core/test_handoffs.py", "session/test_editing.py")
+STORIES = ("soak/test_soak.py",)
 LIMITS = ("core/test_limits.py", "session/test_limits.py")
 
 MUTANTS: Final = (
@@ -275,6 +276,30 @@ MUTANTS: Final = (
         "if self._configuration.interrupts_on_speech:",
         ECHO,
     ),
+    Mutant(
+        6,
+        "the user is heard while the model speaks half-duplex",
+        "core/echo.py",
+        "return Echo(muted_until=max(muted, until))",
+        "return Echo(muted_until=muted)",
+        STORIES,
+    ),
+    Mutant(
+        6,
+        "the microphone is open while something is said that nobody may interrupt",
+        "core/echo.py",
+        "return None if protected is None else Echo(muted_until=protected)",
+        "return None",
+        STORIES,
+    ),
+    Mutant(
+        6,
+        "the user's speech cancels what the server would not",
+        "core/session.py",
+        "effects += self._speech.interrupt(now, cancel=False)",
+        "effects += self._speech.interrupt(now, cancel=True)",
+        STORIES,
+    ),
     # 7: one outcome per call
     Mutant(
         7,
@@ -348,6 +373,48 @@ MUTANTS: Final = (
         "self.calls.hosted.discard(call_id)",
         "pass",
         APPROVAL,
+    ),
+    Mutant(
+        8,
+        "a call runs again while it waits for approval",
+        "core/tool_calls.py",
+        "            self._suspended.add(call_id)\n",
+        "            pass\n",
+        STORIES,
+    ),
+    Mutant(
+        8,
+        "a call that was rejected runs",
+        "core/approvals.py",
+        "return [timer, *self.calls.finish(call_id, why, why)]",
+        "return [timer, *(self.calls.resume(call_id) or ())]",
+        STORIES,
+    ),
+    Mutant(
+        8,
+        "a call that was approved is rejected when its time is over",
+        "core/approvals.py",
+        "        self.calls.resume(call_id)\n        return [timer]\n",
+        "        self.calls.resume(call_id)\n        return []\n",
+        STORIES,
+    ),
+    Mutant(
+        8,
+        "anybody may decide about a call that does not wait",
+        "core/approvals.py",
+        """        if call_id not in self.calls.hosted | self.calls.suspended:
+            raise""",
+        """        if self.calls.get(call_id) is None and call_id not in self.calls.hosted:
+            raise""",
+        STORIES,
+    ),
+    Mutant(
+        8,
+        "a call that nobody decides about waits for ever",
+        "core/approvals.py",
+        "return [] if self.timeout is None else [SetTimer(approval_timer(call_id), self.timeout)]",
+        "return []",
+        STORIES,
     ),
     # 9: handoffs
     Mutant(
@@ -478,6 +545,25 @@ MUTANTS: Final = (
         "        self.responses.want()\n",
         "",
         GUARDRAILS,
+    ),
+    Mutant(
+        10,
+        "a verdict on an old turn stops the answer to a newer one",
+        "core/screening.py",
+        "latest = verdict.item_id == self._turn",
+        "latest = True",
+        STORIES,
+    ),
+    Mutant(
+        10,
+        "the answer to what a guardrail refused goes on",
+        "core/screening.py",
+        """        if latest and self._answer is not None:
+            effects += self.speech.interrupt(now, cancel=True)
+""",
+        """        if latest and self._answer is not None:
+""",
+        STORIES,
     ),
     # 11: transcripts
     Mutant(

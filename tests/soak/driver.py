@@ -16,14 +16,15 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, BargeIn, SessionModelSettings, TurnDetectionConfig
 from realtime_actors.core.session import Phase
+from tests.core.joined import NO_NAMES
 from tests.core.machine import ask
 from tests.soak.world import RoughWorld
 
 __all__ = ["BrokenRuleError", "Figures", "soak", "story"]
 
 MOVES = (
-    *["server reads"] * 6,
-    *["client reads"] * 6,
+    *["server reads"] * 8,
+    *["client reads"] * 8,
     *["model"] * 12,
     *["call"] * 4,
     *["time"] * 3,
@@ -32,8 +33,9 @@ MOVES = (
     *["say"] * 2,
     *["repeat"] * 2,
     *["reorder"] * 2,
-    "words",
-    "microphone",
+    *["decide"] * 3,
+    *["microphone"] * 3,
+    *["words"] * 3,
     "wish",
     "beside",
     "protected",
@@ -117,10 +119,11 @@ def a_world(chance: random.Random) -> RoughWorld:
         chance=chance,
         settings=SessionModelSettings(
             turn_detection=chance.choice(DETECTION),
-            input_audio_transcription=chance.choice((None, OFF, {"model": "whisper-1"})),
+            input_audio_transcription=chance.choice((None, OFF, *[{"model": "whisper-1"}] * 2)),
         ),
         beta=chance.random() < 0.5,
         hold=chance.random() < 0.3,
+        by_ear=chance.random() < 0.5,
         options={
             "parallel_tools": chance.random() < 0.7,
             "max_concurrency": chance.choice((None, None, 2)),
@@ -129,6 +132,8 @@ def a_world(chance: random.Random) -> RoughWorld:
                 mode=chance.choice(("full", "full", "gated", "half_duplex", "off"))
             ),
             "max_duration": chance.choice((None, None, None, 20.0)),
+            "approval_timeout": chance.choice((None, 2.0, 20.0)),
+            "input_guardrails": chance.choice(((), (NO_NAMES,), (NO_NAMES,))),
         },
     )
 

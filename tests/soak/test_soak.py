@@ -18,6 +18,7 @@ EVENTS = {
     "HistoryUpdatedEvent",
     "InputTranscriptEvent",
     "LimitReachedEvent",
+    "ToolApprovalRequiredEvent",
     "ToolEndEvent",
     "UsageEvent",
 }

@@ -107,9 +107,6 @@ class RoughWorld(World):
         """The model calls a tool."""
         self.model(number // 8 * 8 + 5)
 
-    def protected(self, _: int) -> None:
-        self.ask(messages.CreateResponse(interruptible=False))
-
     def edit(self, number: int) -> None:
         history = self.client.history
         # A call and its output must stay a pair: nobody else's business.
@@ -139,7 +136,6 @@ class RoughWorld(World):
             "call": self.call,
             "repeat": self.repeat,
             "reorder": self.reorder,
-            "protected": self.protected,
             "edit": self.edit,
             "look": self.look,
         }
