@@ -32,15 +32,20 @@ class Successor:
         self,
         make: Callable[[], Transport],
         on_lost: Callable[[RealtimeError], object],
+        is_over: Callable[[], bool],
         in_use: Transport,
     ) -> None:
-        """`on_lost` is called, by the thread that reads, when it is lost while it waits."""
+        """`on_lost` is called, by the thread that reads, when it is lost while it waits.
+
+        `is_over` says whether the session has ended: one that was killed closes nothing.
+        """
         self.transport: Transport | None = None
         """The connection, once there is one."""
         self.greeting: list[ServerEvent] = []
         """What the server said until it was configured."""
         self._make = make
         self._on_lost = on_lost
+        self._is_over = is_over
         self._in_use = in_use
         self._lock = threading.Lock()  # guards all that changes; held for no call that can wait
         self._outcome: SessionUpdated | RealtimeError | None = None
@@ -100,6 +105,9 @@ class Successor:
 
     def _hear(self, batch: Sequence[ServerEvent | Disconnected]) -> None:
         if self._deliver is None:
+            if self._is_over():
+                self.close()
+                return
             with self._lock:
                 if self._deliver is None:
                     for event in batch:

@@ -506,7 +506,8 @@ class SessionServer(otp.GenServer):
 
         successor = self._line.successor = Successor(
             self._plan.transport,
-            lambda error: otp.send(self._session, failed(error)),
+            on_lost=lambda error: otp.send(self._session, failed(error)),
+            is_over=self._is_over,
             in_use=state.transport,
         )
         self._task(state, died, work)

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import realtime_actors as ra
+from realtime_actors import otp
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.events import (
     AgentEndEvent,
@@ -21,7 +22,7 @@ from realtime_actors.events import (
     SpeechStartedEvent,
     ToolEndEvent,
 )
-from realtime_actors.items import MessageItem, OutputAudio
+from realtime_actors.items import InputText, MessageItem, OutputAudio
 from realtime_actors.protocol import Dialect
 from realtime_actors.server import RealtimeServer
 from realtime_actors.server.engines.scripted import Call
@@ -58,6 +59,10 @@ SPEECH_STOPPED = {
     "audio_end_ms": 500,
 }
 RATE_LIMITS = {"type": "rate_limits.updated", "rate_limits": []}
+
+
+VOICE = (b"\x00\x40" * 60 + b"\x00\xc0" * 60) * 120
+"""Somebody who speaks up, for 600 ms."""
 
 
 class Unreachable(ScriptedTransport):
@@ -326,6 +331,23 @@ def test_a_session_can_be_closed_before_the_second_is_used():
     assert not second.connected
 
 
+def test_a_session_that_was_killed_leaves_nothing_open():
+    second = ScriptedTransport(strict=False)
+    first, make = scripts(second)
+    session = ra.run(MARIN, transport=make, model_config=ANYWHERE)
+    first.emit(SPEECH_STARTED)
+    hand_over(first)
+    second.wait_for("session.update")
+    with otp.Client():
+        monitor = otp.monitor(session)
+        otp.exit_signal(session, otp.KILL)
+        assert otp.receive(timeout=5.0).monitor_ref == monitor
+
+    for script in (first, second):
+        script.emit(RATE_LIMITS)
+        assert not script.connected
+
+
 def test_a_session_that_loses_its_connection_meanwhile_closes_the_second():
     second = Hanging()
     first, make = scripts(second)
@@ -380,6 +402,51 @@ def test_with_a_server(transport, dialect, tmp_path):
     ]
     assert "SwitchConnection call_id=" in "\n".join(effects)
     assert sum(line.startswith("publish audio ") for line in effects) == len(probe.all(AudioEvent))
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_the_user_is_heard_before_and_after(direct):
+    seen: list[str] = []
+
+    def answer(request):
+        seen.extend(said(item) for item in request.items if getattr(item, "role", "") == "user")
+        return "Good day, Cedar."
+
+    replies = ["Hello.", Call("transfer_to_cedar"), answer, "You are welcome."]
+    settings = {"input_audio_transcription": {"model": "whisper-1"}}
+    with (
+        RealtimeServer.scripted(
+            replies, heard=["Cedar, please.", "Thank you."], character_ms=10
+        ) as server,
+        ra.run(
+            MARIN, model_config={"url": server.url, "initial_model_settings": settings}
+        ) as session,
+    ):
+        probe = Probe(session)
+        sound: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
+        session.subscribe(sound, only=AudioEvent, direct=direct)
+        session.create_response()
+        probe.wait_for(AgentEndEvent)
+        session.send_audio(VOICE + bytes(48 * 1000))
+        probe.wait_for(HandoffEvent)
+        assert probe.wait_for(AgentEndEvent, lambda event: event.final).agent == CEDAR
+        assert seen == ["Cedar, please."]
+
+        session.send_audio(VOICE + bytes(48 * 1000))
+        probe.wait_for(SpeechStartedEvent)
+        assert probe.wait_for(AgentEndEvent, lambda event: event.final).agent == CEDAR
+        history = session.history()
+    assert probe.all(ErrorEvent) == []
+    user = [item for item in history if getattr(item, "role", "") == "user"]
+    assert [said(item) for item in user] == ["Cedar, please.", "Thank you."]
+    items = {event.audio.item_id for event in (sound.get().event for _ in range(sound.qsize()))}
+    assert len(items) == 3
+
+
+def said(item):
+    """The words of a message, told as speech or as text."""
+    (part,) = item.content
+    return part.text if isinstance(part, InputText) else part.transcript
 
 
 def spoken(item):
