@@ -7,7 +7,6 @@ first session: that takes as long as importing everything else.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -122,7 +121,7 @@ def _plan(
     return SessionPlan(
         agent=runner.agent,
         context=context,
-        clock=time.monotonic,
+        clock=otp.current_clock(),
         transport=lambda: make(options, speaks),
         playback_tracker=tracker,
         supervised=supervised,

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from realtime_actors.otp.process import Process
 
-__all__ = ["FakeClock", "TimerRef", "call_later", "fake_clock"]
+__all__ = ["FakeClock", "TimerRef", "call_later", "current_clock", "fake_clock"]
 
 log = logging.getLogger("realtime_actors.otp")
 
@@ -108,8 +108,7 @@ class _ThreadedClock:
         self._changed = threading.Condition()  # guards the heap and the thread
         self._thread: threading.Thread | None = None
 
-    def now(self) -> float:
-        return time.monotonic()
+    now = staticmethod(time.monotonic)
 
     def add(self, timer: TimerRef) -> None:
         with self._changed:
@@ -171,6 +170,14 @@ def fake_clock() -> Iterator[FakeClock]:
         yield _clock
     finally:
         _clock = before
+
+
+def current_clock() -> Callable[[], float]:
+    """The clock that timers go by here and now: `time.monotonic`, or a test's `FakeClock`.
+
+    For what has to agree with its timers about the time.
+    """
+    return _clock.now
 
 
 def call_later(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from realtime_actors.otp.calls import Target, process_of
-from realtime_actors.otp.clock import FakeClock, TimerRef, call_later, fake_clock
+from realtime_actors.otp.clock import (
+    FakeClock,
+    TimerRef,
+    call_later,
+    current_clock,
+    fake_clock,
+)
 from realtime_actors.otp.process import ProcessRef, current
 
 __all__ = [
     "FakeClock",
     "TimerRef",
     "cancel_timer",
+    "current_clock",
     "fake_clock",
     "read_timer",
     "send_after",
