@@ -43,6 +43,11 @@ CLOSE_TIMEOUT = 1.0
 _GOING = "the server is stopping"
 
 _log = logging.getLogger("realtime_actors.server")
+# At DEBUG websockets writes down keys, and what was said. That is for who asks this very
+# logger for it, and not for everybody who sets the root's level.
+_websocket_log = logging.getLogger("realtime_actors.server.websocket")
+if _websocket_log.level == logging.NOTSET:
+    _websocket_log.setLevel(logging.INFO)
 
 
 class RealtimeServer:
@@ -144,7 +149,7 @@ class RealtimeServer:
             close_timeout=CLOSE_TIMEOUT,
             max_size=MAX_MESSAGE_BYTES,
             server_header=None,
-            logger=logging.getLogger("realtime_actors.server.websocket"),
+            logger=_websocket_log,
         )
         accepted = server.handler
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import socket
 import threading
 import time
@@ -278,6 +279,23 @@ def test_a_wrong_key_is_refused_with_401() -> None:
 
     assert refused.value.response.status_code == 401
     assert json.loads(refused.value.response.body)["error"]["code"] == "invalid_api_key"
+
+
+def test_neither_keys_nor_words_are_logged_where_everything_is(caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    headers = {"Authorization": "Bearer secret"}
+    with (
+        RealtimeServer.scripted(["Whisper."], api_key="secret") as server,
+        client(server, additional_headers=headers) as caller,
+    ):
+        caller.say("Confidential.")
+        caller.until("response.done")
+
+    # The client of this test has a logger of its own: websockets.client.
+    ours = [each for each in caplog.records if each.name.startswith("realtime_actors")]
+    assert ours
+    for word in ("secret", "Whisper", "Confidential"):
+        assert [each for each in ours if word in each.getMessage()] == []
 
 
 @pytest.mark.parametrize(
