@@ -2,7 +2,8 @@
 
 `ScriptedTransport` plays the server: it says what you script, checks what the session
 sends, and uses the real codec. `Probe` is a subscriber that a test can wait on.
-`fake_clock()` makes time stand still until the test moves it.
+`fake_clock()` makes time stand still until the test moves it, for the sessions that are
+started within it.
 
     script = ScriptedTransport()
     script.expect("conversation.item.create")
@@ -23,7 +24,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 from attrs import define, field
 
 from realtime_actors.errors import NotConnectedError, TransportError
-from realtime_actors.events import Event
+from realtime_actors.events import ErrorEvent, Event
 from realtime_actors.messages import SessionEvent
 from realtime_actors.otp import FakeClock, fake_clock
 from realtime_actors.protocol import (
@@ -241,13 +242,21 @@ class Probe:
 
             if not self._changed.wait_for(is_there, timeout):
                 self._seen = start
-                kinds = [each.type for each in self.events[start:]]
-                raise AssertionError(f"no {kind.__name__} within {timeout:g} s, only {kinds}")
+                raise AssertionError(
+                    f"no {kind.__name__} within {timeout:g} s, only {self._told(start)}"
+                )
             return found[0]
 
     def all(self, kind: type[E]) -> list[E]:
         """All events of a class so far."""
         return [each for each in tuple(self.events) if isinstance(each, kind)]
+
+    def _told(self, start: int) -> str:
+        """What came, in a line: mostly an error says why something else did not."""
+        came = self.events[start:]
+        errors = [str(each.error) for each in came if isinstance(each, ErrorEvent)]
+        kinds = str([each.type for each in came])
+        return f"{kinds}; errors: {errors}" if errors else kinds
 
 
 def _contains(sent: object, expected: object) -> bool:

@@ -163,7 +163,10 @@ _clock: _Clock = _real
 
 @contextlib.contextmanager
 def fake_clock() -> Iterator[FakeClock]:
-    """Within this block, timers that are set go by a clock that only the test moves."""
+    """Within this block, timers that are set go by a clock that only the test moves.
+
+    So does all of a session that is started in it: what was heard, idling, limits.
+    """
     global _clock
     before, _clock = _clock, FakeClock()
     try:
