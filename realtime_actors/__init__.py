@@ -224,7 +224,10 @@ def subscribe(
     raw: bool = False,
     direct: bool = False,
 ) -> None:
-    """Hand events to an actor or a queue. See `Session.subscribe`."""
+    """Hand events to an actor or a queue. See `Session.subscribe`.
+
+    With `direct`, audio comes sooner, from the thread that reads all sockets.
+    """
     _session(session).subscribe(subscriber, only=only, raw=raw, direct=direct)
 
 

@@ -234,10 +234,15 @@ class Session(otp.ServerRef):
         them put. `only` names the classes of events that are wanted; `raw` adds every
         event of the server. Subscribing again replaces the first subscription.
 
+            session.subscribe(dashboard, only=[ErrorEvent, UsageEvent])
+            session.subscribe(player, only=[AudioEvent, AudioInterruptedEvent], direct=True)
+
         With `direct`, audio does not wait for the session: the thread that reads the
         socket hands it over. That is sooner, and in a process with many sessions takes a
         third of the work away; but it comes before the events around it (the transcript,
-        `AgentStartEvent`), and a `put` that waits holds up every session of the process.
+        `AgentStartEvent`), and a `put` that waits holds up every session of the process:
+        no verb but `send_audio` may be called in it. All other events come by the session's
+        thread, so that two threads may call `put` at once.
         As always, none of a response follows its `AudioInterruptedEvent`.
         """
         self._verb(messages.Subscribe(subscriber, only=only, raw=raw, direct=direct))
