@@ -17,6 +17,7 @@ from realtime_actors.config import (
     TranscriptionConfig,
     TurnDetectionConfig,
 )
+from realtime_actors.errors import ConfigError
 
 if TYPE_CHECKING:
     from realtime_actors import otp
@@ -36,6 +37,14 @@ class Runner:
     """What makes the connection; None for what `ModelConfig.transport` names."""
     session_type: Literal["realtime", "transcription"] = "realtime"
     """transcription: the sessions only listen. See `transcribe`."""
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.agent, Agent):
+            kind = type(self.agent).__name__
+            raise ConfigError(
+                f"a session needs an Agent, not {kind}: make one with"
+                ' ra.agent(instructions="You are ...")'
+            )
 
     def run(
         self,

@@ -13,7 +13,10 @@ def claim(name: Name, process: Process) -> Process | None:
     """Take a name for a process. Gives the holder if there is one already."""
     with signals:
         if not isinstance(name, str):
-            return name.take(process)
+            holder = name.take(process)
+            if holder is None:
+                process.names = (*process.names, name)
+            return holder
         holder = names.setdefault(name, process)
         if holder is not process:
             return holder

@@ -37,6 +37,7 @@ class ProcessInfo:
     """`"server"`, `"supervisor"`, `"task"`, `"client"`, or `"foreign"`: a plain pykka actor."""
     ref: Any = field(repr=False)
     names: tuple[str, ...]
+    """Its names, and the keys under which it was started (`otp.via`)."""
     status: Status
     mailbox: int
     """Messages that wait."""

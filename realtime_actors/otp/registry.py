@@ -60,6 +60,7 @@ class Registry:
         with signals:
             self._keep(key, [each for each in self._at(key) if each.process is not process])
             self._keys[process] = tuple(each for each in self._keys_of(process) if each != key)
+            process.names = tuple(each for each in process.names if not self._is_place(each, key))
 
     def update_value(self, key: Hashable, change: Callable[[Any], object]) -> tuple[object, object]:
         """Change the value of the calling process's own unique key. Gives (new, old).
@@ -110,6 +111,9 @@ class Registry:
     def _keys_of(self, process: Process) -> tuple[Hashable, ...]:
         return self._keys.get(process, ())
 
+    def _is_place(self, name: object, key: Hashable) -> bool:
+        return isinstance(name, Via) and name.registry is self and name.key == key
+
     def _keep(self, key: Hashable, entries: list[_Entry]) -> None:
         if entries:
             self._entries[key] = tuple(entries)
@@ -144,6 +148,10 @@ class Via(Place):
     key: Hashable
     value: Any = None
     """What is registered with it, when a process is started under this name."""
+
+    def __str__(self) -> str:
+        """The key, as people read it."""
+        return str(self.key)
 
     def find(self) -> Process | None:
         """The process that holds the key now."""

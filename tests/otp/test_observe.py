@@ -48,6 +48,17 @@ def test_a_tree_is_seen_as_a_tree():
     assert otp.observe().roots == ()
 
 
+def test_who_was_started_under_a_key_of_a_registry_has_it_for_a_name():
+    registry = otp.Registry()
+    lodger = otp.start(Server, name=registry.via(("room", 7)))
+    assert by_ref(otp.observe(), lodger).names == ("('room', 7)",)
+
+    lodger.ask(lambda server, from_, state: otp.Reply(registry.unregister(("room", 7)), state))
+
+    assert by_ref(otp.observe(), lodger).names == ()
+    otp.stop(lodger)
+
+
 def test_it_is_seen_what_a_process_is_doing():
     server, busy = otp.start(Server), Busy()
     future = server.ask(busy, block=False)

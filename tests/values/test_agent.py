@@ -11,6 +11,7 @@ from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
 from realtime_actors.guardrails import OutputGuardrail
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.items import user_message
+from realtime_actors.runner import run, runner
 from realtime_actors.tools import HostedMcpTool, Tool, tool
 
 
@@ -358,3 +359,10 @@ class TestHandoff:
     ) -> None:
         with pytest.raises(ConfigError, match=message):
             Handoff(**options)
+
+
+@pytest.mark.parametrize("agent", ["You are kind.", None, {"name": "Ada"}])
+def test_what_is_no_agent_is_refused(agent) -> None:
+    for start in (run, runner):
+        with pytest.raises(ConfigError, match=r"needs an Agent, .* ra\.agent"):
+            start(agent)
