@@ -20,7 +20,8 @@ from realtime_actors.config import (
     default_session_settings,
     merge_settings,
 )
-from realtime_actors.core.session import Machine, SessionMachine
+from realtime_actors.core.machine import Machine
+from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import (
     ConfigError,
     NotConnectedError,

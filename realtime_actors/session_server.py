@@ -20,6 +20,7 @@ from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core import effects as fx
+from realtime_actors.core.machine import Machine, Phase
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AnotherFailed,
@@ -35,7 +36,6 @@ from realtime_actors.core.messages import (
     TimerFired,
     ToolFinished,
 )
-from realtime_actors.core.session import Machine, Phase
 from realtime_actors.errors import (
     NotConnectedError,
     RealtimeError,

@@ -12,24 +12,14 @@ them.
 
 from __future__ import annotations
 
-from decimal import Decimal
-from enum import Enum
-from typing import Final, Protocol, assert_never
+from typing import Final, assert_never
 
 from attrs import define, field
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
-from realtime_actors.agent import Agent
-from realtime_actors.config import (
-    BargeIn,
-    GuardrailsSettings,
-    SessionModelSettings,
-    merge_settings,
-)
-from realtime_actors.core.approvals import Approvals
+from realtime_actors.config import merge_settings
 from realtime_actors.core.configuration import (
-    Configuration,
     ForBarrier,
     ForCaller,
     ForHandoff,
@@ -39,8 +29,6 @@ from realtime_actors.core.configuration import (
     agent_settings,
 )
 from realtime_actors.core.conversation import Stream
-from realtime_actors.core.echo import EchoPolicy
-from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import (
     Answer,
     CallHook,
@@ -56,10 +44,8 @@ from realtime_actors.core.effects import (
     SetTimer,
 )
 from realtime_actors.core.faults import error_info, is_active_response, is_fatal
-from realtime_actors.core.guarding import Guarding
-from realtime_actors.core.handoffs import Handoffs
-from realtime_actors.core.history import History
-from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER, Limits
+from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER
+from realtime_actors.core.machine import Phase
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
@@ -82,15 +68,9 @@ from realtime_actors.core.messages import (
     ToolProgressed,
     ToolRefused,
 )
-from realtime_actors.core.playback import PlaybackLedger
-from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER, Reconnecting
-from realtime_actors.core.requests import Requests
-from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, ResponseMachine
-from realtime_actors.core.screening import Screening
-from realtime_actors.core.speech import Speech
-from realtime_actors.core.tool_calls import Call, ToolCalls, is_json
-from realtime_actors.core.transcripts import Transcripts
-from realtime_actors.core.turns import Turns
+from realtime_actors.core.parts import START, Parts
+from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
+from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.errors import (
     ConfigError,
     LocalProtocolError,
@@ -100,218 +80,26 @@ from realtime_actors.errors import (
     SessionFailedError,
     SessionUpdateError,
 )
-from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
-from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem
 from realtime_actors.protocol import ResponseOutputAudioDelta
-from realtime_actors.usage import PRICES, Pricing
 
-__all__ = ["Machine", "Phase", "SessionMachine"]
+__all__ = ["SessionMachine"]
 
 
 ABNORMAL_CLOSURE: Final = 1006
 """RFC 6455: the connection broke, nobody closed it."""
 
-_START: Final = "start"
-"""Why no response is asked for before the server has taken the configuration."""
-
-
-class Phase(Enum):
-    """Where a session is in its life."""
-
-    STARTING = "starting"
-    CONFIGURING = "configuring"
-    LIVE = "live"
-    DISCONNECTED = "disconnected"
-    ENDED = "ended"
-
-
 _ENDED: Final = Phase.ENDED  # quicker to find than the member: looked at for each message
 
 
-class Machine(Protocol):
-    """What the shell needs of a machine."""
-
-    @property
-    def phase(self) -> Phase:
-        """Where the session is in its life."""
-        ...
-
-    @property
-    def info(self) -> events.EventInfo:
-        """What is the same for every event."""
-        ...
-
-    @property
-    def airing(self) -> str | None:
-        """The response whose speech is published as it comes, and nothing else follows from it.
-
-        None when there is none, or each piece of it needs a decision.
-        """
-        ...
-
-    def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
-        """Take a message; give what is to be done, in order."""
-        ...
-
-
 @define(kw_only=True)
-class SessionMachine:
+class SessionMachine(Parts):
     """All state of one conversation. One owner; changed in place."""
-
-    agent: Agent
-    """The agent that the conversation starts with; `current_agent` is the one it has."""
-    session_type: str = "realtime"
-    """realtime, or transcription: it only listens."""
-    settings: SessionModelSettings
-    """What the program configured (defaults included), before any agent."""
-    info: events.EventInfo = events.NO_INFO
-    guardrails: tuple[OutputGuardrail, ...] = ()
-    """Guardrails of the run, added to each agent's own."""
-    input_guardrails: tuple[InputGuardrail, ...] = ()
-    guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
-    barge_in: BargeIn = field(factory=BargeIn)
-    max_handoffs_per_turn: int = 5
-    parallel_tools: bool = True
-    approval_timeout: float | None = None
-    """Seconds until a call that nobody approves counts as rejected; None for no limit."""
-    max_concurrency: int | None = None
-    """How many tools may run at once; None for as many as the model calls."""
-    tool_timeout: float | None = None
-    """Seconds for tools that set none themselves; None for no limit."""
-    playback_reported: bool = False
-    """A `PlaybackTracker` reports what was heard."""
-    model: str | None = None
-    """The model that we asked for, until the server says which it is."""
-    pricing: Pricing = PRICES
-    max_cost: Decimal | None = None
-    max_duration: float | None = None
-    idle_timeout: float | None = None
 
     phase: Phase = field(default=Phase.STARTING, init=False)
     _resolved: ResolvedAgent | None = field(default=None, init=False)
     _connected: bool = field(default=False, init=False)
     _refusal: wire.ErrorDetail | None = field(default=None, init=False)  # the last error
-    _event_ids: int = field(default=0, init=False)
-    _call_names: dict[str, str] = field(factory=dict, init=False)
     _gate: Gate | None = field(default=None, init=False)  # the open one, as it was published
-    _configuration: Configuration = field(init=False)
-    _responses: ResponseMachine = field(init=False)
-    _history: History = field(init=False)
-    _speech: Speech = field(init=False)
-    _echo: EchoPolicy = field(init=False)
-    _calls: ToolCalls = field(init=False)
-    _handoffs: Handoffs = field(init=False)
-    _approvals: Approvals = field(init=False)
-    _guarding: Guarding = field(init=False)
-    _screening: Screening = field(init=False)
-    _turns: Turns = field(init=False)
-    _requests: Requests = field(init=False)
-    _limits: Limits = field(init=False)
-    _transcripts: Transcripts = field(init=False)
-    _reconnecting: Reconnecting = field(init=False)
-    _airs: bool = field(init=False)  # speech is published as it comes: nothing is to be decided
-
-    def __attrs_post_init__(self) -> None:
-        self._configuration = Configuration(
-            new_id=self._new_id,
-            base=self.settings,
-            session_type=self.session_type,
-            patient=self.barge_in.mode == "off",
-        )
-        self._responses = ResponseMachine(self._new_id)
-        self._responses.hold(_START)
-        self._history = History(self.info)
-        ledger = PlaybackLedger(reported=self.playback_reported)
-        self._speech = Speech(self.info, self._history, self._responses, ledger)
-        self._echo = EchoPolicy(self.barge_in, self._speech)
-        self._calls = ToolCalls(
-            info=self.info,
-            at_once=self.max_concurrency if self.parallel_tools else 1,
-            timeout=self.tool_timeout,
-        )
-        editing = Editing(self._new_id, self._history, self._calls)
-        self._transcripts = Transcripts(self.info, self._history)
-        self._handoffs = Handoffs(
-            info=self.info,
-            current=ResolvedAgent(
-                agent=self.agent, instructions="", tools={}, handoffs={}, definitions=()
-            ),
-            configuration=self._configuration,
-            responses=self._responses,
-            calls=self._calls,
-            editing=editing,
-            speech=self._speech,
-            reconnect=lambda handoff: self._reconnecting.begin(handoff),
-            limit=self.max_handoffs_per_turn,
-        )
-        self._approvals = Approvals(
-            info=self.info,
-            calls=self._calls,
-            handoffs=self._handoffs,
-            timeout=self.approval_timeout,
-        )
-        self._guarding = Guarding(
-            info=self.info,
-            handoffs=self._handoffs,
-            speech=self._speech,
-            responses=self._responses,
-            guardrails=self.guardrails,
-            debounce=self.guardrails_settings.debounce_text_length,
-            holds=self.guardrails_settings.mode == "hold",
-            play=self._play,
-        )
-        self._screening = Screening(
-            info=self.info,
-            handoffs=self._handoffs,
-            speech=self._speech,
-            responses=self._responses,
-            guardrails=self.input_guardrails,
-        )
-        self._turns = Turns(
-            self.info,
-            self._responses,
-            self._calls,
-            self._handoffs,
-            self._history,
-            self._speech.held,
-        )
-        self._reconnecting = Reconnecting(
-            info=self.info,
-            new_id=self._new_id,
-            configuration=self._configuration,
-            responses=self._responses,
-            handoffs=self._handoffs,
-            history=self._history,
-            speech=self._speech,
-            calls=self._calls,
-            turns=self._turns,
-            guarding=self._guarding,
-            transcripts=self._transcripts,
-        )
-        self._requests = Requests(
-            self._configuration, self._responses, self._speech, editing, self._approvals
-        )
-        self._limits = Limits(
-            info=self.info,
-            responses=self._responses,
-            speech=self._speech,
-            model=lambda: self._configuration.settings.model or self.model,
-            pricing=self.pricing,
-            max_cost=self.max_cost,
-            max_duration=self.max_duration,
-            idle_timeout=self.idle_timeout,
-        )
-        self._airs = not (self._guarding.holds or self._echo.follows_speech)
-
-    @property
-    def current_agent(self) -> Agent:
-        """The agent that is speaking to the user."""
-        return self._handoffs.agent
-
-    @property
-    def history(self) -> tuple[Item, ...]:
-        """The conversation so far, in its order."""
-        return self._history.items
 
     @property
     def airing(self) -> str | None:
@@ -426,20 +214,16 @@ class SessionMachine:
             case wire.ResponseOutputTextDone(text=words):
                 return self._words_done(event, "text", words, now)
             case wire.ResponseOutputItemAdded(item=item, response_id=response_id):
-                return self._output_item(item, response_id)
+                return self._calling.item(item, response_id)
             case wire.ResponseOutputItemDone(item=item, response_id=response_id):
-                return self._output_item_done(item, response_id)
-            case wire.ResponseFunctionCallArgumentsDone(call_id=call_id, arguments=arguments):
-                if not is_json(arguments):
-                    # Cut off by an interruption, or wrong: the item's status will say.
-                    return []
-                name = event.name or self._call_names.get(call_id or "")
-                return self._call(call_id, name, arguments, event.response_id)
+                return self._calling.item_done(item, response_id)
+            case wire.ResponseFunctionCallArgumentsDone():
+                return self._calling.arguments_done(event)
             case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
                 return self._history.item(item, event.previous_item_id)
             case wire.ConversationItemDone(item=item):
                 effects = self._history.item(item, event.previous_item_id)
-                return effects + self._approval_request(item)
+                return effects + self._calling.approval_request(item)
             case wire.ConversationItemRetrieved(item=item):
                 effects = self._history.item(item, None) + self._transcripts.retrieved(item)
                 return self._screened(effects)
@@ -505,7 +289,7 @@ class SessionMachine:
             case ForStart(resolved=resolved):
                 self.phase = Phase.LIVE
                 self._handoffs.current = resolved
-                self._responses.release(_START)
+                self._responses.release(START)
                 connected = events.ConnectionEvent(state="connected", info=self.info)
                 effects += [Publish(connected), Ready()]
                 effects += self._limits.start(now)
@@ -685,7 +469,7 @@ class SessionMachine:
             failure = self._turns.failure(response)
             return [*effects, *failure, self._as_it_came(event), *self._end_if_fatal(response)]
         for item in response.output:
-            effects += self._output_item_done(item, response.id)
+            effects += self._calling.item_done(item, response.id)
         effects += self._guarding.response_done(response.id, now)
         self._calls.response_done(response.id)
         if self._calls.take_answered():
@@ -701,12 +485,6 @@ class SessionMachine:
         """End the responses that have been held, and the session if it only waited for them."""
         ended = self._turns.settle()
         return ended + self._leave(now) if ended else []
-
-    def _play(self, event: wire.ResponseOutputAudioDelta, now: float) -> Effects:
-        """Let a piece of speech be heard."""
-        if self._echo.follows_speech:
-            self._echo.audio(event.delta, now)
-        return self._speech.audio(event, now)
 
     def _grow(
         self, event: wire.ResponseOutputAudioTranscriptDelta | wire.ResponseOutputTextDelta
@@ -726,48 +504,7 @@ class SessionMachine:
         effects = self._history.words_done(item_id, index, stream, words)
         return effects + self._guarding.part_done(event.response_id, item_id, index, words, now)
 
-    # -- tools and handoffs ----------------------------------------------------------
-
-    def _output_item(self, item: Item, response_id: str | None) -> Effects:
-        if isinstance(item, FunctionCallItem) and item.call_id is not None:
-            # Beta servers leave the name out of `function_call_arguments.done`.
-            self._call_names[item.call_id] = item.name
-        if self._responses.is_out_of_band(response_id):
-            return []
-        return self._history.item(item, None)
-
-    def _output_item_done(self, item: Item, response_id: str | None) -> Effects:
-        effects = self._output_item(item, response_id)
-        if isinstance(item, FunctionCallItem) and item.status in ("completed", None):
-            call_id = item.call_id or item.id
-            effects += self._call(call_id, item.name, item.arguments, response_id)
-        return effects + self._approval_request(item, response_id)
-
-    def _approval_request(self, item: Item, response_id: str | None = None) -> Effects:
-        if not isinstance(item, McpApprovalRequestItem):
-            return []
-        if self._responses.is_out_of_band(response_id):
-            return []
-        return self._approvals.requested(item)
-
-    def _call(
-        self, call_id: str | None, name: str | None, arguments: str, response_id: str | None
-    ) -> Effects:
-        # A response out of band has no place in the conversation, so neither would the
-        # tool's output: who asked for it answers its calls.
-        if call_id is None or name is None or self._responses.is_out_of_band(response_id):
-            return []
-        current = self._handoffs.current
-        call = Call(
-            call_id=call_id,
-            response_id=response_id,
-            name=name,
-            arguments=arguments,
-            agent=current.agent,
-            target=current.handoffs.get(name) or current.tools.get(name),
-        )
-        effects = self._calls.called(call, late=self._responses.is_over(response_id))
-        return effects + self._handoffs.called(call) if effects else []
+    # -- what the user says ----------------------------------------------------------
 
     def _screened(self, effects: Effects) -> Effects:
         """Put what the user is known to have said before the guardrails."""
@@ -910,14 +647,6 @@ class SessionMachine:
         if self.phase is Phase.DISCONNECTED:
             return "the connection was lost: close this session and run a new one"
         return "the session is not connected yet"
-
-    def _user_spoke(self) -> None:
-        self._handoffs.user_spoke()
-        self._guarding.user_spoke()
-
-    def _new_id(self) -> str:
-        self._event_ids += 1
-        return f"ra_{self._event_ids}"
 
 
 def _failed(error: wire.ErrorDetail) -> SessionFailedError:

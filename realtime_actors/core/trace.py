@@ -35,7 +35,8 @@ from realtime_actors.core.effects import (
     SetGate,
     SetTimer,
 )
-from realtime_actors.core.session import Phase, SessionMachine
+from realtime_actors.core.machine import Phase
+from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import ConfigError, RealtimeError
 from realtime_actors.events import EventInfo
 from realtime_actors.guardrails import OutputGuardrail

@@ -21,6 +21,7 @@ from realtime_actors.core.effects import (
     Send,
     SetGate,
 )
+from realtime_actors.core.machine import Phase
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
@@ -29,7 +30,6 @@ from realtime_actors.core.messages import (
     ConnectionLost,
     Started,
 )
-from realtime_actors.core.session import Phase
 from realtime_actors.errors import (
     ConfigError,
     NotConnectedError,

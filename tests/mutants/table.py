@@ -164,7 +164,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "a call without a name raises",
-        "core/session.py",
+        "core/calling.py",
         "if call_id is None or name is None or",
         "if call_id is None or",
         ("core/test_tools.py", "core/test_random_orders.py"),

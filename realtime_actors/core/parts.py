@@ -1,0 +1,221 @@
+"""The parts of a conversation, put together."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from attrs import define, field
+
+from realtime_actors import events
+from realtime_actors import protocol as wire
+from realtime_actors.agent import Agent
+from realtime_actors.config import BargeIn, GuardrailsSettings, SessionModelSettings
+from realtime_actors.core.approvals import Approvals
+from realtime_actors.core.calling import Calling
+from realtime_actors.core.configuration import Configuration
+from realtime_actors.core.echo import EchoPolicy
+from realtime_actors.core.editing import Editing
+from realtime_actors.core.effects import Effects
+from realtime_actors.core.guarding import Guarding
+from realtime_actors.core.handoffs import Handoffs
+from realtime_actors.core.history import History
+from realtime_actors.core.limits import Limits
+from realtime_actors.core.messages import ResolvedAgent
+from realtime_actors.core.playback import PlaybackLedger
+from realtime_actors.core.reconnecting import Reconnecting
+from realtime_actors.core.requests import Requests
+from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.screening import Screening
+from realtime_actors.core.speech import Speech
+from realtime_actors.core.tool_calls import ToolCalls
+from realtime_actors.core.transcripts import Transcripts
+from realtime_actors.core.turns import Turns
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
+from realtime_actors.items import Item
+from realtime_actors.usage import PRICES, Pricing
+
+__all__ = ["START", "Parts"]
+
+START: Final = "start"
+"""Why no response is asked for before the server has taken the configuration."""
+
+
+@define(kw_only=True)
+class Parts:
+    """What a conversation is made with, and of. Each part has rules of its own.
+
+    They know each other where one's rules need what another knows; what a message means
+    to several of them is said in `session`.
+    """
+
+    agent: Agent
+    """The agent that the conversation starts with; `current_agent` is the one it has."""
+    session_type: str = "realtime"
+    """realtime, or transcription: it only listens."""
+    settings: SessionModelSettings
+    """What the program configured (defaults included), before any agent."""
+    info: events.EventInfo = events.NO_INFO
+    guardrails: tuple[OutputGuardrail, ...] = ()
+    """Guardrails of the run, added to each agent's own."""
+    input_guardrails: tuple[InputGuardrail, ...] = ()
+    guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
+    barge_in: BargeIn = field(factory=BargeIn)
+    max_handoffs_per_turn: int = 5
+    parallel_tools: bool = True
+    approval_timeout: float | None = None
+    """Seconds until a call that nobody approves counts as rejected; None for no limit."""
+    max_concurrency: int | None = None
+    """How many tools may run at once; None for as many as the model calls."""
+    tool_timeout: float | None = None
+    """Seconds for tools that set none themselves; None for no limit."""
+    playback_reported: bool = False
+    """A `PlaybackTracker` reports what was heard."""
+    model: str | None = None
+    """The model that we asked for, until the server says which it is."""
+    pricing: Pricing = PRICES
+    max_cost: Decimal | None = None
+    max_duration: float | None = None
+    idle_timeout: float | None = None
+
+    _event_ids: int = field(default=0, init=False)
+    _configuration: Configuration = field(init=False)
+    _responses: ResponseMachine = field(init=False)
+    _history: History = field(init=False)
+    _speech: Speech = field(init=False)
+    _echo: EchoPolicy = field(init=False)
+    _calls: ToolCalls = field(init=False)
+    _handoffs: Handoffs = field(init=False)
+    _approvals: Approvals = field(init=False)
+    _calling: Calling = field(init=False)
+    _guarding: Guarding = field(init=False)
+    _screening: Screening = field(init=False)
+    _turns: Turns = field(init=False)
+    _requests: Requests = field(init=False)
+    _limits: Limits = field(init=False)
+    _transcripts: Transcripts = field(init=False)
+    _reconnecting: Reconnecting = field(init=False)
+    _airs: bool = field(init=False)  # speech is published as it comes: nothing is to be decided
+
+    def __attrs_post_init__(self) -> None:
+        self._configuration = Configuration(
+            new_id=self._new_id,
+            base=self.settings,
+            session_type=self.session_type,
+            patient=self.barge_in.mode == "off",
+        )
+        self._responses = ResponseMachine(self._new_id)
+        self._responses.hold(START)
+        self._history = History(self.info)
+        ledger = PlaybackLedger(reported=self.playback_reported)
+        self._speech = Speech(self.info, self._history, self._responses, ledger)
+        self._echo = EchoPolicy(self.barge_in, self._speech)
+        self._calls = ToolCalls(
+            info=self.info,
+            at_once=self.max_concurrency if self.parallel_tools else 1,
+            timeout=self.tool_timeout,
+        )
+        editing = Editing(self._new_id, self._history, self._calls)
+        self._transcripts = Transcripts(self.info, self._history)
+        self._handoffs = Handoffs(
+            info=self.info,
+            current=ResolvedAgent(
+                agent=self.agent, instructions="", tools={}, handoffs={}, definitions=()
+            ),
+            configuration=self._configuration,
+            responses=self._responses,
+            calls=self._calls,
+            editing=editing,
+            speech=self._speech,
+            reconnect=lambda handoff: self._reconnecting.begin(handoff),
+            limit=self.max_handoffs_per_turn,
+        )
+        self._approvals = Approvals(
+            info=self.info,
+            calls=self._calls,
+            handoffs=self._handoffs,
+            timeout=self.approval_timeout,
+        )
+        self._calling = Calling(
+            history=self._history,
+            responses=self._responses,
+            calls=self._calls,
+            handoffs=self._handoffs,
+            approvals=self._approvals,
+        )
+        self._guarding = Guarding(
+            info=self.info,
+            handoffs=self._handoffs,
+            speech=self._speech,
+            responses=self._responses,
+            guardrails=self.guardrails,
+            debounce=self.guardrails_settings.debounce_text_length,
+            holds=self.guardrails_settings.mode == "hold",
+            play=self._play,
+        )
+        self._screening = Screening(
+            info=self.info,
+            handoffs=self._handoffs,
+            speech=self._speech,
+            responses=self._responses,
+            guardrails=self.input_guardrails,
+        )
+        self._turns = Turns(
+            self.info,
+            self._responses,
+            self._calls,
+            self._handoffs,
+            self._history,
+            self._speech.held,
+        )
+        self._reconnecting = Reconnecting(
+            info=self.info,
+            new_id=self._new_id,
+            configuration=self._configuration,
+            responses=self._responses,
+            handoffs=self._handoffs,
+            history=self._history,
+            speech=self._speech,
+            calls=self._calls,
+            turns=self._turns,
+            guarding=self._guarding,
+            transcripts=self._transcripts,
+        )
+        self._requests = Requests(
+            self._configuration, self._responses, self._speech, editing, self._approvals
+        )
+        self._limits = Limits(
+            info=self.info,
+            responses=self._responses,
+            speech=self._speech,
+            model=lambda: self._configuration.settings.model or self.model,
+            pricing=self.pricing,
+            max_cost=self.max_cost,
+            max_duration=self.max_duration,
+            idle_timeout=self.idle_timeout,
+        )
+        self._airs = not (self._guarding.holds or self._echo.follows_speech)
+
+    @property
+    def current_agent(self) -> Agent:
+        """The agent that is speaking to the user."""
+        return self._handoffs.agent
+
+    @property
+    def history(self) -> tuple[Item, ...]:
+        """The conversation so far, in its order."""
+        return self._history.items
+
+    def _play(self, event: wire.ResponseOutputAudioDelta, now: float) -> Effects:
+        """Let a piece of speech be heard."""
+        if self._echo.follows_speech:
+            self._echo.audio(event.delta, now)
+        return self._speech.audio(event, now)
+
+    def _user_spoke(self) -> None:
+        self._handoffs.user_spoke()
+        self._guarding.user_spoke()
+
+    def _new_id(self) -> str:
+        self._event_ids += 1
+        return f"ra_{self._event_ids}"
