@@ -5,7 +5,7 @@ What the server has to do is sent; the history follows when it says that it has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import define, evolve
 
@@ -19,6 +19,7 @@ from realtime_actors.protocol import (
     ConversationItemDelete,
     ConversationItemRetrieve,
     ConversationItemTruncate,
+    RawClientEvent,
 )
 
 __all__ = ["Editing"]
@@ -49,6 +50,20 @@ class Editing:
             self.history.first.add(item_id)
         create = ConversationItemCreate(item=evolve(item, id=item_id), previous_item_id=after)
         return item_id, [Send(create)]
+
+    def add_raw(self, payload: Mapping[str, object]) -> RawClientEvent:
+        """What a `conversation.item.create` that somebody wrote is to be sent as.
+
+        The server will not say that an item comes before all others, so we have to know it.
+        """
+        item = payload.get("item")
+        if payload.get("previous_item_id") != ROOT or not isinstance(item, Mapping):
+            return RawClientEvent(payload=payload)
+        item_id = item.get("id")
+        if not isinstance(item_id, str):
+            item_id = f"item_{self.new_id()}"
+        self.history.first.add(item_id)
+        return RawClientEvent(payload={**payload, "item": {**item, "id": item_id}})
 
     def delete(self, item_id: str) -> Effects:
         """Take an item out of the conversation."""

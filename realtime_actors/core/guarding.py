@@ -246,6 +246,6 @@ class Guarding:
 def _reprimand(guardrail: str, reason: str | None) -> MessageItem:
     because = f": {reason}" if reason else ""
     return system_message(
-        f"Your last words were stopped by the guardrail {guardrail!r}{because}."
+        f"Your last words were refused by the guardrail {guardrail!r}{because}."
         " Don't repeat them; say something that it allows."
     )

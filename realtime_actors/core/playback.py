@@ -15,10 +15,15 @@ milliseconds, and never more than what was received.
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import Final
 
 from attrs import define, field, frozen
 
-__all__ = ["Heard", "PlaybackLedger"]
+__all__ = ["LOOK_AGAIN", "Heard", "PlaybackLedger"]
+
+LOOK_AGAIN: Final = 0.02
+"""The least number of seconds until somebody looks again whether all was heard. Ours: a player
+that reports a millisecond too little must keep nobody busy."""
 
 
 @frozen(kw_only=True)

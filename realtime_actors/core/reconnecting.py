@@ -43,6 +43,7 @@ from realtime_actors.core.guarding import Guarding
 from realtime_actors.core.handoffs import Handoffs, own_settings
 from realtime_actors.core.history import History
 from realtime_actors.core.messages import AnotherFailed, AnotherOpened, HandoffResolved
+from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.retelling import retold
 from realtime_actors.core.speech import Speech
@@ -63,10 +64,6 @@ may take to start by default."""
 QUIET_WITHIN: Final = 30.0
 """Seconds after that for the conversation to come to rest. Ours: longer than a transcript
 may be late, or an answer usually is; and then the model can say that it did not work."""
-
-LOOK_AGAIN: Final = 0.02
-"""The least number of seconds until we look again whether all was heard. Ours: a player that
-reports a millisecond too little must not keep us busy."""
 
 
 @frozen(kw_only=True)

@@ -116,6 +116,8 @@ class Requests:
         raw = _sendable(RawClientEvent(payload=event))
         if kind == "session.update":
             return self.configuration.send_raw(event)
+        if kind == "conversation.item.create":
+            return [Send(self.editing.add_raw(event))]
         if kind != "response.create":
             return [Send(raw)]
         self._check_responds()

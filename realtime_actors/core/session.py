@@ -69,6 +69,7 @@ from realtime_actors.core.messages import (
     ToolRefused,
 )
 from realtime_actors.core.parts import START, Parts
+from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.errors import (
@@ -364,7 +365,7 @@ class SessionMachine(Parts):
         if delay is None:
             return []
         if delay > 0:
-            return [SetTimer(GOODBYE_TIMER, delay)]
+            return [SetTimer(GOODBYE_TIMER, max(delay, LOOK_AGAIN))]
         return self._end(None, f"{self._limits.reached} of the run is reached")
 
     def _end(self, error: RealtimeError | None, reason: str = "the session was closed") -> Effects:

@@ -159,3 +159,17 @@ def test_every_change_says_what_it_was() -> None:
     ]
     (change,) = only(HistoryUpdatedEvent, effects)
     assert (change.item_id, change.change) == ("u1", "updated")
+
+
+@pytest.mark.parametrize("given", [{}, {"id": "mine"}])
+def test_a_raw_item_that_goes_before_all_others_is_before_all_others(given) -> None:
+    machine = talk("u1")
+    item = {"type": "message", "role": "system", "content": [], **given}
+    raw = {"type": "conversation.item.create", "previous_item_id": "root", "item": item}
+
+    (create,) = only(wire.RawClientEvent, machine.handle(ask(messages.SendRawEvent(raw)), now=0.0))
+    item_id = create.payload["item"]["id"]
+    after(machine, added(written(item_id, "Psst.")))
+
+    assert create.payload == {**raw, "item": {**item, "id": item_id}}
+    assert [each.id for each in machine.history] == [item_id, "u1"]

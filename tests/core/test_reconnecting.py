@@ -25,9 +25,9 @@ from realtime_actors.core.messages import (
     GuardrailsFinished,
     TimerFired,
 )
+from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.reconnecting import (
     LIMIT_TIMER,
-    LOOK_AGAIN,
     OPEN_WITHIN,
     QUIET_TIMER,
     QUIET_WITHIN,
