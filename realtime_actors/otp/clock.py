@@ -165,7 +165,7 @@ _clock: _Clock = _real
 def fake_clock() -> Iterator[FakeClock]:
     """Within this block, timers that are set go by a clock that only the test moves.
 
-    So does all of a session that is started in it: what was heard, idling, limits.
+    So does whoever takes its time from `current_clock()` within it.
     """
     global _clock
     before, _clock = _clock, FakeClock()

@@ -1,4 +1,4 @@
-"""What the how-to pages show is what happens."""
+"""What the how-to pages show is what happens, and the tests that they show pass."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def test_the_examples_of_a_page_print_what_it_says(
         elif language == "python":
             assert capsys.readouterr().out == "", "an example prints what the page does not show"
             exec(compile(text, f"{page.name}, block {number}", "exec"), namespace)
+            for test in re.findall(r"^def (test_\w+)\(\)", text, re.MULTILINE):
+                namespace[test]()
         else:
             assert capsys.readouterr().out == text
     assert capsys.readouterr().out == ""
