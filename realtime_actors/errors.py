@@ -19,7 +19,8 @@
 
 A message says what was wrong and what to do. `error` events that the protocol
 foresees are events, not exceptions. What belongs to actors as such (`Exit`,
-`DeadlockError`, `CallTimeout`) lives in `realtime_actors.otp`.
+`DeadlockError`, `CallTimeout`) lives in `realtime_actors.otp`; what is raised when the
+network is slower than the audio is `transport.OutboundFullError`, a `TransportError`.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The server sent something illegal. Published as an event, raised only while starting."""
+    """The server sent something illegal. Sessions don't raise it: they publish an `ErrorEvent`."""
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
