@@ -54,16 +54,22 @@ class Line:
     """The connection that is to take its place, when a handoff needs another one."""
     gate: Gate = field(factory=lambda: Gate(False, "the session is not connected yet"))
     over: str = ""
-    """Why nothing can be asked any more. Nobody writes that down for a session that is killed."""
+    """Why nothing can be asked any more."""
+    closing: bool = False
+    """Somebody has asked for the end."""
     playback_tracker: PlaybackTracker | None = None
     microphone: MicrophoneFilter = field(factory=MicrophoneFilter)
     clock: Callable[[], float] = time.monotonic
 
     def drop(self) -> None:
         """Close all connections at once."""
-        for each in (self.transport, self.successor):
-            if each is not None:
-                each.close(0.0)
+        for each in self.connections:
+            each.close(0.0)
+
+    @property
+    def connections(self) -> list[Transport | Successor]:
+        """What is open, or may be."""
+        return [each for each in (self.transport, self.successor) if each is not None]
 
 
 class Session(otp.ServerRef):
@@ -311,6 +317,7 @@ class Session(otp.ServerRef):
         Waits at most `timeout` seconds, then drops what is left. Closing a closed
         session does nothing.
         """
+        self.line.closing = True
         try:
             otp.stop(self, timeout=timeout)
         except otp.CallTimeout:

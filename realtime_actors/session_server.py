@@ -7,8 +7,10 @@ machine, and does what the machine wants done. It decides nothing itself.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Literal, Unpack, cast
 
 from attrs import define, field, frozen
@@ -123,7 +125,6 @@ class SessionServer(otp.GenServer):
         self._line = self._session.line
         self._line.clock = plan.clock
         self._line.over = ""
-        self._line.drop()  # of an incarnation that was killed
         self._line.transport, self._line.successor = plan.transport(), None
         tracker = plan.playback_tracker
         if tracker is not None:
@@ -133,6 +134,8 @@ class SessionServer(otp.GenServer):
         self._inlet = self._new_inlet(running)
         for subscriber in self._line.subscribers.all:  # of the incarnation before
             self._watch(subscriber, running)
+        self._info = running.machine.info
+        self._process.farewell = (self._say_if_killed, *self._process.farewell)
         return otp.Ok(running, continue_=Started())
 
     def handle_continue(self, message: Started, state: _Running) -> otp.NoReply | otp.Stop:
@@ -192,7 +195,7 @@ class SessionServer(otp.GenServer):
             failure = SessionFailedError(f"internal error: {type(reason).__name__}")
             failure.__cause__ = reason
             self._line.gate = fx.Gate(False, str(failure))
-            self._publish_end(machine, failure)
+            self._publish_end(failure)
         elif machine.phase is not Phase.ENDED:
             self._catch_up(state)
             self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
@@ -608,20 +611,34 @@ class SessionServer(otp.GenServer):
         except otp.CallExit:
             return
 
-    def _publish_end(self, machine: Machine, failure: RealtimeError) -> None:
-        why = str(failure)
-        error = events.ErrorEvent(
-            error=events.ErrorInfo(type="internal_error", message=why),
-            recoverable=False,
-            source="session",
-            info=machine.info,
-        )
+    def _say_if_killed(self) -> None:
+        """Do what `terminate` had no time for, in the thread of whoever has ended us."""
+        line = self._line
+        if line.over:
+            return
+        line.over = "the session has ended (it was killed)"
+        line.gate = fx.Gate(False, line.over)
+        self._publish_end(None if line.closing else SessionClosedError("the session was killed"))
+        if not self._plan.ready.done():
+            self._plan.ready.set_exception(SessionClosedError("the session was killed"))
+        for connection in line.connections:  # which may take a moment, and nobody is to wait
+            close = partial(connection.close, 0.0)
+            threading.Thread(target=close, name="realtime-close", daemon=True).start()
+
+    def _publish_end(self, failure: RealtimeError | None) -> None:
+        """Say that nothing follows, and why; None for an end that was asked for."""
+        why = "the session was closed" if failure is None else str(failure)
+        info = self._info
+        if failure is not None:
+            error = events.ErrorInfo(type="internal_error", message=why)
+            self._line.subscribers.publish(
+                events.ErrorEvent(error=error, recoverable=False, source="session", info=info)
+            )
         # To a subscriber "closed" means that nothing follows.
         state: Literal["disconnected", "closed"] = (
             "disconnected" if self._plan.supervised else "closed"
         )
-        over = events.ConnectionEvent(state=state, reason=why, error=failure, info=machine.info)
-        self._line.subscribers.publish(error)
+        over = events.ConnectionEvent(state=state, reason=why, error=failure, info=info)
         self._line.subscribers.publish(over)
 
     def _now(self) -> float:

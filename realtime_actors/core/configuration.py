@@ -154,11 +154,17 @@ class Configuration:
 
     def acknowledged(self, effective: SessionModelSettings) -> Pending | None:
         """The server answered with what is in force now. Gives the update it was for."""
-        pending = self._pending.popleft() if self._pending else None
-        if pending is not None:
+        pending = None
+        if self._pending and not self._is_late(effective):
+            pending = self._pending.popleft()
             self.settings = merge_settings(self.settings, pending.changes)
         self.told(effective)
         return pending
+
+    def _is_late(self, effective: SessionModelSettings) -> bool:
+        """Whether an answer is that to an update which was given up: it says another thing."""
+        wanted, said = self._pending[0].changes.instructions, effective.instructions
+        return self.gave_up and None not in (wanted, said) and wanted != said
 
     def told(self, effective: SessionModelSettings) -> None:
         """The server says what is in force. It may leave out what it doesn't know."""

@@ -291,6 +291,17 @@ class TestNoAnswer:
         assert only(HandoffEvent, effects) == []
         assert machine.current_agent == DESK
 
+    def test_an_acknowledgement_that_comes_late_is_not_that_of_the_next_handoff(self) -> None:
+        machine = after(asked_to_hand_over(), handed_over(BILLING), self.TIMER, updated())
+        after(machine, done("r1"), created("r2"), called("c2", "transfer_to_sales"))
+        after(machine, handed_over(SALES, "c2"))
+
+        late = play(machine, updated(instructions="You are Billing."))
+        after(machine, updated(instructions="You are Sales."))
+
+        assert only(HandoffEvent, late) == []
+        assert machine.current_agent == SALES
+
     def test_nothing_is_left_out_afterwards_since_the_answer_may_come_late(self) -> None:
         machine = after(asked_to_hand_over(), handed_over(BILLING), self.TIMER)
         after(machine, updated(instructions="You are Billing.", tools=resolve(BILLING).definitions))

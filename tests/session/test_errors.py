@@ -161,6 +161,19 @@ def test_what_broke_the_session_itself_is_raised_at_its_readers(script: Scripted
     assert [type(event) for event in seen] == [ErrorEvent, ConnectionEvent]
 
 
+def test_who_reads_events_learns_that_the_session_was_killed(script: ScriptedTransport) -> None:
+    session = run(script)
+    stream, seen = session.events(timeout=5), []
+    otp.exit_signal(session, otp.KILL)
+
+    with pytest.raises(ra.SessionClosedError, match="was killed"):
+        seen.extend(stream)
+
+    assert [type(event) for event in seen] == [ErrorEvent, ConnectionEvent]
+    with pytest.raises(ra.SessionClosedError, match="was killed"):
+        session.send_message("Hello?")
+
+
 @pytest.mark.parametrize("code", FATAL)
 def test_a_fatal_error_while_starting_is_raised_by_run(
     script: ScriptedTransport, code: str

@@ -343,9 +343,11 @@ def test_a_session_that_was_killed_leaves_nothing_open():
         otp.exit_signal(session, otp.KILL)
         assert otp.receive(timeout=5.0).monitor_ref == monitor
 
-    for script in (first, second):
-        script.emit(RATE_LIMITS)
-        assert not script.connected
+    for thread in threading.enumerate():
+        if thread.name == "realtime-close":
+            thread.join(5.0)
+    assert not first.connected
+    assert not second.connected
 
 
 def test_a_session_that_loses_its_connection_meanwhile_closes_the_second():

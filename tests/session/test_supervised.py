@@ -60,7 +60,10 @@ def test_handle_and_subscriptions_outlive_a_restart(server, supervisor):
     probe = Probe(session)
     otp.exit_signal(session, otp.KILL)
 
-    assert probe.wait_for(ConnectionEvent).state == "connected"
+    assert [probe.wait_for(ConnectionEvent).state for _ in range(2)] == [
+        "disconnected",
+        "connected",
+    ]
     session.send_message("Are you there?")
     assert probe.wait_for(AgentEndEvent).status == "completed"
     assert session.incarnation == 2
