@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any, Final
 
 from attrs import frozen
@@ -93,9 +93,11 @@ class Inlet:
         with self.lock:
             if self._airing != airing:
                 return False
+            self._session.line.handing_out = get_ident()
             for delta in deltas:
                 self._aired.append((now, delta))
                 self._subscribers.publish_direct(audio_event(delta, self._info))
+            self._session.line.handing_out = None
         return True
 
     # -- for the session -------------------------------------------------------------------

@@ -6,6 +6,7 @@ is `session_server.SessionServer`.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
@@ -41,6 +42,9 @@ class _GoneError(SessionClosedError, pykka.ActorDeadError):
     """To us a closed session, to pykka a dead actor."""
 
 
+_GoneError.__name__ = _GoneError.__qualname__ = SessionClosedError.__name__  # as people know it
+
+
 @define
 class Line:
     """What a handle shares with its actor: the way for audio, and the subscribers.
@@ -55,6 +59,8 @@ class Line:
     gate: Gate = field(factory=lambda: Gate(False, "the session is not connected yet"))
     over: str = ""
     """Why nothing can be asked any more."""
+    handing_out: int | None = None
+    """The thread that is handing speech to direct subscribers."""
     closing: bool = False
     """Somebody has asked for the end."""
     playback_tracker: PlaybackTracker | None = None
@@ -103,8 +109,13 @@ class Session(otp.ServerRef):
 
         Raises `SessionClosedError` (a `pykka.ActorDeadError` too) when the session has
         ended, `otp.CallTimeout` after `timeout` seconds (None: never), and
-        `otp.DeadlockError` from inside the session. Not `block`: gives a future.
+        `otp.DeadlockError` from inside the session, or from the `put` of a direct
+        subscriber. Not `block`: gives a future.
         """
+        if block and self.line.handing_out == threading.get_ident():
+            # The session may wait until all speech is handed out, and nobody reads meanwhile.
+            where = otp.InCall("Session.ask", self, message, timeout)
+            raise otp.DeadlockError("calling_from_a_direct_subscriber", where)
         try:
             return super().ask(message, block=block, timeout=timeout)
         except otp.CallExit as gone:

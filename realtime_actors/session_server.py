@@ -196,6 +196,8 @@ class SessionServer(otp.GenServer):
             failure.__cause__ = reason
             self._line.gate = fx.Gate(False, str(failure))
             self._publish_end(failure)
+        elif self._plan.supervised and not otp.is_orderly(reason):
+            self._publish_end(SessionClosedError(f"the session was ended: {reason!r}"))
         elif machine.phase is not Phase.ENDED:
             self._catch_up(state)
             self._perform(state, machine.handle(Asked(messages.Close()), self._now()))

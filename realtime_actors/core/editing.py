@@ -11,9 +11,10 @@ from attrs import define, evolve
 
 from realtime_actors.core.effects import Effects, Send
 from realtime_actors.core.history import History
+from realtime_actors.core.retelling import in_words
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.errors import ConfigError
-from realtime_actors.items import Item
+from realtime_actors.items import ContentPart, InputAudio, Item, MessageItem, OutputAudio
 from realtime_actors.protocol import (
     ConversationItemCreate,
     ConversationItemDelete,
@@ -46,9 +47,14 @@ class Editing:
         item_id = item.id or f"item_{self.new_id()}"
         if item_id in self.history.conversation:
             raise ConfigError(f"the conversation has an item {item_id!r} already")
+        told = _sayable(item)
+        if told is None:
+            raise ConfigError(
+                "speech without its sound needs a transcript: there is nothing to add"
+            )
         if after == ROOT:
             self.history.first.add(item_id)
-        create = ConversationItemCreate(item=evolve(item, id=item_id), previous_item_id=after)
+        create = ConversationItemCreate(item=evolve(told, id=item_id), previous_item_id=after)
         return item_id, [Send(create)]
 
     def add_raw(self, payload: Mapping[str, object]) -> RawClientEvent:
@@ -91,7 +97,8 @@ class Editing:
         """Send the difference between the conversation as it was shown and as it shall be.
 
         Items are compared as a whole: a changed one is deleted, and added anew. What has
-        come since it was shown stays. Raises `ConfigError` when items changed places.
+        come since it was shown stays. Speech of which nobody has the sound any more is added
+        in its words, or not at all. Raises `ConfigError` when items changed places.
         """
         kept = [item for item in shown if item in wanted]
         if kept != [item for item in wanted if item in shown]:
@@ -112,8 +119,11 @@ class Editing:
                 is_there = is_there and not self.history.is_untold(item.id)
                 previous = str(item.id) if is_there else previous
                 continue
+            told = _sayable(item)
+            if told is None:
+                continue
             name = f"item_{self.new_id()}"
-            create = ConversationItemCreate(item=evolve(item, id=name), previous_item_id=previous)
+            create = ConversationItemCreate(item=evolve(told, id=name), previous_item_id=previous)
             if previous == ROOT:
                 self.history.first.add(name)
             effects.append(Send(create))
@@ -131,3 +141,19 @@ class Editing:
     def _check(self, item_id: str) -> None:
         if item_id not in self.history.conversation:
             raise ConfigError(f"the conversation has no item {item_id!r}")
+
+
+def _sayable(item: Item) -> Item | None:
+    """With speech told in its words where there is no sound. None if that leaves nothing."""
+    if not isinstance(item, MessageItem) or not item.content:
+        return item
+    content = tuple(
+        told
+        for part in item.content
+        if (told := in_words(part) if _is_silent(part) else part) is not None
+    )
+    return evolve(item, content=content) if content else None
+
+
+def _is_silent(part: ContentPart) -> bool:
+    return isinstance(part, InputAudio | OutputAudio) and part.audio is None

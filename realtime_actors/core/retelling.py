@@ -24,7 +24,7 @@ from realtime_actors.items import (
     OutputText,
 )
 
-__all__ = ["retold"]
+__all__ = ["in_words", "retold"]
 
 
 def retold(
@@ -42,7 +42,7 @@ def retold(
     for item in items:
         match item:
             case MessageItem():
-                content = tuple(part for each in item.content if (part := _in_words(each)))
+                content = tuple(part for each in item.content if (part := in_words(each)))
                 if not content:
                     continue
                 item = evolve(item, content=content)
@@ -67,7 +67,8 @@ def retold(
     return tuple(told)
 
 
-def _in_words(part: ContentPart) -> ContentPart | None:
+def in_words(part: ContentPart) -> ContentPart | None:
+    """A part as a client may tell it. None for what has no words, or is unknown."""
     match part:
         case InputAudio(transcript=str(words)) if words:
             return InputText(words)

@@ -89,6 +89,9 @@ __all__ = ["SessionMachine"]
 ABNORMAL_CLOSURE: Final = 1006
 """RFC 6455: the connection broke, nobody closed it."""
 
+LOST: Final = "the connection was lost"
+"""What a transport says too, of a connection that broke without a word."""
+
 _ENDED: Final = Phase.ENDED  # quicker to find than the member: looked at for each message
 
 
@@ -343,7 +346,9 @@ class SessionMachine(Parts):
         lost = events.ConnectionEvent(
             state="disconnected", code=code, reason=reason, info=self.info
         )
-        why = f"the connection was lost: {reason or code}"
+        why = f"{LOST}: {(reason or str(code)).removeprefix(f'{LOST}: ')}"
+        if reason == LOST:
+            why = LOST
         return [
             SetGate(Gate(False, why)),
             Publish(lost),
@@ -646,7 +651,7 @@ class SessionMachine(Parts):
 
     def _why_not_live(self) -> str:
         if self.phase is Phase.DISCONNECTED:
-            return "the connection was lost: close this session and run a new one"
+            return f"{LOST}: close this session and run a new one"
         return "the session is not connected yet"
 
 

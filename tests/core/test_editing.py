@@ -11,7 +11,15 @@ from realtime_actors import protocol as wire
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import ConfigError
 from realtime_actors.events import HistoryAddedEvent, HistoryUpdatedEvent
-from realtime_actors.items import FunctionCallItem, user_message
+from realtime_actors.items import (
+    FunctionCallItem,
+    InputAudio,
+    InputText,
+    MessageItem,
+    OutputAudio,
+    OutputText,
+    user_message,
+)
 from tests.core.machine import (
     added,
     after,
@@ -173,3 +181,32 @@ def test_a_raw_item_that_goes_before_all_others_is_before_all_others(given) -> N
 
     assert create.payload == {**raw, "item": {**item, "id": item_id}}
     assert [each.id for each in machine.history] == [item_id, "u1"]
+
+
+class TestSpeechOfWhichNobodyHasTheSound:
+    SPOKEN = MessageItem(id="a0", role="assistant", content=(OutputAudio(transcript="Hello!"),))
+    SILENT = MessageItem(id="a1", role="assistant", content=(OutputAudio(),))
+
+    def test_is_added_in_its_words(self) -> None:
+        """As in `fresh.update_history(old.history())`."""
+        verb = messages.UpdateHistory((self.SPOKEN, self.SILENT, user_message("Bye.")))
+
+        creates = only(wire.ConversationItemCreate, live().handle(ask(verb), now=0.0))
+
+        assert [create.item.content for create in creates] == [
+            (OutputText("Hello!"),),
+            (InputText("Bye."),),
+        ]
+
+    def test_cannot_be_added_without_words(self) -> None:
+        effects = live().handle(ask(messages.AddItem(self.SILENT)), now=0.0)
+
+        assert answers(effects) == [ConfigError]
+        assert sent(effects) == []
+
+    def test_is_sent_as_it_is_with_the_sound(self) -> None:
+        heard = MessageItem(role="user", content=(InputAudio(audio=b"\0\0", transcript="Hm."),))
+
+        effects = live().handle(ask(messages.AddItem(heard)), now=0.0)
+
+        assert only(wire.ConversationItemCreate, effects)[0].item.content == heard.content

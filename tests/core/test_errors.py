@@ -253,6 +253,19 @@ class TestALostConnection:
         ]
         assert only(End, effects) == []
 
+    @pytest.mark.parametrize(
+        ("reason", "said"),
+        [
+            ("the connection was lost", "the connection was lost"),
+            ("the connection was lost: no route", "the connection was lost: no route"),
+            ("", "the connection was lost: 1006"),
+        ],
+    )
+    def test_is_said_once(self, reason, said) -> None:
+        effects = live().handle(ConnectionLost(code=1006, reason=reason), now=0.0)
+
+        assert effects[0] == SetGate(Gate(False, said))
+
     def test_ends_whatever_was_under_way(self) -> None:
         machine = after(live(agent_with("weather")), say(), created("r1"), called("c1"))
         after(machine, ask(messages.UpdateSession({"speed": 1.1}), "Ann"))

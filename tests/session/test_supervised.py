@@ -72,6 +72,15 @@ def test_handle_and_subscriptions_outlive_a_restart(server, supervisor):
     assert supervisor.count_children().active == 0
 
 
+def test_nothing_is_closed_by_a_failure_after_which_it_starts_again(server, supervisor):
+    session = ra.run(ra.agent(), model_config={"url": server.url}, supervisor=supervisor)
+    probe = Probe(session)
+    otp.stop(session, "a failure")
+
+    states = [probe.wait_for(ConnectionEvent).state for _ in range(2)]
+    assert states == ["disconnected", "connected"]
+
+
 def test_the_end_of_a_supervisor_closes_its_sessions(server, supervisor):
     sessions = [
         ra.run(ra.agent(), model_config={"url": server.url}, supervisor=supervisor)

@@ -182,6 +182,25 @@ def test_an_interruption_waits_until_what_is_being_handed_over_is_with_everybody
     assert [type(event) for event in received] == [AudioEvent, AudioInterruptedEvent]
 
 
+def test_a_direct_subscriber_that_would_wait_for_the_session_is_told_at_once(script):
+    raised: Queue = queue.SimpleQueue()
+
+    class Waiting:
+        def put(self, message: SessionEvent) -> None:
+            try:
+                message.session.interrupt()
+            except otp.DeadlockError as error:
+                raised.put(error)
+
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(Waiting(), only=AudioEvent, direct=True)
+        speaking(script, session)
+        script.emit(audio_delta())
+
+        assert raised.get_nowait().reason == "calling_from_a_direct_subscriber"
+        assert session.current_agent() is AGENT
+
+
 def test_nothing_is_handed_over_after_the_end(restless):
     for _ in range(20):
         events: Queue = queue.SimpleQueue()
