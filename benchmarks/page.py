@@ -30,17 +30,21 @@ Result: TypeAlias = dict[str, Any]
 
 
 def main() -> None:
+    PAGE.write_text(render(), "utf-8")
+    print(f"written to {PAGE.relative_to(ROOT)}")
+
+
+def render() -> str:
+    """The page, as the results make it."""
     results = {
-        name: json.loads(path.read_text())
+        name: json.loads(path.read_text("utf-8"))
         for name in ORDER
         if (path := RESULTS / f"{name}.json").exists()
     }
-    page = TEMPLATE.read_text()
+    page = TEMPLATE.read_text("utf-8")
     page = page.replace("{{targets}}", targets(results))
     page = page.replace("{{circumstances}}", circumstances(results))
-    page = page.replace("{{results}}", "\n\n".join(map(section, results.values())))
-    PAGE.write_text(page)
-    print(f"written to {PAGE.relative_to(ROOT)}")
+    return page.replace("{{results}}", "\n\n".join(map(section, results.values())))
 
 
 def targets(results: dict[str, Result]) -> str:
