@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Literal, Unpack, cast
@@ -49,10 +49,9 @@ from realtime_actors.errors import (
 )
 from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
-from realtime_actors.protocol import ServerEvent
 from realtime_actors.session import Session
 from realtime_actors.subscribers import Only
-from realtime_actors.transport.base import Deliver, Disconnected, Transport
+from realtime_actors.transport.base import Disconnected, Transport
 from realtime_actors.usage import SessionUsage
 from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
 
@@ -314,9 +313,12 @@ class SessionServer(otp.GenServer):
         """Tell the machine what its direct subscribers have heard already."""
         machine, subscribers = state.machine, self._line.subscribers
         for at, delta in self._inlet.aired():
+            effects = machine.handle(delta, at)
+            if not subscribers.audio_beside:
+                continue
             if subscribers.wants_raw:
                 subscribers.publish_raw(events.RawModelEvent(event=delta, info=machine.info))
-            for effect in machine.handle(delta, at):
+            for effect in effects:
                 match effect:
                     case fx.Publish(event=events.AudioEvent() as audio):  # or nothing: see `airing`
                         subscribers.publish_beside(audio)
@@ -473,19 +475,10 @@ class SessionServer(otp.GenServer):
 
     def _connect(self, transport: Transport, inlet: Inlet) -> Message:
         try:
-            transport.connect(self._deliver_by(inlet, transport))
+            transport.connect(inlet.deliver)
         except RealtimeError as error:
             return ConnectFailed(error)
         return Connected()
-
-    def _deliver_by(self, inlet: Inlet, transport: Transport) -> Deliver:
-        def deliver(batch: Sequence[ServerEvent | Disconnected]) -> None:
-            if self._is_over():
-                transport.close(0.0)  # we were killed, and could not close it
-            else:
-                inlet.deliver(batch)
-
-        return deliver
 
     def _new_inlet(self, state: _Running) -> Inlet:
         info = state.machine.info
@@ -523,7 +516,7 @@ class SessionServer(otp.GenServer):
         assert successor.transport is not None
         before, self._inlet = state.transport, self._new_inlet(state)
         state.transport = self._line.transport = successor.transport
-        successor.take_over(self._deliver_by(self._inlet, state.transport))
+        successor.take_over(self._inlet.deliver)
         for event in successor.greeting if self._line.subscribers.wants_raw else ():
             raw = events.RawModelEvent(event=event, info=state.machine.info)
             self._line.subscribers.publish_raw(raw)
@@ -620,6 +613,7 @@ class SessionServer(otp.GenServer):
             return
         line.over = "the session has ended (it was killed)"
         line.gate = fx.Gate(False, line.over)
+        self._inlet.air(None)
         self._publish_end(None if line.closing else SessionClosedError("the session was killed"))
         if not self._plan.ready.done():
             self._plan.ready.set_exception(SessionClosedError("the session was killed"))

@@ -47,7 +47,7 @@ def fastest() -> Backend:
     else:
         backend = evolve(
             backend,
-            decode64=_forgiving(lambda text: pybase64.b64decode(text, None, True)),
+            decode64=_forgiving(pybase64.b64decode, None, True),
             encode64=pybase64.b64encode_as_string,
         )
     return backend
@@ -75,16 +75,16 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _forgiving(decode: Callable[[str], bytes]) -> Callable[[str], bytes]:
+def _forgiving(decode: Callable[..., bytes], *options: object) -> Callable[[str], bytes]:
     """Make a decoder that also takes base64 whose padding was left out."""
 
     def decode64(text: str) -> bytes:
         try:
-            return decode(text)
+            return decode(text, *options)
         except ValueError:
             if len(text) % 4 < 2 or text.endswith("="):
                 raise
-            return decode(text + "=" * (-len(text) % 4))
+            return decode(text + "=" * (-len(text) % 4), *options)
 
     return decode64
 

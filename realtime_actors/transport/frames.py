@@ -212,7 +212,8 @@ class FrameParser:
                 if start > end and second <= 127:
                     break
                 length = int.from_bytes(data[position + 2 : start], "big")
-                check_length(second, length)
+                if second != 126 or length < 126:
+                    check_length(second, length)
             ordinary = first == FIN | TEXT and not self._rules.fragmented
             if not ordinary or length > self._max_message_size:
                 self._rules.check(first, length)
