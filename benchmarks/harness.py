@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import select
+import ssl
 import statistics
 import subprocess
 import sys
@@ -253,7 +254,11 @@ class Bench:
 
     def server_stats(self) -> dict[str, float]:
         """How the load server did since the last time. It is not what is to be measured."""
-        with urlopen(f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}/stats") as answer:
+        trust, scheme = None, "http"
+        if self.tls:
+            trust = ssl.create_default_context(cafile=self._environment["SSL_CERT_FILE"])
+            scheme = "https"
+        with urlopen(f"{scheme}://127.0.0.1:{self._port}/stats", context=trust) as answer:
             stats: dict[str, float] = json.load(answer)
         return stats
 
