@@ -18,6 +18,7 @@ __all__ = [
     "WARM_UP_SECONDS",
     "Spent",
     "appointments",
+    "collection_ms",
     "cpu_by_thread",
     "percentile",
     "resident_bytes",
@@ -70,6 +71,14 @@ def spending() -> Iterator[Spent]:
     yield spent
     spent.wall_s = time.perf_counter() - wall
     spent.cpu_s = time.process_time() - cpu
+
+
+def collection_ms() -> float:
+    """How long a full garbage collection stops everything."""
+    gc.collect()  # what there is to be thrown away
+    start = time.perf_counter()
+    gc.collect()
+    return (time.perf_counter() - start) * 1000
 
 
 def cpu_by_thread() -> dict[str, float]:

@@ -16,6 +16,7 @@ from benchmarks.measuring import (
     SILENCE,
     WARM_UP_SECONDS,
     appointments,
+    collection_ms,
     percentile,
     resident_bytes,
     sent_at,
@@ -179,6 +180,11 @@ def idle(url: str, sessions: int) -> dict[str, float]:
                 await stack.enter_async_context(running(url))
             await asyncio.sleep(0.5)
             after = resident_bytes()
-        return {"session_kb": (after - before) / sessions / 1024, "process_mb": after / 2**20}
+            stop_ms = collection_ms()
+        return {
+            "session_kb": (after - before) / sessions / 1024,
+            "process_mb": after / 2**20,
+            "stop_ms": stop_ms,
+        }
 
     return asyncio.run(work())

@@ -18,6 +18,7 @@ from benchmarks.measuring import (
     SILENCE,
     WARM_UP_SECONDS,
     appointments,
+    collection_ms,
     cpu_by_thread,
     percentile,
     resident_bytes,
@@ -208,7 +209,12 @@ def idle(url: str, sessions: int) -> dict[str, float]:
         for _ in range(sessions):
             stack.enter_context(running(url, "fast")).subscribe(events)
         after = resident_bytes()
-    return {"session_kb": (after - before) / sessions / 1024, "process_mb": after / 2**20}
+        stop_ms = collection_ms()
+    return {
+        "session_kb": (after - before) / sessions / 1024,
+        "process_mb": after / 2**20,
+        "stop_ms": stop_ms,
+    }
 
 
 def idle_by_part(url: str, sessions: int) -> dict[str, float]:
