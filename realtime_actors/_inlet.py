@@ -94,19 +94,25 @@ class Inlet:
             if self._airing != airing:
                 return False
             self._session.line.handing_out = get_ident()
-            for delta in deltas:
-                self._aired.append((now, delta))
-                self._subscribers.publish_direct(audio_event(delta, self._info))
-            self._session.line.handing_out = None
+            try:
+                for delta in deltas:
+                    self._aired.append((now, delta))
+                    self._subscribers.publish_direct(audio_event(delta, self._info))
+            finally:  # a subscriber may be interrupted by Ctrl-C
+                self._session.line.handing_out = None
         return True
 
     # -- for the session -------------------------------------------------------------------
 
     def air(self, response_id: str | None) -> None:
         """Let the speech of this response be handed out from now on, and no other."""
-        if response_id != self._airing:
-            with self.lock:
-                self._airing = response_id
+        if response_id == self._airing:
+            return
+        if self._session.line.handing_out == get_ident():
+            self._airing = response_id  # it is a direct subscriber that has killed the session
+            return
+        with self.lock:
+            self._airing = response_id
 
     def aired(self) -> Iterator[tuple[float, ResponseOutputAudioDelta]]:
         """What was handed out since the last time, and when it came."""

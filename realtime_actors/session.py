@@ -112,10 +112,8 @@ class Session(otp.ServerRef):
         `otp.DeadlockError` from inside the session, or from the `put` of a direct
         subscriber. Not `block`: gives a future.
         """
-        if block and self.line.handing_out == threading.get_ident():
-            # The session may wait until all speech is handed out, and nobody reads meanwhile.
-            where = otp.InCall("Session.ask", self, message, timeout)
-            raise otp.DeadlockError("calling_from_a_direct_subscriber", where)
+        if block:
+            self._check_may_wait("Session.ask", message, timeout)
         try:
             return super().ask(message, block=block, timeout=timeout)
         except otp.CallExit as gone:
@@ -326,8 +324,9 @@ class Session(otp.ServerRef):
         """End the conversation, and wait until its threads and its socket are gone.
 
         Waits at most `timeout` seconds, then drops what is left. Closing a closed
-        session does nothing.
+        session does nothing. Raises `otp.DeadlockError` from the `put` of a subscriber.
         """
+        self._check_may_wait("Session.close", None, timeout)
         self.line.closing = True
         try:
             otp.stop(self, timeout=timeout)
@@ -352,6 +351,15 @@ class Session(otp.ServerRef):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def _check_may_wait(self, operation: str, message: object, timeout: float | None) -> None:
+        """Raise `otp.DeadlockError` from the `put` of a direct subscriber.
+
+        The session may wait until all speech is handed out, and nobody reads meanwhile.
+        """
+        if self.line.handing_out == threading.get_ident():
+            where = otp.InCall(operation, self, message, timeout)
+            raise otp.DeadlockError("calling_from_a_direct_subscriber", where)
 
     def _verb(self, verb: messages.Verb) -> Any:
         return self.ask(verb, timeout=CALL_TIMEOUT)

@@ -201,6 +201,38 @@ def test_a_direct_subscriber_that_would_wait_for_the_session_is_told_at_once(scr
         assert session.current_agent() is AGENT
 
 
+@pytest.mark.parametrize(
+    "end", [ra.Session.close, lambda session: otp.exit_signal(session, otp.KILL)]
+)
+def test_a_direct_subscriber_that_ends_the_session_holds_up_nobody(script, end):
+    class Ending:
+        def put(self, message: SessionEvent) -> None:
+            end(message.session)
+
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(Ending(), only=AudioEvent, direct=True)
+        speaking(script, session)
+        reader = threading.Thread(target=script.emit, args=[audio_delta()], daemon=True)
+        reader.start()
+
+        reader.join(timeout=10)
+        assert not reader.is_alive()
+
+
+def test_a_reader_that_was_interrupted_may_call_verbs_again(script):
+    class Interrupted:
+        def put(self, message: SessionEvent) -> None:
+            raise KeyboardInterrupt
+
+    with ra.run(AGENT, transport=script) as session:
+        session.subscribe(Interrupted(), only=AudioEvent, direct=True)
+        speaking(script, session)
+        with pytest.raises(KeyboardInterrupt):
+            script.emit(audio_delta())
+
+        assert session.current_agent() is AGENT
+
+
 def test_nothing_is_handed_over_after_the_end(restless):
     for _ in range(20):
         events: Queue = queue.SimpleQueue()
