@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from attrs import evolve
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["start"]
 
+_NEVER: Final = (otp.Restart.TEMPORARY, otp.Restart.TEMPORARY.value)
+
 
 def start(
     runner: Runner,
@@ -63,7 +65,7 @@ def start(
         where,
         context,
         timeout,
-        supervised=supervisor is not None,
+        supervised=supervisor is not None and restart not in _NEVER,
         trace=None if trace is None else Path(trace),
     )
     try:

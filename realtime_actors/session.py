@@ -23,6 +23,7 @@ from realtime_actors.core.microphone import MicrophoneFilter
 from realtime_actors.errors import NotConnectedError, SessionClosedError
 from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
+from realtime_actors.otp.process import end
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Only, Subscribers
 from realtime_actors.transcript import render_transcript
@@ -331,7 +332,8 @@ class Session(otp.ServerRef):
         try:
             otp.stop(self, timeout=timeout)
         except otp.CallTimeout:
-            otp.exit_signal(self, otp.KILL)
+            # As a kill would, but in order: it was asked for, so no supervisor starts it again.
+            end(self._process, (otp.SHUTDOWN, "closed"))
             self.line.drop()
         except otp.CallExit:
             return

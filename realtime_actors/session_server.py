@@ -123,7 +123,7 @@ class SessionServer(otp.GenServer):
         self._incarnation = self._session.incarnation
         self._line = self._session.line
         self._line.clock = plan.clock
-        self._line.over = ""
+        self._line.over, self._line.closing = "", False
         self._line.transport, self._line.successor = plan.transport(), None
         tracker = plan.playback_tracker
         if tracker is not None:

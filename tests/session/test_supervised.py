@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -79,6 +81,54 @@ def test_nothing_is_closed_by_a_failure_after_which_it_starts_again(server, supe
 
     states = [probe.wait_for(ConnectionEvent).state for _ in range(2)]
     assert states == ["disconnected", "connected"]
+
+
+@pytest.mark.parametrize("restart", ["temporary", otp.Restart.TEMPORARY])
+@pytest.mark.parametrize(
+    "end",
+    [lambda session: otp.exit_signal(session, otp.KILL), lambda session: otp.stop(session, "no")],
+)
+def test_one_that_is_never_started_again_is_closed_by_a_failure(server, supervisor, restart, end):
+    where = {"url": server.url}
+    session = ra.run(ra.agent(), model_config=where, supervisor=supervisor, restart=restart)
+    events = session.events(timeout=5)
+    end(session)
+
+    with contextlib.suppress(ra.SessionClosedError):
+        for event in events:
+            last = event
+    assert last.state == "closed"
+
+
+def test_what_ends_it_after_it_was_closed_and_started_again_was_not_asked_for(server, supervisor):
+    where = {"url": server.url}
+    session = ra.run(ra.agent(), model_config=where, supervisor=supervisor, restart="permanent")
+    probe = Probe(session)
+    session.close()
+    probe.wait_for(ConnectionEvent, lambda event: event.state == "connected")
+    otp.exit_signal(session, otp.KILL)
+
+    lost = probe.wait_for(ConnectionEvent)
+    assert (lost.state, str(lost.error)) == ("disconnected", "the session was killed")
+
+
+def test_a_session_that_is_too_busy_to_be_closed_is_not_started_again(server, supervisor):
+    busy, go_on = threading.Event(), threading.Event()
+
+    class Doorkeeper:
+        def put(self, message):
+            busy.set()
+            assert go_on.wait(timeout=10)
+
+    session = ra.run(ra.agent(), model_config={"url": server.url}, supervisor=supervisor)
+    session.subscribe(Doorkeeper(), only=AgentEndEvent)
+    session.send_message("Hi")
+    assert busy.wait(timeout=10)
+    session.close(timeout=0.1)
+    go_on.set()
+
+    assert supervisor.count_children().active == 0
+    assert session.incarnation == 1
 
 
 def test_the_end_of_a_supervisor_closes_its_sessions(server, supervisor):
