@@ -37,7 +37,7 @@ class Successor:
     ) -> None:
         """`on_lost` is called, by the thread that reads, when it is lost while it waits.
 
-        `is_over` says whether the session has ended: one that was killed closes nothing.
+        `is_over` says whether the session has ended: then nobody will ever use it.
         """
         self.transport: Transport | None = None
         """The connection, once there is one."""

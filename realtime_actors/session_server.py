@@ -134,6 +134,7 @@ class SessionServer(otp.GenServer):
         for subscriber in self._line.subscribers.all:  # of the incarnation before
             self._watch(subscriber, running)
         self._info = running.machine.info
+        self._is_closed = False  # `terminate` has closed all connections
         self._process.farewell = (self._say_if_killed, *self._process.farewell)
         return otp.Ok(running, continue_=Started())
 
@@ -219,6 +220,7 @@ class SessionServer(otp.GenServer):
             self._line.successor.close()
         # Nobody waits for the goodbye of a server that never let us in.
         state.transport.close(GOODBYE if started else 0.0)
+        self._is_closed = True
 
     # -- what `proxy()` shows: the verbs, done in the session's own thread ---------------
 
@@ -511,30 +513,26 @@ class SessionServer(otp.GenServer):
         self._task(state, died, work)
 
     def _switch_connection(self, state: _Running) -> None:
-        successor, self._line.successor = self._line.successor, None
+        successor = self._line.successor
         assert successor is not None  # the core was told that it is there
         assert successor.transport is not None
         before, self._inlet = state.transport, self._new_inlet(state)
+        # In this order: whenever we are killed, both are closed, by us or in `_say_if_killed`.
         state.transport = self._line.transport = successor.transport
+        self._line.successor = None
+        _close_beside(before)
         successor.take_over(self._inlet.deliver)
         for event in successor.greeting if self._line.subscribers.wants_raw else ():
             raw = events.RawModelEvent(event=event, info=state.machine.info)
             self._line.subscribers.publish_raw(raw)
         log.info("session %s has changed its connection", self.actor_urn)
-        self._close_beside(state, before)
 
     def _close_another(self, state: _Running) -> None:
         if state.machine.phase is Phase.ENDED:
             return  # `terminate` does it, and whoever closes us waits for that
         successor, self._line.successor = self._line.successor, None
         if successor is not None:
-            self._close_beside(state, successor)
-
-    def _close_beside(self, state: _Running, connection: Transport | Successor) -> None:
-        def work() -> None:
-            connection.close(0.0)
-
-        self._task(state, lambda reason: None, work)
+            _close_beside(successor)
 
     def _is_over(self) -> bool:
         """Whether this incarnation has ended. The handle may stand for the next one."""
@@ -609,17 +607,18 @@ class SessionServer(otp.GenServer):
     def _say_if_killed(self) -> None:
         """Do what `terminate` had no time for, in the thread of whoever has ended us."""
         line = self._line
-        if line.over:
+        if not line.over:  # else it was killed in the middle of `terminate`
+            line.over = "the session has ended (it was killed)"
+            line.gate = fx.Gate(False, line.over)
+            self._inlet.air(None)
+            killed = SessionClosedError("the session was killed")
+            self._publish_end(None if line.closing else killed)
+            if not self._plan.ready.done():
+                self._plan.ready.set_exception(killed)
+        if self._is_closed:
             return
-        line.over = "the session has ended (it was killed)"
-        line.gate = fx.Gate(False, line.over)
-        self._inlet.air(None)
-        self._publish_end(None if line.closing else SessionClosedError("the session was killed"))
-        if not self._plan.ready.done():
-            self._plan.ready.set_exception(SessionClosedError("the session was killed"))
-        for connection in line.connections:  # which may take a moment, and nobody is to wait
-            close = partial(connection.close, 0.0)
-            threading.Thread(target=close, name="realtime-close", daemon=True).start()
+        for connection in line.connections:
+            _close_beside(connection)
 
     def _publish_end(self, failure: RealtimeError | None) -> None:
         """Say that nothing follows, and why; None for an end that was asked for."""
@@ -639,3 +638,12 @@ class SessionServer(otp.GenServer):
 
     def _now(self) -> float:
         return self._plan.clock()
+
+
+def _close_beside(connection: Transport | Successor) -> None:
+    """Close a connection, which may take a moment: nobody is to wait for that.
+
+    No task does it: a session that was killed can't start one.
+    """
+    close = partial(connection.close, 0.0)
+    threading.Thread(target=close, name="realtime-close", daemon=True).start()

@@ -41,9 +41,10 @@ def script() -> Iterator[ScriptedTransport]:
         yield script
 
 
-def run(script: ScriptedTransport) -> ra.Session:
+def run(script: ScriptedTransport, agent: ra.Agent | None = None) -> ra.Session:
     script.expect("session.update", answer=[{"type": "session.updated", "session": {}}])
-    return ra.run(ra.agent(), transport=script, model_config={"url": "ws://127.0.0.1:1/"})
+    where = {"url": "ws://127.0.0.1:1/"}
+    return ra.run(agent or ra.agent(), transport=script, model_config=where)
 
 
 class Waiting:
@@ -159,6 +160,32 @@ def test_what_broke_the_session_itself_is_raised_at_its_readers(script: Scripted
 
     assert raised.value.__cause__ is not None
     assert [type(event) for event in seen] == [ErrorEvent, ConnectionEvent]
+
+
+def test_a_session_that_is_killed_while_it_ends_leaves_no_connection(
+    script: ScriptedTransport,
+) -> None:
+    busy, go_on = threading.Event(), threading.Event()
+
+    class Slow(ra.AgentHooks):
+        def on_start(self, context: object, agent: ra.Agent) -> None:
+            busy.set()
+            go_on.wait(timeout=10)
+
+    session = run(script, ra.agent(hooks=Slow()))
+    probe = Probe(session)
+    script.emit(response_created())
+    assert busy.wait(timeout=10)
+    session.stop(block=False)
+    probe.wait_for(ConnectionEvent)  # now it gives its hooks a moment
+    otp.exit_signal(session, otp.KILL)
+    go_on.set()
+
+    for thread in threading.enumerate():
+        if thread.name == "realtime-close":
+            thread.join(5.0)
+    assert not script.connected
+    assert len(probe.all(ConnectionEvent)) == 1
 
 
 def test_who_reads_events_learns_that_the_session_was_killed(script: ScriptedTransport) -> None:
