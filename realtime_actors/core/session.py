@@ -18,7 +18,7 @@ from attrs import define, field
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
-from realtime_actors.config import merge_settings
+from realtime_actors.config import OFF, merge_settings
 from realtime_actors.core.configuration import (
     ForBarrier,
     ForCaller,
@@ -251,6 +251,9 @@ class SessionMachine(Parts):
                     item_id=item_id, audio_end_ms=end_ms, info=self.info
                 )
                 return [Publish(stopped)]
+            case wire.InputAudioBufferCleared():
+                self._turns.forgotten()
+                return [self._as_it_came(event)]
             case wire.InputAudioBufferTimeoutTriggered(item_id=item_id):
                 self._turns.stopped(item_id)
                 return [Publish(self._idle_timeout(event))]
@@ -285,6 +288,8 @@ class SessionMachine(Parts):
     def _session_updated(self, session: wire.SessionInfo, now: float) -> Effects:
         pending = self._configuration.acknowledged(session.settings)
         self._use_output_format()
+        if self._configuration.settings.turn_detection is OFF:
+            self._turns.forgotten()
         effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
         if pending is None:
             return effects  # the server changed something by itself

@@ -41,6 +41,10 @@ class Turns:
         self.user_speaks = False
         self._stopped.add(item_id)
 
+    def forgotten(self) -> None:
+        """What the user was saying is not listened to any more: nobody says when it is over."""
+        self.user_speaks = False
+
     def committed(self, item_id: str | None, *, answered: bool) -> None:
         """A turn is part of the conversation.
 

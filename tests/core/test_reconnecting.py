@@ -7,7 +7,7 @@ import pytest
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Handoff
-from realtime_actors.config import BargeIn, SessionModelSettings
+from realtime_actors.config import OFF, BargeIn, SessionModelSettings
 from realtime_actors.core.effects import (
     CloseAnother,
     Effects,
@@ -285,6 +285,15 @@ class TestQuiet:
 
         assert self.waits(machine)
         assert "session.update" in sent_types(machine.handle(committed("u2"), now=1.0))
+
+    @pytest.mark.parametrize(
+        "forgotten", [wire.InputAudioBufferCleared(), updated(turn_detection=OFF)]
+    )
+    def test_what_is_not_listened_to_any_more_keeps_nobody_waiting(self, forgotten) -> None:
+        machine = after(opening(), user_speaks("u2"))
+
+        assert self.waits(machine)
+        assert "session.update" in sent_types(machine.handle(forgotten, now=1.0))
 
     def test_the_words_of_the_user_are_waited_for(self) -> None:
         settings = SessionModelSettings(input_audio_transcription={"model": "whisper-1"})

@@ -149,8 +149,8 @@ MUTANTS: Final = (
         3,
         "what has no name here reaches nobody",
         "core/session.py",
-        "                return [self._as_it_came(event)]",
-        "                return []",
+        "            case _:\n                return [self._as_it_came(event)]",
+        "            case _:\n                return []",
         ERRORS,
     ),
     Mutant(
