@@ -29,6 +29,7 @@ class EchoPolicy:
     barge_in: BargeIn
     speech: Speech
     _loudest_db: float = field(default=-math.inf)
+    _has_spoken: bool = False
 
     @property
     def follows_speech(self) -> bool:
@@ -37,6 +38,7 @@ class EchoPolicy:
 
     def audio(self, audio: bytes, now: float) -> None:
         """A piece of speech that will be played. Before the ledger knows of it."""
+        self._has_spoken = True
         if self.barge_in.mode != "gated":
             return
         if now >= self._ends_at(now):
@@ -51,7 +53,7 @@ class EchoPolicy:
     def echo(self, now: float) -> Echo | None:
         """What the microphone has to mind; None if nothing."""
         protected = self.speech.protected_until(now)
-        if not self.follows_speech or not self.speech.started:
+        if not self.follows_speech or not self._has_spoken:
             return None if protected is None else Echo(muted_until=protected)
         muted, until = -math.inf if protected is None else protected, self._ends_at(now)
         if self.barge_in.mode == "half_duplex":

@@ -150,6 +150,10 @@ class PlaybackLedger:
         self._head, self._at = self._received, now
         return heard
 
+    def forget_parts(self) -> None:
+        """Forget what was played, all of which was heard, but not until when it was."""
+        self._parts.clear()
+
     def clear(self) -> None:
         """Forget everything."""
         self._parts.clear()

@@ -194,7 +194,7 @@ class Reconnecting:
         if rest > 0:
             return [SetTimer(QUIET_TIMER, max(rest, LOOK_AGAIN))]
         if is_answered:
-            return self._switch(waiting, now)
+            return self._switch(waiting)
         self._phase = Asking(waiting)
         return self.configuration.update(SessionModelSettings(), ForBarrier())
 
@@ -210,14 +210,14 @@ class Reconnecting:
         )
         return None if is_busy else max(0.0, self.speech.ledger.ends_at(now) - now)
 
-    def _switch(self, waiting: Waiting, now: float) -> Effects:
+    def _switch(self, waiting: Waiting) -> Effects:
         handoff, session = waiting.handoff, waiting.session
         changed = difference(waiting.told, self._wanted(handoff))  # meanwhile
         name = handoff.resolved.agent.name
         effects: Effects = [SwitchConnection(handoff.call_id), *self._timers()]
         self._phase = None
         self.responses.moved()
-        self.speech.moved(now)
+        self.speech.moved()
         self.guarding.lost()
         effects += self.configuration.moved(waiting.told, session.settings)
         if changed != SessionModelSettings():

@@ -154,9 +154,9 @@ class Speech:
         self._silenced.clear()
         self.started = False
 
-    def moved(self, now: float) -> None:
+    def moved(self) -> None:
         """Another connection is in use, once all was heard that came by the one before."""
-        self.ledger.stop(now)
+        self.ledger.forget_parts()
         self._silenced.clear()
         self.started = False
 

@@ -15,6 +15,7 @@ from realtime_actors.core.effects import (
     Publish,
     RunTool,
     Send,
+    SetGate,
     SetTimer,
     SwitchConnection,
 )
@@ -350,6 +351,16 @@ class TestTheSwitch:
 
         at = [isinstance(each, SwitchConnection) for each in effects].index(True)
         assert [each for each in effects[:at] if isinstance(each, Send)] == []
+
+    @pytest.mark.parametrize("mode", ["gated", "half_duplex"])
+    def test_the_echo_of_the_old_voice_dies_away_first(self, mode) -> None:
+        machine = opened(barge_in=BargeIn(mode=mode, tail_ms=300))
+
+        effects = machine.handle(updated(), now=1.1)
+
+        # What was played until 1.0 comes back until 1.3, as the gate says already.
+        assert only(SwitchConnection, effects) != []
+        assert only(SetGate, effects) == []
 
     def test_the_new_voice_can_be_changed_until_it_has_spoken(self) -> None:
         machine = switched()
