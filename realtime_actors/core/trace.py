@@ -39,7 +39,7 @@ from realtime_actors.core.machine import Phase
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import ConfigError, RealtimeError
 from realtime_actors.events import EventInfo
-from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.protocol import ServerEvent, dialect
 from realtime_actors.tools import Tool
 
@@ -52,7 +52,10 @@ CLASSES: Final[Mapping[str, type[Any]]] = {
     if isinstance(cls, type) and attrs.has(cls)
 }
 _OPTIONS: Final = (
+    "session_type",
+    "max_handoffs_per_turn",
     "parallel_tools",
+    "approval_timeout",
     "max_concurrency",
     "tool_timeout",
     "playback_reported",
@@ -78,7 +81,12 @@ class TracedMachine:
                 "guardrails": [
                     each.name for each in (*machine.agent.output_guardrails, *machine.guardrails)
                 ],
+                "input_guardrails": [
+                    each.name
+                    for each in (*machine.agent.input_guardrails, *machine.input_guardrails)
+                ],
                 "guardrails_settings": _encode(machine.guardrails_settings),
+                "barge_in": _encode(machine.barge_in),
                 **{name: getattr(machine, name) for name in _OPTIONS},
             }
         )
@@ -171,7 +179,11 @@ def _machine(header: Mapping[str, Any], cast: _Cast) -> SessionMachine:
         guardrails=tuple(
             OutputGuardrail(name=name, check=_passes) for name in header["guardrails"]
         ),
+        input_guardrails=tuple(
+            InputGuardrail(name=name, check=_passes) for name in header.get("input_guardrails", ())
+        ),
         guardrails_settings=cast.decode(header["guardrails_settings"]),
+        barge_in=cast.decode(header.get("barge_in", {"$": "BargeIn"})),
         **{name: header[name] for name in _OPTIONS if name in header},
     )
 

@@ -8,15 +8,33 @@ import pytest
 from typer.testing import CliRunner
 
 import realtime_actors as ra
+from realtime_actors import messages
 from realtime_actors.cli.app import app
 from realtime_actors.cli.replay import replayed
+from realtime_actors.config import BargeIn, TranscriptionConfig
 from realtime_actors.core.effects import Publish
+from realtime_actors.core.messages import AgentResolved, ApprovalNeeded, Connected, Started
 from realtime_actors.errors import ConfigError
 from realtime_actors.events import AgentEndEvent, AudioEvent, RawModelEvent
+from realtime_actors.guardrails import InputGuardrail
 from realtime_actors.server import RealtimeServer
 from realtime_actors.server.engines.scripted import Call
 from realtime_actors.testing import Probe
-from realtime_actors.tracing import replay
+from realtime_actors.tracing import TracedMachine, describe, replay
+from tests.core.machine import (
+    agent_with,
+    ask,
+    called,
+    committed,
+    created,
+    done,
+    new,
+    resolve,
+    updated,
+    user_speaks,
+    user_stops,
+    user_words,
+)
 
 TRACES = sorted((Path(__file__).parent.parent / "traces").glob("*.jsonl"))
 
@@ -59,6 +77,36 @@ def test_a_trace_gives_the_same_events_again(tmp_path):
     )
     ends = [event for event in again if isinstance(event, AgentEndEvent)]
     assert [event.agent.name for event in ends] == ["Desk", "Desk", "Desk", "Billing"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"barge_in": BargeIn(mode="off")},
+        {"session_type": "transcription"},
+        {"approval_timeout": 5.0},
+        {"max_handoffs_per_turn": 0},
+        {"input_guardrails": (InputGuardrail(name="no_names", check=lambda text: False),)},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_the_machine_is_made_again_as_it_was(options):
+    desk = agent_with("weather", name="Desk", handoffs=[agent_with(name="Billing")])
+    machine = new(desk, **options)
+    lines: list[str] = []
+    traced = TracedMachine(machine, lines.append)
+    story = [
+        *(Started(), Connected(), AgentResolved(resolve(desk))),
+        updated(input_audio_transcription=TranscriptionConfig(model="whisper-1")),
+        *(user_speaks("u1"), user_stops("u1"), committed("u1"), user_words("Hi.", "u1")),
+        *(created("r1"), called("c1"), ApprovalNeeded("c1")),
+        *(called("c2", "transfer_to_billing"), done("r1")),
+        ask(messages.CreateResponse(), None),
+    ]
+
+    first = [list(describe(traced.handle(message, 0.0))) for message in story]
+
+    assert [list(describe(effects)) for _, _, effects in replay(lines)] == first
 
 
 @pytest.mark.parametrize("trace", TRACES, ids=lambda path: path.stem)
