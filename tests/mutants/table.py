@@ -8,7 +8,7 @@
      4  the playback ledger          11  transcripts in order
      5  the interruption fence       12  editing the history
      6  echo policy                  13  accounting and limits
-     7  one outcome per call
+     7  one outcome per call         14  transcription sessions
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -52,6 +52,7 @@ WORDS = ("core/test_conversation.py", "core/test_transcripts.py")
 EDITING = ("core/test_editing.py", "core/test_handoffs.py", "session/test_editing.py")
 STORIES = ("soak/test_soak.py",)
 LIMITS = ("core/test_limits.py", "session/test_limits.py")
+LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
 
 MUTANTS: Final = (
     # 1: one response at a time
@@ -671,5 +672,30 @@ MUTANTS: Final = (
         "return max(0.0, self.speech.ledger.ends_at(now) - now)",
         "return 0.0",
         LIMITS,
+    ),
+    # 14: transcription sessions
+    Mutant(
+        14,
+        "a session that only listens is asked to answer",
+        "core/requests.py",
+        'if self.configuration.session_type == "transcription":',
+        "if False:",
+        LISTENING,
+    ),
+    Mutant(
+        14,
+        "a session that only listens becomes one that speaks when it is configured",
+        "core/configuration.py",
+        "session_type=self.session_type, event_id=event_id",
+        "event_id=event_id",
+        LISTENING,
+    ),
+    Mutant(
+        14,
+        "half of a turn is given as all of it",
+        "session.py",
+        'isinstance(event, InputTranscriptEvent) and event.status != "partial"',
+        "isinstance(event, InputTranscriptEvent)",
+        LISTENING,
     ),
 )
