@@ -217,6 +217,7 @@ class Reconnecting:
         effects: Effects = [SwitchConnection(handoff.call_id), *self._timers()]
         self._phase = None
         self.responses.moved()
+        self.calls.moved()
         self.speech.moved()
         self.guarding.lost()
         effects += self.configuration.moved(waiting.told, session.settings)

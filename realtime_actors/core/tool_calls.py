@@ -242,6 +242,10 @@ class ToolCalls:
             del self._groups[key]
         return bool(over)
 
+    def moved(self) -> None:
+        """Another connection is in use: the ids of calls that are answered may come again."""
+        self._seen = set(self._open)
+
     def cancel_all(self, why: str) -> Effects:
         """End all calls here; the server can't be told any more."""
         effects: Effects = []

@@ -414,6 +414,14 @@ class TestTheSwitch:
 
         assert [each.agent for each in only(AgentStartEvent, effects)] == [CEDAR]
 
+    def test_ids_of_calls_may_come_again_too(self) -> None:
+        machine = after(talking(), called("c5", "weather"), finished("c5"), handed_over(CEDAR))
+        after(machine, done("r1"), OPENED, updated(), updated(), created("r2"), at=1.0)
+
+        effects = play(machine, called("c5", "refund", response_id="r2"), called("c5"), at=1.0)
+
+        assert [run.tool.name for run in only(RunTool, effects)] == ["refund"]
+
 
 class TestTheBarrier:
     def test_what_is_sent_meanwhile_is_answered_before_the_switch(self) -> None:
