@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncIterator
@@ -113,10 +114,11 @@ def scale(url: str, sessions: int, seconds: float) -> dict[str, float]:
         async with AsyncExitStack() as stack:
             open_sessions = [await stack.enter_async_context(running(url)) for _ in range(sessions)]
             listeners = [asyncio.create_task(listen(session)) for session in open_sessions]
+            gc.collect()
             await speak(WARM_UP_SECONDS)
             latencies.clear()
             lateness.clear()
-            with spending() as spent:
+            with spending(collect=False) as spent:
                 await speak(seconds)
             heard = summary_ms(latencies)
             for listener in listeners:

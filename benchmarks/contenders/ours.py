@@ -156,10 +156,11 @@ def scale(
         listener.start()
         for session in open_sessions:
             session.subscribe(Sink(take) if direct else events, direct=direct)
+        gc.collect()
         speak(WARM_UP_SECONDS)
         latencies.clear()
         lateness.clear()
-        with spending() as spent:
+        with spending(collect=False) as spent:
             speak(seconds)
         heard = summary_ms(latencies)
         threads = threading.active_count() - 2
