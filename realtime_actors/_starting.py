@@ -65,7 +65,7 @@ def start(
         where,
         context,
         timeout,
-        supervised=supervisor is not None and restart not in _NEVER,
+        supervisor=None if restart in _NEVER else supervisor,
         trace=None if trace is None else Path(trace),
     )
     try:
@@ -96,7 +96,7 @@ def _plan(
     context: object,
     timeout: float,
     *,
-    supervised: bool,
+    supervisor: otp.DynamicSupervisorRef | None,
     trace: Path | None,
 ) -> SessionPlan:
     speaks = dialect(where.dialect)
@@ -127,7 +127,7 @@ def _plan(
         clock=otp.current_clock(),
         transport=lambda: make(options, speaks),
         playback_tracker=tracker,
-        supervised=supervised,
+        supervisor=supervisor,
         machine=lambda: _machine(runner, settings, model, context, tracker is not None, trace),
     )
 

@@ -62,6 +62,8 @@ class Line:
     """Why nothing can be asked any more."""
     handing_out: int | None = None
     """The thread that is handing speech to direct subscribers."""
+    supervisor: otp.ServerRef | None = None
+    """Who may start the session again."""
     closing: bool = False
     """Somebody has asked for the end."""
     playback_tracker: PlaybackTracker | None = None
@@ -281,7 +283,7 @@ class Session(otp.ServerRef):
         `TimeoutError` when nothing comes for `timeout` seconds. It keeps `limit` events
         for a slow reader, then drops the oldest.
         """
-        stream = EventStream(timeout=timeout, limit=limit)
+        stream = EventStream(self._is_over, timeout=timeout, limit=limit)
         # It has to see the end, whatever else it sees.
         classes = (only,) if isinstance(only, type) else only
         wanted = None if classes is None else (*classes, events.ConnectionEvent)
@@ -362,6 +364,11 @@ class Session(otp.ServerRef):
         if self.line.handing_out == threading.get_ident():
             where = otp.InCall(operation, self, message, timeout)
             raise otp.DeadlockError("calling_from_a_direct_subscriber", where)
+
+    def _is_over(self) -> bool:
+        """Whether it has ended, and there is nobody who would start it again."""
+        supervisor = self.line.supervisor
+        return not self.is_alive() and not (supervisor is not None and supervisor.is_alive())
 
     def _verb(self, verb: messages.Verb) -> Any:
         return self.ask(verb, timeout=CALL_TIMEOUT)

@@ -73,8 +73,8 @@ class SessionPlan:
     context: object = field(default=None, repr=False)
     clock: Callable[[], float]
     playback_tracker: PlaybackTracker | None = None
-    supervised: bool = False
-    """A supervisor may start the session again: it fails, but it is not over then."""
+    supervisor: otp.ServerRef | None = None
+    """Who may start the session again: it fails, but it is not over then."""
     ready: Future[None] = field(factory=Future)
     """Done once the server has taken the configuration, or with what kept it from that."""
 
@@ -124,6 +124,7 @@ class SessionServer(otp.GenServer):
         self._line = self._session.line
         self._line.clock = plan.clock
         self._line.over, self._line.closing = "", False
+        self._line.supervisor = plan.supervisor
         self._line.transport, self._line.successor = plan.transport(), None
         tracker = plan.playback_tracker
         if tracker is not None:
@@ -196,7 +197,7 @@ class SessionServer(otp.GenServer):
             failure.__cause__ = reason
             self._line.gate = fx.Gate(False, str(failure))
             self._publish_end(failure)
-        elif self._plan.supervised and not otp.is_orderly(reason):
+        elif self._plan.supervisor is not None and not otp.is_orderly(reason):
             self._publish_end(SessionClosedError(f"the session was ended: {reason!r}"))
         elif machine.phase is not Phase.ENDED:
             self._catch_up(state)
@@ -631,7 +632,7 @@ class SessionServer(otp.GenServer):
             )
         # To a subscriber "closed" means that nothing follows.
         state: Literal["disconnected", "closed"] = (
-            "disconnected" if self._plan.supervised else "closed"
+            "closed" if self._plan.supervisor is None else "disconnected"
         )
         over = events.ConnectionEvent(state=state, reason=why, error=failure, info=info)
         self._line.subscribers.publish(over)

@@ -9,7 +9,9 @@ the session or by the others.
 from __future__ import annotations
 
 import logging
+import math
 import queue
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Any, Final, TypeAlias
@@ -17,7 +19,7 @@ from typing import Any, Final, TypeAlias
 import pykka
 from attrs import define, field
 
-from realtime_actors.errors import ConfigError, RealtimeError
+from realtime_actors.errors import ConfigError, RealtimeError, SessionClosedError
 from realtime_actors.events import AudioEvent, ConnectionEvent, Event, RawModelEvent
 from realtime_actors.messages import SessionEvent
 
@@ -149,6 +151,11 @@ class Subscribers:
                 log.warning("a subscriber raised %s: it was removed", type(error).__name__)
 
 
+LOOK_EVERY: Final = 1.0
+"""Seconds after which a reader that waits looks whether anybody is left to say something. Ours:
+the end of a supervisor that gave up is nobody's event."""
+
+
 class EventStream(Iterator[Event]):
     """The events of a session, one after the other, until the session ends.
 
@@ -160,8 +167,12 @@ class EventStream(Iterator[Event]):
     oldest first, and counted in `dropped`. One thread may iterate.
     """
 
-    def __init__(self, *, timeout: float | None = None, limit: int = EVENTS_LIMIT) -> None:
+    def __init__(
+        self, is_over: Callable[[], bool], *, timeout: float | None, limit: int = EVENTS_LIMIT
+    ) -> None:
+        """`is_over` tells that nothing will come any more, if nobody is left to say so."""
         self.dropped = 0
+        self._is_over = is_over
         self._timeout = timeout
         self._queue: queue.Queue[SessionEvent] = queue.Queue(limit)
         self._ended = False
@@ -187,14 +198,26 @@ class EventStream(Iterator[Event]):
         if self._ended:
             error, self._error = self._error, None
             raise error or StopIteration
-        try:
-            event = self._queue.get(timeout=self._timeout).event
-        except queue.Empty:
-            raise TimeoutError(f"no event of the session in {self._timeout:g} s") from None
+        event = self._take()
         if isinstance(event, ConnectionEvent) and event.state == "closed":
             # The last event of a session: nothing follows it.
             self._ended, self._error = True, event.error
         return event
+
+    def _take(self) -> Event:
+        deadline = math.inf if self._timeout is None else time.monotonic() + self._timeout
+        while True:
+            over = self._is_over()
+            left = 0.0 if over else max(0.0, deadline - time.monotonic())
+            try:
+                return self._queue.get(timeout=min(left, LOOK_EVERY)).event
+            except queue.Empty:
+                if over:
+                    self._ended = True
+                    raise SessionClosedError("the session and its supervisor have ended") from None
+                if left < LOOK_EVERY:
+                    why = f"no event of the session in {self._timeout:g} s"
+                    raise TimeoutError(why) from None
 
 
 def _put_for(subscriber: Any) -> Callable[[SessionEvent], object]:

@@ -131,6 +131,19 @@ def test_a_session_that_is_too_busy_to_be_closed_is_not_started_again(server, su
     assert session.incarnation == 1
 
 
+def test_who_reads_events_learns_that_a_supervisor_has_given_up(server):
+    calls = otp.start(otp.DynamicSupervisor, max_restarts=0)
+    session = ra.run(ra.agent(), model_config={"url": server.url}, supervisor=calls)
+    stream, seen = session.events(), []
+    otp.exit_signal(session, otp.KILL)
+
+    with pytest.raises(ra.SessionClosedError, match="supervisor"):
+        seen.extend(stream)
+    assert [event.state for event in seen if isinstance(event, ConnectionEvent)] == ["disconnected"]
+    with pytest.raises(StopIteration):
+        next(stream)
+
+
 def test_the_end_of_a_supervisor_closes_its_sessions(server, supervisor):
     sessions = [
         ra.run(ra.agent(), model_config={"url": server.url}, supervisor=supervisor)
