@@ -12,7 +12,7 @@ CONTENDERS = (OURS, DIRECT, AGENTS)
 
 
 def main() -> None:
-    with Bench(__doc__) as bench:
+    with Bench(__doc__, quick_rounds=1) as bench:
         bench.serve()
         runs = bench.take_turns(
             "barge_in",

@@ -13,7 +13,7 @@ INTERVALS_MS = (5, 1, 0.5)
 
 
 def main() -> None:
-    with Bench(__doc__, quick_rounds=2) as bench:
+    with Bench(__doc__, quick_rounds=1) as bench:
         bench.serve()
         rows: list[list[object]] = []
         for interval in (None, *INTERVALS_MS):

@@ -12,7 +12,7 @@ SESSIONS = 50
 
 def main() -> None:
     columns = ("session_kb", "process_mb", "stop_ms")
-    with Bench(__doc__) as bench:
+    with Bench(__doc__, quick_rounds=1) as bench:
         for tls in (False, True):
             bench.serve(tls=tls)
             runs = bench.take_turns(

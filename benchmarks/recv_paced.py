@@ -10,7 +10,7 @@ CONTENDERS = (OURS, DIRECT, NO_EXTRAS, PLAIN, FLOOR, AGENTS, BARE)
 
 
 def main() -> None:
-    with Bench(__doc__, rounds=7) as bench:
+    with Bench(__doc__, rounds=7, quick_rounds=1) as bench:
         bench.serve()
         runs = bench.take_turns(
             "paced",

@@ -20,11 +20,17 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main() -> None:
-    with Bench(__doc__, quick_rounds=2, options=options) as bench:
+    with Bench(__doc__, quick_rounds=1, options=options) as bench:
         tls: bool = bench.arguments.tls
         if tls:
             bench.named("scale_tls")
-        usual = "50,100" if tls else "50,100,200" if bench.quick else "1,25,50,100,200,400"
+        usual = (
+            ("50" if bench.quick else "50,100")
+            if tls
+            else "50,100"
+            if bench.quick
+            else "1,25,50,100,200,400"
+        )
         counts = [int(count) for count in (bench.arguments.sessions or usual).split(",")]
         bench.serve(tls=tls)
 
