@@ -20,7 +20,7 @@ def main() -> None:
             noise = {} if interval is None else {"noise_ms": interval}
             runs = bench.take_turns(
                 "paced",
-                {each: {"seconds": 1 if bench.quick else 3, **noise} for each in CONTENDERS},
+                {each: {"seconds": 0.4 if bench.quick else 3, **noise} for each in CONTENDERS},
                 query={"job": "paced", "size": 960},
             )
             rows += [

@@ -46,7 +46,7 @@ def optional_packages() -> list[str]:
 
 
 def main() -> None:
-    with Bench(__doc__, rounds=9) as bench:
+    with Bench(__doc__, rounds=9, quick_rounds=2) as bench:
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in IMPORTS}
         for code in IMPORTS.values():
             cost_ms(code)  # compiles what has changed
