@@ -13,6 +13,14 @@ from benchmarks.harness import AGENTS, DIRECT, OURS, Bench, Contender, Runs
 
 CONTENDERS = (OURS, DIRECT, AGENTS)
 
+USUAL = {
+    (False, False): "1,25,50,100,200,400",
+    (False, True): "50,100",
+    (True, False): "50,100",
+    (True, True): "50",
+}
+"""How many sessions, unless somebody says: over TLS or not, quickly or not."""
+
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sessions", help="numbers of sessions, as in 1,50,100,200")
@@ -24,14 +32,8 @@ def main() -> None:
         tls: bool = bench.arguments.tls
         if tls:
             bench.named("scale_tls")
-        usual = (
-            ("50" if bench.quick else "50,100")
-            if tls
-            else "50,100"
-            if bench.quick
-            else "1,25,50,100,200,400"
-        )
-        counts = [int(count) for count in (bench.arguments.sessions or usual).split(",")]
+        given: str = bench.arguments.sessions or USUAL[tls, bench.quick]
+        counts = [int(count) for count in given.split(",")]
         bench.serve(tls=tls)
 
         results: dict[int, Runs] = {}

@@ -20,7 +20,7 @@ def connected(url: str) -> Iterator[websocket.WebSocket]:
     try:
         yield connection
     finally:
-        connection.shutdown()  # type: ignore[no-untyped-call]  # half of it has types
+        connection.shutdown()  # type: ignore[no-untyped-call]  # half of websocket-client has types
 
 
 def append(audio: bytes) -> str:

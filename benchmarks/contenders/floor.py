@@ -32,7 +32,7 @@ def connected(url: str) -> Iterator[socket.socket]:
         assert connection.sock is not None
         yield connection.sock
     finally:
-        connection.shutdown()  # type: ignore[no-untyped-call]  # half of it has types
+        connection.shutdown()  # type: ignore[no-untyped-call]  # half of websocket-client has types
 
 
 def append(audio: bytes) -> bytes:

@@ -59,6 +59,21 @@ class Sink:
         self.put = take
 
 
+def take_until(
+    end: float,
+    events: queue.SimpleQueue[ra.SessionEvent],
+    take: Callable[[ra.SessionEvent], object],
+    *,
+    direct: bool,
+) -> None:
+    """Take what comes, until then. Of direct subscribers the reading thread does that."""
+    if direct:
+        time.sleep(max(0.0, end - time.monotonic()))
+        return
+    while time.monotonic() < end:
+        take(events.get())
+
+
 def flood(url: str, count: int, transport: str = "fast", direct: bool = False) -> dict[str, float]:
     received = 0
     all_received = threading.Event()
@@ -104,10 +119,7 @@ def paced(
         events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
         session.subscribe(Sink(take) if direct else events, direct=direct)
         session.send_audio(SILENCE)
-        if direct:
-            time.sleep(WARM_UP_SECONDS + seconds)
-        while time.monotonic() < begin + seconds:
-            take(events.get())
+        take_until(begin + seconds, events, take, direct=direct)
     return summary_ms(latencies)
 
 
@@ -194,10 +206,7 @@ def barge_in(url: str, sessions: int, seconds: float, direct: bool = False) -> d
             session.subscribe(Sink(take) if direct else events, direct=direct)
             session.send_audio(SILENCE)
         begin = time.monotonic() + WARM_UP_SECONDS
-        if direct:
-            time.sleep(WARM_UP_SECONDS + seconds)
-        while time.monotonic() < begin + seconds:
-            take(events.get())
+        take_until(begin + seconds, events, take, direct=direct)
     return summary_ms(latencies)
 
 
