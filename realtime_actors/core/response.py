@@ -14,7 +14,7 @@ sent while the server began a response by itself is refused, and wanted again af
 A response may be one that the user's speech must not stop. If a server stops it all the
 same, for speech that was on its way to it, it is wanted again.
 
-Responses out of band (`conversation: "none"`) run beside this and are only noted.
+Responses out of band (`conversation: "none"`) run beside this: see `out_of_band`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any, Final, TypeAlias
 from attrs import define, evolve, field, frozen
 
 from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
+from realtime_actors.core.out_of_band import OutOfBand, out_of_band_timer
 from realtime_actors.protocol import RawClientEvent, Response, ResponseCreate
 
 __all__ = [
@@ -124,8 +125,7 @@ class ResponseMachine:
     _retries: int = 0
     _begun: set[str] = field(factory=set)
     _over: set[str] = field(factory=set)
-    _asked_beside: dict[str | None, Mapping[str, Any]] = field(factory=dict)  # its metadata
-    _beside: set[str] = field(factory=set)
+    out_of_band: OutOfBand = field(factory=OutOfBand)
 
     @property
     def active_id(self) -> str | None:
@@ -150,7 +150,7 @@ class ResponseMachine:
     @property
     def at_rest(self) -> bool:
         """Nothing is asked for or active, beside the conversation as well."""
-        return isinstance(self.phase, Idle) and self._beside <= self._over
+        return isinstance(self.phase, Idle) and self.out_of_band.responses <= self._over
 
     @property
     def protects(self) -> bool:
@@ -167,7 +167,7 @@ class ResponseMachine:
 
     def is_out_of_band(self, response_id: str | None) -> bool:
         """Whether this response runs beside the conversation."""
-        return response_id in self._beside
+        return response_id in self.out_of_band
 
     def want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
         """Ask for a response as soon as nothing is in the way (see `flush`)."""
@@ -195,15 +195,13 @@ class ResponseMachine:
     def send_out_of_band(self, wish: Wish) -> Effects:
         """Send a `response.create` that runs beside the conversation, now."""
         event = self._with_event_id(wish)
-        self._asked_beside[_event_id(event)] = _metadata(event)
-        return [Send(event)]
+        return [Send(event), *self.out_of_band.asked(_event_id(event), _metadata(event))]
 
     def created(self, response: Response) -> Effects:
         """A response began: ours, or one that the server made by itself."""
-        if response.id is not None:
-            self._begun.add(response.id)
-        if self._is_beside(response):
-            return []
+        beside = self._out_of_band(response)
+        if beside is not None:
+            return beside
         phase = self.phase
         self.phase = InProgress(response.id, not self.protects)
         if self.protects and response.id is not None:
@@ -219,10 +217,11 @@ class ResponseMachine:
 
     def done(self, response: Response) -> Effects:
         """A response ended. Gives what is to be done besides `flush`."""
+        beside = None if self.is_known(response.id) else self._out_of_band(response)
         if response.id is not None:
             self._over.add(response.id)
         if self.is_out_of_band(response.id):
-            return []
+            return beside or []
         active, phase = self.active_id, self.phase
         if active is not None and response.id not in (active, None):
             return []
@@ -240,6 +239,8 @@ class ResponseMachine:
 
     def refused(self, event_id: str | None) -> Effects:
         """The server says that a response is active already: wanted again, after that one."""
+        if event_id is not None and self.out_of_band.give_up(event_id):
+            return [CancelTimer(out_of_band_timer(event_id))]
         asked, is_newest = self._taken_back(event_id)
         if asked is None:
             return []
@@ -261,7 +262,8 @@ class ResponseMachine:
 
         It would be refused again, for the same reason, as fast as we can send.
         """
-        self._asked_beside.pop(event_id, None)
+        if self.out_of_band.give_up(event_id):
+            return [CancelTimer(out_of_band_timer(event_id))]
         about = param or ""
         if event_id is None and about != "response" and not about.startswith("response."):
             return []
@@ -286,10 +288,10 @@ class ResponseMachine:
 
     def moved(self) -> None:
         """Another connection is in use. What is wanted is wanted there; ids may come again."""
-        for ids in (self._begun, self._over, self._beside, self.protected):
+        for ids in (self._begun, self._over, self.protected):
             ids.clear()
         self._asked.clear()
-        self._asked_beside.clear()
+        self.out_of_band.moved()
 
     def lost(self) -> Effects:
         """The connection is gone, and with it everything wanted."""
@@ -297,9 +299,8 @@ class ResponseMachine:
         self._asked.clear()
         self._wanted.clear()
         self._holds.clear()
-        self._asked_beside.clear()
         self._retries = 0
-        return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER)]
+        return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER), *self.out_of_band.lost()]
 
     def _taken_back(self, event_id: str | None) -> tuple[_Asked | None, bool]:
         """The `response.create` that was refused, and whether it is the newest.
@@ -314,21 +315,12 @@ class ResponseMachine:
             pass  # those before it were answered before it
         return asked, asked is not None and asked is newest
 
-    def _is_beside(self, response: Response) -> bool:
-        # Servers name the conversation of all other responses; those that never do can
-        # be told by the metadata that we gave.
-        if response.conversation_id is not None:
-            return False
-        said = response.metadata or {}
-        asked = [each for each, given in self._asked_beside.items() if given == said]
-        if not asked and not isinstance(self.phase, Requested):
-            asked = list(self._asked_beside)
-        if not asked:
-            return False
-        del self._asked_beside[asked[0]]
+    def _out_of_band(self, response: Response) -> Effects | None:
+        """Look whether a response that is seen for the first time is out of band."""
         if response.id is not None:
-            self._beside.add(response.id)
-        return True
+            self._begun.add(response.id)
+        asked = self._asked[-1].wanted.wish if self._asked and self.is_requested else None
+        return self.out_of_band.begins(response, None if asked is None else _metadata(asked))
 
     def _with_event_id(self, wish: Wish) -> Wish:
         if _event_id(wish) is not None:

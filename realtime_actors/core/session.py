@@ -92,6 +92,14 @@ ABNORMAL_CLOSURE: Final = 1006
 LOST: Final = "the connection was lost"
 """What a transport says too, of a connection that broke without a word."""
 
+_OF_A_TURN: Final = (
+    wire.InputAudioBufferSpeechStarted,
+    wire.InputAudioBufferSpeechStopped,
+    wire.InputAudioBufferCommitted,
+    wire.InputAudioBufferTimeoutTriggered,
+)
+"""What says that the user has had a turn, whatever else a server leaves out."""
+
 _ENDED: Final = Phase.ENDED  # quicker to find than the member: looked at for each message
 
 
@@ -192,6 +200,8 @@ class SessionMachine(Parts):
                 assert_never(message)
 
     def _server_event(self, event: wire.ServerEvent, now: float) -> Effects:
+        if isinstance(event, _OF_A_TURN):
+            self._responses.out_of_band.user_had_turn()
         match event:
             case wire.SessionCreated(session=session):
                 self._configuration.told(session.settings)
@@ -603,6 +613,8 @@ class SessionMachine(Parts):
                 return self._reconnecting.out_of_time()
             case _ if key == QUIET_TIMER:
                 return []  # to look whether all was heard: see `go_on`
+            case ("out_of_band", str(event_id)):
+                return self._out_of_band_unanswered(event_id)
             case _ if key == RETRY_TIMER:
                 self._responses.retry()
                 return []
@@ -616,6 +628,18 @@ class SessionMachine(Parts):
                 ]
             case _:
                 return []
+
+    def _out_of_band_unanswered(self, event_id: str) -> Effects:
+        if not self._responses.out_of_band.give_up(event_id):
+            return []
+        return [
+            self._error(
+                "response_unanswered",
+                "the server did not answer a response.create out of band; where a server names no"
+                " conversations, metadata tell its response from others",
+                source="response.create",
+            )
+        ]
 
     def _as_it_came(self, event: wire.ServerEvent) -> Publish:
         return Publish(events.RawModelEvent(event=event, info=self.info))

@@ -39,6 +39,7 @@ class Mutant:
 
 
 RESPONSES = ("core/test_responses.py", "core/test_wishes.py")
+OUT_OF_BAND = ("core/test_out_of_band.py", "core/test_responses.py")
 ERRORS = ("core/test_errors.py",)
 PLAYBACK = ("core/test_playback.py", "core/test_interruption.py")
 FENCE = ("core/test_interruption.py",)
@@ -91,10 +92,34 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a response beside the conversation counts as one of it",
-        "core/response.py",
-        "return response_id in self._beside",
+        "core/out_of_band.py",
+        "return response_id in self._responses",
         "return False",
         RESPONSES,
+    ),
+    Mutant(
+        1,
+        "a wish out of band that was lost claims the answer that somebody asked for",
+        "core/out_of_band.py",
+        "return first, asked_for is None and not self._user_had_turn",
+        "return first, not self._user_had_turn",
+        OUT_OF_BAND,
+    ),
+    Mutant(
+        1,
+        "a wish out of band that was lost claims the server's own answer to the user",
+        "core/out_of_band.py",
+        "return first, asked_for is None and not self._user_had_turn",
+        "return first, asked_for is None",
+        OUT_OF_BAND,
+    ),
+    Mutant(
+        1,
+        "a wish out of band that nothing answers is kept for ever",
+        "core/out_of_band.py",
+        "return [SetTimer(out_of_band_timer(event_id), ANSWER_WITHIN)]",
+        "return []",
+        OUT_OF_BAND,
     ),
     Mutant(
         1,

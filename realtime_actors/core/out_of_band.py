@@ -1,0 +1,110 @@
+"""Responses out of band (`conversation: "none"`): which they are, and which were asked for.
+
+They run beside the conversation, and many may run at once. Servers name the conversation of
+all other responses; then one without a conversation is out of band. Some servers never name
+it: there a response is out of band when its metadata are those of a wish, or when nothing
+else is asked for and the user has said nothing that the server may be answering by itself.
+A wish claims nothing that could be another's, and is given up when nothing answers it.
+
+    asked --its response begins, or is seen to end--> answered
+      |-----refused, or nothing comes within `ANSWER_WITHIN`--> given up
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+from attrs import define, field
+
+from realtime_actors.core.effects import CancelTimer, Effects, SetTimer
+from realtime_actors.protocol import Response
+
+__all__ = ["OutOfBand", "out_of_band_timer"]
+
+ANSWER_WITHIN: Final = 15.0
+"""Seconds for the server to begin a response out of band. Ours: a wish that was lost must not
+claim a response that somebody asks for later."""
+
+
+def out_of_band_timer(event_id: str | None) -> Hashable:
+    """The key of the timer that limits the wait for a response out of band."""
+    return ("out_of_band", event_id)
+
+
+@define
+class OutOfBand:
+    """The responses that run beside the conversation, and the wishes for more of them."""
+
+    names_conversations: bool = False
+    """The server has named the conversation of a response, so it does for all of them."""
+    _wishes: dict[str | None, Mapping[str, Any]] = field(factory=dict)  # their metadata
+    _responses: set[str] = field(factory=set)
+    _user_had_turn: bool = False  # since the latest response of the conversation began
+
+    def __contains__(self, response_id: object) -> bool:
+        return response_id in self._responses
+
+    @property
+    def responses(self) -> frozenset[str]:
+        """The ids of those that have begun."""
+        return frozenset(self._responses)
+
+    def asked(self, event_id: str | None, metadata: Mapping[str, Any]) -> Effects:
+        """A response out of band was asked for."""
+        self._wishes[event_id] = metadata
+        return [SetTimer(out_of_band_timer(event_id), ANSWER_WITHIN)]
+
+    def give_up(self, event_id: str | None) -> bool:
+        """Wait no longer for the answer to a wish. Gives whether it was waited for."""
+        return self._wishes.pop(event_id, None) is not None
+
+    def user_had_turn(self) -> None:
+        """The user has said something: the server may answer it by itself."""
+        self._user_had_turn = True
+
+    def begins(self, response: Response, asked_for: Mapping[str, Any] | None) -> Effects | None:
+        """Look whether a response that is seen for the first time is out of band.
+
+        `asked_for` has the metadata of the response of the conversation that is asked for;
+        None when none is. Gives None for a response of the conversation.
+        """
+        if response.conversation_id is not None:
+            self.names_conversations = True
+        event_id, is_out_of_band = self._claim(response, asked_for)
+        if response.id is None or not is_out_of_band:
+            self._user_had_turn = False
+            return None
+        self._responses.add(response.id)
+        if self._wishes.pop(event_id, None) is None:
+            return []  # its wish was given up
+        return [CancelTimer(out_of_band_timer(event_id))]
+
+    def moved(self) -> None:
+        """Another connection is in use: no response of the one before is known there."""
+        self._responses.clear()
+        self._wishes.clear()
+        self.names_conversations = self._user_had_turn = False
+
+    def lost(self) -> Effects:
+        """The connection is gone, and with it everything asked for."""
+        timers: Effects = [CancelTimer(out_of_band_timer(event_id)) for event_id in self._wishes]
+        self._wishes.clear()
+        return timers
+
+    def _claim(
+        self, response: Response, asked_for: Mapping[str, Any] | None
+    ) -> tuple[str | None, bool]:
+        """The wish that a response answers, and whether it is out of band."""
+        if response.conversation_id is not None:
+            return None, False
+        said = response.metadata or {}
+        fits = [event_id for event_id, given in self._wishes.items() if given == said]
+        first = next(iter(fits or self._wishes), None)
+        if self.names_conversations:
+            return first, True
+        if not self._wishes:
+            return None, False
+        if said and fits and said != asked_for:
+            return first, True
+        return first, asked_for is None and not self._user_had_turn
