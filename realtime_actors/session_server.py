@@ -581,6 +581,7 @@ class SessionServer(otp.GenServer):
                 item_id=effect.item_id,
                 text=effect.text,
                 failure=f"a guardrail ended with {reason}",
+                failed=", ".join(each.name for each in effect.guardrails),
             )
 
         self._task(state, died, judge, effect, self._plan.context)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from attrs import define
+
 from realtime_actors import otp
 from realtime_actors._calling import finish
 from realtime_actors._tool_runs import ToolRun
@@ -104,26 +106,27 @@ def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinis
 
 def judge(effect: RunGuardrails, context: object) -> GuardrailsFinished:
     """Ask the guardrails about what the model says."""
-    guardrail, reason, failure = _first_objection(effect, context)
+    found = _first_objection(effect, context)
     return GuardrailsFinished(
         response_id=effect.response_id,
         item_id=effect.item_id,
         text=effect.text,
-        guardrail=guardrail,
-        reason=reason,
-        failure=failure,
+        guardrail=found.guardrail,
+        reason=found.reason,
+        failure=found.failure,
+        failed=found.failed,
     )
 
 
 def screen(effect: ScreenInput, context: object) -> InputScreened:
     """Ask the guardrails about what the user said."""
-    guardrail, reason, failure = _first_objection(effect, context)
+    found = _first_objection(effect, context)
     return InputScreened(
         item_id=effect.item_id,
         text=effect.text,
-        guardrail=guardrail,
-        reason=reason,
-        failure=failure,
+        guardrail=found.guardrail,
+        reason=found.reason,
+        failure=found.failure,
     )
 
 
@@ -144,24 +147,35 @@ class HookRunner(otp.GenServer):
         return otp.NoReply(state)
 
 
-def _first_objection(
-    effect: RunGuardrails | ScreenInput, context: object
-) -> tuple[str | None, str | None, str | None]:
-    """Who trips and why, and what went wrong. They are asked one after the other.
+@define
+class _Found:
+    """What the guardrails had to say: which one tripped, and which one gave no verdict."""
 
-    One that raises lets the text pass, and is reported: it is no reason to fall silent.
+    guardrail: str | None = None
+    reason: str | None = None
+    failure: str | None = None
+    failed: str = ""
+
+
+def _first_objection(effect: RunGuardrails | ScreenInput, context: object) -> _Found:
+    """Ask one guardrail after the other, until one trips.
+
+    One that raises has given no verdict. The next ones are asked all the same; what follows
+    from it is the core's to say.
     """
-    failure = None
+    found = _Found()
     for guardrail in effect.guardrails:
         try:
             verdict = guardrail.run(effect.text, context, effect.agent)
         except Exception as error:
             log.warning("guardrail %s failed: %s", guardrail.name, type(error).__name__)
-            failure = f"guardrail {guardrail.name!r} failed: {type(error).__name__}: {error}"
+            found.failure = f"guardrail {guardrail.name!r} failed: {type(error).__name__}: {error}"
+            found.failed = guardrail.name
             continue
         if verdict.tripped:
-            return guardrail.name, verdict.reason or None, failure
-    return None, None, failure
+            found.guardrail, found.reason = guardrail.name, verdict.reason or None
+            break
+    return found
 
 
 def _objection(effect: RunTool, context: object) -> ToolRefused | ApprovalNeeded | None:

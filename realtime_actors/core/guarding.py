@@ -6,7 +6,7 @@ is judged after it. A response trips once, and a verdict that comes late never t
 a newer response.
 
 In the mode "hold", speech is kept back meanwhile (see `Held`): what they stop was never
-heard.
+heard. A guardrail that gives no verdict has tripped there: what was not judged is not heard.
 """
 
 from __future__ import annotations
@@ -137,9 +137,12 @@ class Guarding:
         if verdict.failure is not None:
             effects.append(self._failed(verdict.failure))
         watch.running = False
-        if verdict.guardrail is not None:
+        guardrail, reason = verdict.guardrail, verdict.reason
+        if guardrail is None and self.holds and verdict.failure is not None:
+            guardrail, reason = verdict.failed, "it gave no verdict"
+        if guardrail is not None:
             watch.tripped = True
-            effects += self._trip(verdict, verdict.guardrail, now)
+            effects += self._trip(verdict, guardrail, reason, now)
         else:
             self.speech.held.passed(response_id, watch.judged)
         effects += self._next(response_id, watch)
@@ -154,14 +157,16 @@ class Guarding:
         """The connection is gone. Verdicts that come late are of no response then."""
         self._watches.clear()
 
-    def _trip(self, verdict: GuardrailsFinished, guardrail: str, now: float) -> Effects:
+    def _trip(
+        self, verdict: GuardrailsFinished, guardrail: str, reason: str | None, now: float
+    ) -> Effects:
         response_id = verdict.response_id
         effects = self.speech.interrupt_response(response_id, now)
         tripped = events.GuardrailTrippedEvent(
             guardrail=guardrail,
             response_id=response_id,
             item_id=verdict.item_id,
-            reason=verdict.reason,
+            reason=reason,
             text=verdict.text,
             info=self.info,
         )
@@ -171,7 +176,7 @@ class Guarding:
             # It will not be told: asking once more would go on for ever, and cost each time.
             return [*effects, self._failed(f"{guardrail} has stopped {MAX_IN_A_ROW + 1} answers")]
         self.responses.want()
-        why = ConversationItemCreate(item=_reprimand(guardrail, verdict.reason))
+        why = ConversationItemCreate(item=_reprimand(guardrail, reason))
         return [*effects, Send(why)]
 
     def user_spoke(self) -> None:

@@ -175,6 +175,8 @@ class GuardrailsFinished:
     reason: str | None = field(default=None, repr=False)
     failure: str | None = field(default=None, repr=False)
     """What went wrong with a guardrail that could not judge."""
+    failed: str = "guardrail"
+    """Its name."""
 
 
 @frozen(kw_only=True)

@@ -19,7 +19,13 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
-from realtime_actors.core.messages import Asked, ConnectionLost, InputScreened, TimerFired
+from realtime_actors.core.messages import (
+    Asked,
+    ConnectionLost,
+    GuardrailsFinished,
+    InputScreened,
+    TimerFired,
+)
 from realtime_actors.core.response import ANSWER_TIMER
 from realtime_actors.items import McpApprovalResponseItem
 from tests.core.machine import BYTES_PER_MS, AnyMessage
@@ -71,6 +77,10 @@ class Watch:
     """The client may hold another response for one of those: the server began one by itself
     while that was being asked for, or took so long that it was given up."""
     counted: Counter[str | None] = field(factory=Counter)
+    holds: bool = False
+    """Nothing is heard before the guardrails have passed its words."""
+    unjudged: set[str] = field(factory=set)
+    """Responses about which a guardrail gave no verdict."""
     is_lost: bool = False
     has_ended: bool = False
 
@@ -144,6 +154,8 @@ class Watch:
                 self.received[item_id] += len(delta)
             case wire.InputAudioBufferCommitted(item_id=item_id):
                 self.turn, self.answer = item_id, None
+            case GuardrailsFinished(response_id=response_id, failure=str()):
+                self.unjudged.add(response_id)
 
     def _decided(self, message: AnyMessage, effects: Effects) -> None:
         """Keep what somebody has decided about a call, or nobody in time."""
@@ -218,6 +230,8 @@ class Watch:
         match event:
             case events.AudioEvent():
                 assert event.response_id not in self.silenced, f"heard: {event.response_id}"
+                unjudged = self.holds and event.response_id in self.unjudged
+                assert not unjudged, f"heard, and never judged: {event.response_id}"
             case events.AudioInterruptedEvent(response_id=response_id):
                 assert response_id is not None
                 assert response_id not in self.silenced, f"interrupted twice: {response_id}"

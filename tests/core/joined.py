@@ -428,6 +428,8 @@ class World:
                         item_id=judging.item_id,
                         text=judging.text,
                         guardrail="no_prices" if tripped else None,
+                        failure="it has raised" if number % 7 == 3 else None,
+                        failed="no_prices",
                     )
                 )
             case fx.ScreenInput(item_id=item_id, text=text):

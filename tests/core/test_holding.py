@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from attrs import evolve
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
@@ -19,6 +20,7 @@ from realtime_actors.events import (
     AudioEndEvent,
     AudioEvent,
     AudioInterruptedEvent,
+    ErrorEvent,
     GuardrailTrippedEvent,
 )
 from realtime_actors.guardrails import OutputGuardrail
@@ -68,6 +70,16 @@ def passed(response_id: str = "r1") -> GuardrailsFinished:
 def tripped(response_id: str = "r1") -> GuardrailsFinished:
     return GuardrailsFinished(
         response_id=response_id, item_id="i1", text="$5", guardrail="no_prices"
+    )
+
+
+def unjudged() -> GuardrailsFinished:
+    return GuardrailsFinished(
+        response_id="r1",
+        item_id="i1",
+        text="0123456789",
+        failure="KeyError: 'x'",
+        failed="no_prices",
     )
 
 
@@ -289,6 +301,35 @@ def test_a_response_that_must_not_be_stopped_is_not_stopped_while_it_is_held() -
     after(machine, transcript("0123456789"), speech(ms=100), done("r1"), user_speaks())
 
     assert audible(play(machine, passed())) == [100]
+
+
+def test_what_a_guardrail_gave_no_verdict_on_is_never_heard() -> None:
+    machine = after(holding(), transcript("0123456789"), speech(ms=100))
+
+    effects = play(machine, unjudged())
+
+    (error,) = only(ErrorEvent, effects)
+    assert (error.error.type, error.error.message) == ("guardrail_failed", "KeyError: 'x'")
+    assert only(GuardrailTrippedEvent, effects) == [
+        GuardrailTrippedEvent(
+            guardrail="no_prices",
+            response_id="r1",
+            item_id="i1",
+            reason="it gave no verdict",
+            text="0123456789",
+        )
+    ]
+    assert audible(play(machine, transcript("9876543210"), speech(ms=200), done("r1"))) == []
+
+
+def test_a_guardrail_that_trips_counts_for_more_than_one_that_gave_no_verdict() -> None:
+    machine = after(holding(), transcript("0123456789"))
+
+    (tripping,) = only(
+        GuardrailTrippedEvent, play(machine, evolve(unjudged(), guardrail="no_names", reason="Ada"))
+    )
+
+    assert (tripping.guardrail, tripping.reason) == ("no_names", "Ada")
 
 
 def test_a_session_that_is_to_end_ends_once_all_was_heard() -> None:

@@ -87,6 +87,8 @@ class World(joined.World):
 
     dialled: list[fx.OpenAnother] = field(factory=list)
     """Connections that are being made, or were given up: their news comes all the same."""
+    given_up: set[str] = field(factory=set)
+    """Calls for which no connection is wanted any more: who makes one closes it."""
     waiting: list[Any] | None = None
     """The second server, and what it wants done."""
     opened: int = 0
@@ -119,7 +121,8 @@ class World(joined.World):
             match effect:
                 case fx.OpenAnother():
                     self.dialled.append(effect)
-                case fx.CloseAnother():
+                case fx.CloseAnother(call_id=call_id):
+                    self.given_up.add(call_id)
                     self.waiting = None
                 case fx.SwitchConnection():
                     self.switch([each.event for each in effects if isinstance(each, fx.Send)])
@@ -192,7 +195,8 @@ class World(joined.World):
             for each in wanted
             if isinstance(each, server_fx.Emit) and isinstance(each.event, wire.SessionUpdated)
         ]
-        self.waiting = [other, *wanted]
+        if effect.call_id not in self.given_up:
+            self.waiting = [other, *wanted]
         self.tell(AnotherOpened(call_id=effect.call_id, answer=answer))
 
     def _fire_next_timer(self) -> bool:

@@ -566,6 +566,22 @@ MUTANTS: Final = (
     ),
     Mutant(
         10,
+        "what a guardrail gave no verdict on is heard",
+        "core/guarding.py",
+        "if guardrail is None and self.holds and verdict.failure is not None:",
+        "if False:",
+        GUARDRAILS,
+    ),
+    Mutant(
+        10,
+        "speech that is heard as it comes stops for a guardrail without a verdict",
+        "core/guarding.py",
+        "if guardrail is None and self.holds and verdict.failure is not None:",
+        "if guardrail is None and verdict.failure is not None:",
+        GUARDRAILS,
+    ),
+    Mutant(
+        10,
         "nothing is said in place of what was blocked",
         "core/guarding.py",
         "        self.responses.want()\n",

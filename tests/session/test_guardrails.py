@@ -11,6 +11,7 @@ from realtime_actors.events import (
     AgentEndEvent,
     AudioEvent,
     AudioInterruptedEvent,
+    ErrorEvent,
     GuardrailTrippedEvent,
     TranscriptDeltaEvent,
 )
@@ -50,6 +51,33 @@ def test_speech_is_heard_once_a_slow_guardrail_has_let_it_pass():
 
         assert len(probe.wait_for(AudioEvent).audio.data) == 4800
         assert probe.wait_for(AgentEndEvent).held_ms >= 0
+
+
+def forgets(text: str) -> None:
+    """Judge nothing: the `return` is missing."""
+
+
+def raises(text: str) -> bool:
+    raise LookupError("no list of words")
+
+
+def gives_up(text: str) -> bool:
+    raise SystemExit
+
+
+@pytest.mark.parametrize("check", [forgets, raises, gives_up])
+def test_without_a_verdict_nothing_is_heard_when_speech_is_held(check):
+    script = ScriptedTransport(strict=False)
+    with run(script, ra.OutputGuardrail(name="no_prices", check=check)) as session:
+        probe = Probe(session)
+        script.emit(response_created(), audio_delta(ms=100), transcript_delta("Good morning!"))
+        tripped = probe.wait_for(GuardrailTrippedEvent)
+        script.emit(audio_delta(ms=100), response_done())
+        probe.wait_for(AgentEndEvent)
+
+        assert (tripped.guardrail, tripped.reason) == ("no_prices", "it gave no verdict")
+        assert [event.error.type for event in probe.all(ErrorEvent)] == ["guardrail_failed"]
+        assert probe.all(AudioEvent) == []
 
 
 def test_an_unknown_mode_is_refused():

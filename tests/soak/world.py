@@ -76,6 +76,7 @@ class RoughWorld(World):
 
     def new_client(self) -> SessionMachine:
         client = super().new_client()
+        self.watch.holds = self.hold
         guarding = evolve(client.guardrails_settings, mode="hold" if self.hold else "stream")
         return evolve(client, guardrails_settings=guarding)
 
