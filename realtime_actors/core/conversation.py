@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from attrs import define, evolve, field
 
+from realtime_actors.core.heard_words import heard_words
 from realtime_actors.items import (
     ContentPart,
     InputAudio,
@@ -223,12 +224,5 @@ def _with_words(part: ContentPart, words: _Words) -> ContentPart:
 def _cut(part: ContentPart, heard_ms: int, received_ms: int) -> ContentPart:
     if not isinstance(part, OutputAudio):
         return part
-    words = part.transcript or ""
-    if heard_ms < received_ms:
-        # Nobody says which word falls on which millisecond: in proportion, and whole
-        # words only.
-        kept = words[: len(words) * heard_ms // received_ms]
-        if kept and not words[len(kept)].isspace():
-            kept = kept.rpartition(" ")[0]
-        words = kept.rstrip()
+    words = heard_words(part.transcript or "", heard_ms, received_ms)
     return evolve(part, transcript=words, audio=None, truncated_at_ms=heard_ms)

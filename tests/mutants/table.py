@@ -49,7 +49,7 @@ APPROVAL = ("core/test_approvals.py", "session/test_approvals.py")
 HANDOFFS = ("core/test_handoffs.py",)
 RECONNECTING = ("core/test_reconnecting.py", "session/test_reconnecting.py")
 GUARDRAILS = ("core/test_guardrails.py", "core/test_holding.py")
-WORDS = ("core/test_conversation.py", "core/test_transcripts.py")
+WORDS = ("core/test_conversation.py", "core/test_transcripts.py", "core/test_heard_words.py")
 EDITING = ("core/test_editing.py", "core/test_handoffs.py", "session/test_editing.py")
 STORIES = ("soak/test_soak.py",)
 LIMITS = ("core/test_limits.py", "session/test_limits.py")
@@ -638,6 +638,22 @@ MUTANTS: Final = (
         "core/session.py",
         "        effects += self._transcripts.lost()\n",
         "",
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "an interrupted transcript without spaces is lost",
+        "core/heard_words.py",
+        "if end - start <= LONGEST_WORD:",
+        "if True:",
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "an interrupted transcript ends in half of a letter",
+        "core/heard_words.py",
+        "if _continues(after) or before == _JOINER or before in _PREPENDED:",
+        "if False:",
         WORDS,
     ),
     # 12: editing
