@@ -7,11 +7,9 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 INSTALLED := $(VENV)/.installed
-INSTALLED_DOCS := $(VENV)/.installed-docs
-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-fast test-all soak mutants bench bench-quick bench-otp check lint floors types format docs clean
+.PHONY: help install demo test test-fast test-all soak mutants bench bench-quick bench-otp check lint floors types format docs lock clean
 
 help: ## Show this
 	@echo "make ...   (PYTHON=$(PYTHON), VENV=$(VENV))"
@@ -69,7 +67,7 @@ format: $(INSTALLED) ## Bring the source into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(INSTALLED_DOCS) ## Build the documentation into docs/_build/html; a warning is an error
+docs: $(INSTALLED) ## Build the documentation into docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
@@ -78,18 +76,18 @@ clean: ## Remove what was built, and the environments made here
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find realtime_actors tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
+lock: ## Choose anew what install installs (ARGS=--upgrade: take the newest of everything)
+	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install -qq --disable-pip-version-check uv
+	@.venv-lock/bin/python lock/make.py $(ARGS)
+
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "$(PYTHON) cannot make virtual environments (Debian: apt-get install python3-venv)"; exit 1; }
+	@.ci/suitable $(PYTHON)
 	@echo "Installing into $(VENV): a minute or two, once"
 	@$(PYTHON) -m venv $(VENV)
 
-$(INSTALLED): pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
-	@touch $@
-
-$(INSTALLED_DOCS): $(INSTALLED)
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[docs]'
+# Exactly what is in the lock, and then the package itself, built with what is in the lock.
+$(INSTALLED): pyproject.toml lock/requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r lock/requirements.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -29,7 +29,7 @@ def main() -> str | None:
 
     command = Path(sys.executable).with_name("realtime-actors")
     told = subprocess.run([command, "demo"], capture_output=True, text=True, check=False)
-    if told.returncode == 0 or "pip install 'realtime-actors[" not in told.stderr:
+    if told.returncode == 0 or "pip install '.[" not in told.stderr:
         return f"the command does not say what to install:\n{told.stdout}{told.stderr}"
 
     print(f"core alone: {imported.stdout.strip()}; the command says: {told.stderr.strip()}")

@@ -39,7 +39,7 @@ JOB_TIMEOUT = 180.0
 WIDTH = 110
 
 VERSIONS_OF = (
-    *("attrs", "pykka", "websocket-client", "orjson", "pybase64", "wsaccel", "websockets"),
+    *("attrs", "pykka", "websocket-client", "orjson", "pybase64", "websockets"),
     *("openai-agents", "openai", "pydantic"),
 )
 
@@ -58,11 +58,9 @@ class Contender:
 OURS = Contender("ours", "ours")
 DIRECT = Contender("ours, direct", "ours", {"direct": True})
 PLAIN = Contender("ours, plain transport", "ours", {"transport": "plain"})
-NO_EXTRAS = Contender(
-    "ours, no extras", "ours", without=("orjson", "pybase64", "wsaccel", "websockets")
-)
+NO_EXTRAS = Contender("ours, no extras", "ours", without=("orjson", "pybase64", "websockets"))
 FLOOR = Contender("floor", "floor")
-# With wsaccel installed, as our extra `speed` has it, websocket-client is another library.
+# Where wsaccel happens to be installed, websocket-client is another library.
 BARE = Contender("websocket-client", "bare", without=("wsaccel",))
 AGENTS = Contender("openai-agents", "agents")
 

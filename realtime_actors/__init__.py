@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from realtime_actors import otp, protocol
     from realtime_actors.session import Session
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Agent",
     "AgentHooks",
@@ -113,6 +115,7 @@ __all__ = [
     "TranscriptionConfig",
     "TransportError",
     "TurnDetectionConfig",
+    "__version__",
     "agent",
     "approve",
     "audio",

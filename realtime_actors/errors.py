@@ -69,7 +69,8 @@ class MissingExtraError(RealtimeError, ImportError):
     def __init__(self, feature: str, extra: str, *, missing: str | None = None) -> None:
         needs = f" (missing: {missing})" if missing else ""
         super().__init__(
-            f"{feature} needs the extra [{extra}]{needs}: pip install 'realtime-actors[{extra}]'"
+            f"{feature} needs the extra [{extra}]{needs}:"
+            f" in a clone of the project, pip install '.[{extra}]'"
         )
         self.extra = extra
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from realtime_actors import __version__
 from realtime_actors.server.engines import BRAINS, DETECTORS, RECOGNIZERS, VOICES
 
 __all__ = ["app"]
@@ -19,6 +20,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"realtime-actors {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Realtime voice agents, built out of actors."""
 
 
 def _names(what: str, engines: Mapping[str, object]) -> str:

@@ -24,6 +24,10 @@ def run(*arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[s
     )
 
 
+def test_the_command_says_which_version_it_is():
+    assert run("--version").stdout == f"realtime-actors {ra.__version__}\n"
+
+
 @contextmanager
 def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server that runs in another process, and its address."""

