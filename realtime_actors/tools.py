@@ -389,7 +389,6 @@ def output_text(value: object) -> str:
             if isinstance(value, str)
             else json.dumps(plain, ensure_ascii=False, allow_nan=False)
         )
-        text.encode()  # a lone surrogate (from a file name, say) would fail on the wire
     except (TypeError, ValueError, RecursionError) as error:
         raise ToolError(
             f"the tool returned a {type(value).__name__} that can't be sent: {error}"

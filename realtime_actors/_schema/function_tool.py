@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from realtime_actors._schema.check import check_schema, problems
 from realtime_actors.errors import ConfigError, ToolArgumentsError
+from realtime_actors.surrogates import replace_surrogates_within
 
 __all__ = ["check_parameters", "check_tool_name", "function_to_wire", "parse_arguments"]
 
@@ -41,11 +42,12 @@ def check_parameters(schema: object, what: str) -> None:
 def parse_arguments(arguments: str, schema: Mapping[str, Any], name: str) -> dict[str, object]:
     """Read the JSON text that the model sent for the tool `name`.
 
-    Empty text is no arguments. Raises `ToolArgumentsError` for what isn't JSON, isn't
-    an object, or doesn't fit `schema`.
+    Empty text is no arguments. Halves of characters are replaced. Raises
+    `ToolArgumentsError` for what isn't JSON, isn't an object, or doesn't fit `schema`.
     """
     try:
         values = json.loads(arguments, parse_constant=_refuse_constant) if arguments else {}
+        values = replace_surrogates_within(values)
     except (ValueError, RecursionError) as error:
         raise ToolArgumentsError(f"Invalid JSON arguments for {name}: {error}") from None
     if not isinstance(values, dict):

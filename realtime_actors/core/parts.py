@@ -24,6 +24,7 @@ from realtime_actors.core.limits import Limits
 from realtime_actors.core.messages import ResolvedAgent
 from realtime_actors.core.playback import PlaybackLedger
 from realtime_actors.core.reconnecting import Reconnecting
+from realtime_actors.core.reports import Reports
 from realtime_actors.core.requests import Requests
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.screening import Screening
@@ -79,6 +80,7 @@ class Parts:
     idle_timeout: float | None = None
 
     _event_ids: int = field(default=0, init=False)
+    _reports: Reports = field(init=False)
     _configuration: Configuration = field(init=False)
     _responses: ResponseMachine = field(init=False)
     _history: History = field(init=False)
@@ -98,6 +100,7 @@ class Parts:
     _airs: bool = field(init=False)  # speech is published as it comes: nothing is to be decided
 
     def __attrs_post_init__(self) -> None:
+        self._reports = Reports(self.info)
         self._configuration = Configuration(
             new_id=self._new_id,
             base=self.settings,

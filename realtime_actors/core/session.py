@@ -81,7 +81,7 @@ from realtime_actors.errors import (
     SessionFailedError,
     SessionUpdateError,
 )
-from realtime_actors.protocol import ResponseOutputAudioDelta
+from realtime_actors.protocol import MAX_INDEX, ResponseOutputAudioDelta
 
 __all__ = ["SessionMachine"]
 
@@ -126,16 +126,17 @@ class SessionMachine(Parts):
         if self.phase is _ENDED:
             return self._after_the_end(message)
         # Fifty times a second, while everything else comes a few times per turn.
-        if type(message) is ResponseOutputAudioDelta:
+        if (
+            type(message) is ResponseOutputAudioDelta
+            and 0 <= message.content_index <= MAX_INDEX
+            and not message.ignored
+        ):
             if self._airs:
                 return self._speech.audio(message, now)
-            if self._guarding.holds:
-                effects = self._guarding.speech_came(message, now)
-            else:
-                effects = self._play(message, now)
+            effects = self._speech_came(message, now)
             return [*self._set_gate(now), *effects]
         if isinstance(message, wire.ServerEvent):
-            effects = self._server_event(message, now)
+            effects = self._heard(message, now)
         else:
             effects = self._message(message, now)
         effects += self._follow_up(now)
@@ -199,6 +200,19 @@ class SessionMachine(Parts):
             case _:
                 assert_never(message)
 
+    def _heard(self, event: wire.ServerEvent, now: float) -> Effects:
+        """Take what the server says, but not what would land where it must not."""
+        problem = wire.out_of_range(event)
+        if problem is not None:
+            name, why = problem
+            kind = f"{event.type}: {name}"
+            return self._reports.report(kind, f"{event.type}: {name} {why}: it was skipped", now)
+        effects = self._server_event(event, now)
+        if event.ignored:
+            what = f"{event.type}: {'; '.join(event.ignored)}: ignored"
+            effects += self._reports.report(f"{event.type}: ignored", what, now)
+        return effects
+
     def _server_event(self, event: wire.ServerEvent, now: float) -> Effects:
         if isinstance(event, _OF_A_TURN):
             self._responses.out_of_band.user_had_turn()
@@ -211,12 +225,14 @@ class SessionMachine(Parts):
                 return self._session_updated(session, now)
             case wire.ServerError(error=error):
                 return self._server_error(error)
-            case wire.MalformedEvent(reason=reason):
-                return [self._error("invalid_event", reason, source="protocol")]
+            case wire.MalformedEvent(reason=reason, kind=kind):
+                return self._reports.report(kind or reason, f"{reason}: it was skipped", now)
             case wire.ResponseCreated(response=response):
                 return self._response_created(event, response, now)
             case wire.ResponseDone(response=response):
                 return self._response_done(event, response, now)
+            case wire.ResponseOutputAudioDelta():
+                return self._speech_came(event, now)
             case wire.ResponseOutputAudioDone():
                 return self._guarding.speech_came(event, now)
             case wire.ResponseOutputAudioTranscriptDelta():
@@ -244,7 +260,7 @@ class SessionMachine(Parts):
             case wire.ConversationItemDeleted(item_id=item_id):
                 return self._history.deleted(item_id)
             case wire.ConversationItemTruncated(item_id=item_id, content_index=index):
-                end_ms = event.audio_end_ms
+                end_ms = max(0, event.audio_end_ms)
                 return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
                 self._user_spoke()
@@ -536,6 +552,11 @@ class SessionMachine(Parts):
         return effects
 
     # -- speech --------------------------------------------------------------------
+
+    def _speech_came(self, event: wire.ResponseOutputAudioDelta, now: float) -> Effects:
+        if self._guarding.holds:
+            return self._guarding.speech_came(event, now)
+        return self._play(event, now)
 
     def _speech_started(self, event: wire.InputAudioBufferSpeechStarted, now: float) -> Effects:
         started = events.SpeechStartedEvent(

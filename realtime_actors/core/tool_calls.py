@@ -36,6 +36,7 @@ from realtime_actors.core.effects import (
 )
 from realtime_actors.items import FunctionCallOutputItem, InputImage, Item, user_message
 from realtime_actors.protocol import ConversationItemCreate
+from realtime_actors.surrogates import replace_surrogates
 from realtime_actors.tools import Tool
 
 __all__ = ["Call", "ToolCalls", "is_json", "tool_timer"]
@@ -158,6 +159,9 @@ class ToolCalls:
         call = self._close(call_id)
         if call is None:
             return []
+        # What the subscribers read is what the model is told.
+        output = replace_surrogates(output)
+        error = None if error is None else replace_surrogates(error)
         output_item = FunctionCallOutputItem(call_id=call_id, output=output)
         effects: Effects = [
             CancelTimer(tool_timer(call_id)),

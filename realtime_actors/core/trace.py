@@ -40,7 +40,8 @@ from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import ConfigError, RealtimeError
 from realtime_actors.events import EventInfo
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
-from realtime_actors.protocol import ServerEvent, dialect
+from realtime_actors.protocol import MalformedEvent, ServerEvent, dialect
+from realtime_actors.surrogates import replace_surrogates
 from realtime_actors.tools import Tool
 
 __all__ = ["TracedMachine", "describe", "replay"]
@@ -116,7 +117,10 @@ class TracedMachine:
         return self._machine.handle(message, now)
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        self._write_line(json.dumps(line, ensure_ascii=False) + "\n")
+        text = json.dumps(line, ensure_ascii=False)
+        if replace_surrogates(text) != text:
+            text = json.dumps(line)  # a file can't hold half of a character, but its name
+        self._write_line(text + "\n")
 
 
 def replay(lines: Iterable[str]) -> Iterator[tuple[float, object, Effects]]:
@@ -133,11 +137,7 @@ def replay(lines: Iterable[str]) -> Iterator[tuple[float, object, Effects]]:
                 machine = _machine(line, cast)
                 continue
             at = float(line["at"])
-            message = (
-                dialect("ga").decode_server(json.dumps(line["server"]))
-                if "server" in line
-                else cast.decode(line["told"])
-            )
+            message = _heard(line["server"]) if "server" in line else cast.decode(line["told"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"line {number} is not one of a trace: {error!r}") from error
         yield at, message, machine.handle(message, at)
@@ -217,7 +217,16 @@ def _encode(value: Any) -> Any:
 
 
 def _said(event: ServerEvent) -> Any:
+    if isinstance(event, MalformedEvent):
+        return {"type": event.type, "reason": event.reason, "kind": event.kind}
     return json.loads(dialect("ga").encode_server(event)) if event.raw is None else event.raw
+
+
+def _heard(said: Any) -> ServerEvent:
+    match said:
+        case {"type": MalformedEvent.type, "reason": str(reason), "kind": str(kind)}:
+            return MalformedEvent(reason=reason, kind=kind)
+    return dialect("ga").decode_server(json.dumps(said))
 
 
 def _members(value: Any) -> dict[str, Any]:
@@ -246,7 +255,7 @@ class _Cast:
             case {"$handoff": name}:
                 return Handoff(_no_agent, tool_name=name, voice=value.get("voice", "refuse"))
             case {"$server": said}:
-                return dialect("ga").decode_server(json.dumps(said))
+                return _heard(said)
             case {"$bytes": text}:
                 return items.decode64(text)
             case {"$error": message}:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from realtime_actors.config import ResponseSettings
 from realtime_actors.protocol.base import (
+    MAX_INDEX,
     ClientEvent,
     Event,
     MalformedEvent,
     RawClientEvent,
     ServerEvent,
     UnknownEvent,
+    out_of_range,
 )
 from realtime_actors.protocol.client_events import (
     ConversationItemCreate,
@@ -92,6 +94,7 @@ from realtime_actors.protocol.server_events import (
 
 __all__ = [
     "CLIENT_EVENTS",
+    "MAX_INDEX",
     "SERVER_EVENTS",
     "CachedTokensDetails",
     "ClientEvent",
@@ -172,4 +175,5 @@ __all__ = [
     "UnknownEvent",
     "Usage",
     "dialect",
+    "out_of_range",
 ]

@@ -26,8 +26,12 @@ from realtime_actors.items import (
 from realtime_actors.protocol import client_events, server_events
 from realtime_actors.protocol.backend import Backend
 from realtime_actors.protocol.base import (
+    MAX_INDEX,
     ClientEvent,
+    Cut,
     Event,
+    Index,
+    Milliseconds,
     RawClientEvent,
     ServerEvent,
     UnknownEvent,
@@ -49,7 +53,7 @@ from realtime_actors.protocol.shapes import (
     read_settings,
     write_settings,
 )
-from realtime_actors.protocol.struct import Kind, Kinds, Struct
+from realtime_actors.protocol.struct import Kind, Kinds, Struct, UnreadableError
 
 __all__ = ["BETA_NAMES", "CLIENT_EVENTS", "SERVER_EVENTS", "Codec"]
 
@@ -179,6 +183,9 @@ def _kinds(dialect: DialectName, backend: Backend) -> Kinds:
     kinds.add(str, Kind("a text", _only(str)))
     kinds.add(bool, Kind("true or false", _only(bool)))
     kinds.add(int, Kind("a whole number", _whole))
+    kinds.add(Index, Kind("a whole number", _index))
+    kinds.add(Milliseconds, Kind("a number of milliseconds", _milliseconds))
+    kinds.add(Cut, Kind("a number of milliseconds", _cut))
     kinds.add(float, Kind("a number", _number))
     kinds.add(int | Literal["inf"], Kind("a number or inf", _whole_or_inf))
     kinds.add(Mapping[str, Any], Kind("an object", _only(dict)))
@@ -250,6 +257,28 @@ def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _index(value: object) -> int | None:
+    """A place in a list. What is no number says nothing; a number that is none says too much."""
+    if _number(value) is None:
+        return None
+    index = _whole(value)
+    if index is None or not 0 <= index <= MAX_INDEX:
+        raise UnreadableError(f"is {value}: it counts from 0 to {MAX_INDEX}")
+    return index
+
+
+def _milliseconds(value: object) -> int | None:
+    whole = _whole(value)
+    return whole if whole is not None and 0 <= whole < 2**53 else None
+
+
+def _cut(value: object) -> int:
+    whole = _milliseconds(value)
+    if whole is None:
+        raise UnreadableError("is not a number of milliseconds")
+    return whole
+
+
 def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
@@ -277,6 +306,8 @@ def _audio_delta_reader(read: Reader, decode64: Callable[[str], bytes]) -> Reade
             if (
                 type(delta) is type(event_id) is type(response_id) is type(item_id) is str
                 and type(output_index) is type(content_index) is int
+                and 0 <= content_index <= MAX_INDEX
+                and 0 <= output_index <= MAX_INDEX
             ):
                 return ResponseOutputAudioDelta(
                     event_id=event_id,

@@ -10,15 +10,18 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final, TypeAlias
 
+from attrs import evolve
+
 from realtime_actors.agent import default_model
 from realtime_actors.config import DialectName
 from realtime_actors.errors import ConfigError, LocalProtocolError, did_you_mean
-from realtime_actors.protocol.backend import Backend, fastest
+from realtime_actors.protocol.backend import Backend, fastest, loads_damaged
 from realtime_actors.protocol.base import ClientEvent, MalformedEvent, ServerEvent, UnknownEvent
 from realtime_actors.protocol.codec import BETA_NAMES, Codec
 from realtime_actors.protocol.cutting import cut_speech
 from realtime_actors.protocol.server_events import ResponseOutputAudioDelta
 from realtime_actors.protocol.struct import UnreadableError
+from realtime_actors.surrogates import replace_surrogates_within
 
 __all__ = ["Dialect", "Text", "dialect"]
 
@@ -92,28 +95,40 @@ class Dialect:
         return event
 
     def _decode(self, data: Text, readers: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> Any:
+        left_out: tuple[str, ...] = ()
         try:
             wire = self._loads(data)
         except (ValueError, RecursionError) as error:
-            return _malformed(data, f"it is not JSON: {error}")
+            try:
+                wire, left_out = loads_damaged(data)
+            except (ValueError, RecursionError):
+                return _malformed(data, f"it is not JSON: {error}", "not JSON")
         if type(wire) is not dict:
-            return _malformed(data, f"an event is a JSON object, not a {type(wire).__name__}")
+            what = f"an event is a JSON object, not a {type(wire).__name__}"
+            return _malformed(data, what, "not an object")
         kind = wire.get("type")
         if type(kind) is not str:
-            return _malformed(data, "it has no type", wire)
+            return _malformed(data, "it has no type", "no type", wire)
         # One of the specification's own examples has a blank before its type.
         reader = readers.get(kind) or readers.get(kind.strip())
         if reader is None:
             return UnknownEvent(type=kind, event_id=_event_id(wire), raw=wire)
         try:
-            return reader(wire)
+            event = reader(wire)
         except UnreadableError as error:
-            return _malformed(data, f"{kind}: {error}", wire)
+            return _malformed(data, f"{kind}: {error}", f"{kind}: {error.member}", wire)
+        return evolve(event, ignored=(*event.ignored, *left_out)) if left_out else event
 
     def _encode(self, event: ClientEvent | ServerEvent) -> bytes:
         try:
-            return self._dumps(self._codec.write(event))
-        except (TypeError, ValueError, RecursionError) as error:
+            wire = self._codec.write(event)
+            try:
+                return self._dumps(wire)
+            except (TypeError, ValueError):
+                # Most likely for half of a character: no text of anybody is to end a session.
+                return self._dumps(replace_surrogates_within(wire))
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            # AttributeError: a part of an item, say, that is none.
             raise LocalProtocolError(f"{event.type} can't be written as JSON: {error}") from error
 
 
@@ -134,12 +149,14 @@ _SHOWN_CHARACTERS: Final = 2_000
 """How much of what is no event is kept, to look at."""
 
 
-def _malformed(data: Text, reason: str, wire: Mapping[str, Any] | None = None) -> MalformedEvent:
+def _malformed(
+    data: Text, reason: str, kind: str, wire: Mapping[str, Any] | None = None
+) -> MalformedEvent:
     beginning = data[:_SHOWN_CHARACTERS]
     if not isinstance(beginning, str):
         beginning = bytes(beginning).decode("utf-8", "replace")
     event_id = _event_id(wire) if wire else None
-    return MalformedEvent(reason=reason, raw_text=beginning, event_id=event_id, raw=wire)
+    return MalformedEvent(reason=reason, kind=kind, raw_text=beginning, event_id=event_id, raw=wire)
 
 
 def _event_id(wire: Mapping[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from realtime_actors.items import ContentPart, Item
-from realtime_actors.protocol.base import ServerEvent, light
+from realtime_actors.protocol.base import Cut, Index, Milliseconds, ServerEvent, light
 from realtime_actors.protocol.objects import (
     ConversationInfo,
     ErrorDetail,
@@ -179,8 +179,8 @@ class ConversationItemTruncated(ServerEvent):
     type = "conversation.item.truncated"
 
     item_id: str
-    content_index: int = 0
-    audio_end_ms: int = 0
+    content_index: Index = 0
+    audio_end_ms: Cut = 0
 
 
 @frozen(kw_only=True)
@@ -190,7 +190,7 @@ class ConversationItemInputAudioTranscriptionDelta(ServerEvent):
     type = "conversation.item.input_audio_transcription.delta"
 
     item_id: str
-    content_index: int = 0
+    content_index: Index = 0
     delta: str = field(default="", repr=False)
     logprobs: tuple[LogProb, ...] | None = None
 
@@ -202,7 +202,7 @@ class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
     type = "conversation.item.input_audio_transcription.completed"
 
     item_id: str
-    content_index: int = 0
+    content_index: Index = 0
     transcript: str = field(repr=False)
     usage: TranscriptionUsage | None = None
     logprobs: tuple[LogProb, ...] | None = None
@@ -216,7 +216,7 @@ class ConversationItemInputAudioTranscriptionSegment(ServerEvent):
     type = "conversation.item.input_audio_transcription.segment"
 
     item_id: str
-    content_index: int = 0
+    content_index: Index = 0
     text: str = field(repr=False)
     id: str | None = None
     speaker: str | None = None
@@ -232,7 +232,7 @@ class ConversationItemInputAudioTranscriptionFailed(ServerEvent):
     type = "conversation.item.input_audio_transcription.failed"
 
     item_id: str
-    content_index: int = 0
+    content_index: Index = 0
     error: ErrorDetail = field(factory=ErrorDetail)
 
 
@@ -265,7 +265,7 @@ class InputAudioBufferSpeechStarted(ServerEvent):
 
     item_id: str | None = None
     """The message that this will become."""
-    audio_start_ms: int = 0
+    audio_start_ms: Milliseconds = 0
     """Counted from the start of all audio; the padding before the speech is in it."""
 
 
@@ -276,7 +276,7 @@ class InputAudioBufferSpeechStopped(ServerEvent):
     type = "input_audio_buffer.speech_stopped"
 
     item_id: str | None = None
-    audio_end_ms: int = 0
+    audio_end_ms: Milliseconds = 0
 
 
 @frozen(kw_only=True)
@@ -286,8 +286,8 @@ class InputAudioBufferTimeoutTriggered(ServerEvent):
     type = "input_audio_buffer.timeout_triggered"
 
     item_id: str | None = None
-    audio_start_ms: int = 0
-    audio_end_ms: int = 0
+    audio_start_ms: Milliseconds = 0
+    audio_end_ms: Milliseconds = 0
 
 
 @frozen(kw_only=True)
@@ -357,7 +357,7 @@ class ResponseOutputItemAdded(ServerEvent):
     type = "response.output_item.added"
 
     response_id: str
-    output_index: int = 0
+    output_index: Index = 0
     item: Item
 
 
@@ -368,7 +368,7 @@ class ResponseOutputItemDone(ServerEvent):
     type = "response.output_item.done"
 
     response_id: str
-    output_index: int = 0
+    output_index: Index = 0
     item: Item
 
 
@@ -380,8 +380,8 @@ class ResponseContentPartAdded(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Index = 0
+    content_index: Index = 0
     part: ContentPart
 
 
@@ -393,8 +393,8 @@ class ResponseContentPartDone(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Index = 0
+    content_index: Index = 0
     part: ContentPart
 
 
@@ -406,8 +406,8 @@ class ResponseOutputTextDelta(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Index = 0
+    content_index: Index = 0
     delta: str = field(repr=False)
 
 
@@ -419,8 +419,8 @@ class ResponseOutputTextDone(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Index = 0
+    content_index: Index = 0
     text: str = field(repr=False)
 
 
@@ -432,8 +432,8 @@ class ResponseOutputAudioDelta(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Index = 0
+    content_index: Index = 0
     delta: bytes = field(repr=False)
     """Audio, in the session's output format."""
 
@@ -446,8 +446,8 @@ class ResponseOutputAudioDone(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Index = 0
+    content_index: Index = 0
 
 
 @light(kw_only=True)
@@ -458,8 +458,8 @@ class ResponseOutputAudioTranscriptDelta(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Index = 0
+    content_index: Index = 0
     delta: str = field(repr=False)
 
 
@@ -471,8 +471,8 @@ class ResponseOutputAudioTranscriptDone(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Index = 0
+    content_index: Index = 0
     transcript: str = field(repr=False)
 
 
@@ -484,7 +484,7 @@ class ResponseFunctionCallArgumentsDelta(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
+    output_index: Index = 0
     call_id: str | None = None
     delta: str = field(repr=False)
 
@@ -497,7 +497,7 @@ class ResponseFunctionCallArgumentsDone(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
+    output_index: Index = 0
     call_id: str | None = None
     name: str | None = None
     """GA only. The beta interface has it in the item alone."""
@@ -516,7 +516,7 @@ class ResponseMcpCallArgumentsDelta(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
+    output_index: Index = 0
     delta: str = field(repr=False)
     obfuscation: str | None = field(default=None, repr=False)
     """Padding against guessing from lengths."""
@@ -530,7 +530,7 @@ class ResponseMcpCallArgumentsDone(ServerEvent):
 
     response_id: str
     item_id: str
-    output_index: int = 0
+    output_index: Index = 0
     arguments: str = field(repr=False)
 
 
@@ -541,7 +541,7 @@ class ResponseMcpCallInProgress(ServerEvent):
     type = "response.mcp_call.in_progress"
 
     item_id: str
-    output_index: int = 0
+    output_index: Index = 0
 
 
 @frozen(kw_only=True)
@@ -551,7 +551,7 @@ class ResponseMcpCallCompleted(ServerEvent):
     type = "response.mcp_call.completed"
 
     item_id: str
-    output_index: int = 0
+    output_index: Index = 0
 
 
 @frozen(kw_only=True)
@@ -561,7 +561,7 @@ class ResponseMcpCallFailed(ServerEvent):
     type = "response.mcp_call.failed"
 
     item_id: str
-    output_index: int = 0
+    output_index: Index = 0
 
 
 @frozen(kw_only=True)

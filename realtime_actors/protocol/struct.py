@@ -21,6 +21,9 @@ T = TypeVar("T")
 class UnreadableError(ValueError):
     """Why a JSON object can't be what it ought to be."""
 
+    member: str = ""
+    """Which of its members is to blame."""
+
 
 @frozen
 class Kind:
@@ -29,7 +32,8 @@ class Kind:
     what: str
     """For people: "a text"."""
     read: Callable[[Any], Any]
-    """Makes a value out of JSON; None when it is none of this kind."""
+    """Makes a value out of JSON; None when it is none of this kind. Raises `UnreadableError`
+    for what must not be taken for something else: then the whole object is unreadable."""
     write: Callable[[Any], Any] = lambda value: value
 
 
@@ -57,17 +61,22 @@ class Kinds:
 
 
 class Struct(Generic[T]):
-    """Objects of one attrs class. A field `raw` keeps the JSON object itself."""
+    """Objects of one attrs class.
+
+    A field `raw` keeps the JSON object itself, a field `ignored` names the members that were
+    given and are of the wrong type.
+    """
 
     def __init__(self, cls: type[T], kinds: Kinds) -> None:
-        hints = get_type_hints(cls)
+        hints = get_type_hints(cls, include_extras=True)
         members: tuple[attrs.Attribute[Any], ...] = attrs.fields(cast("Any", cls))
         self._make: Callable[..., T] = cls
-        self._keeps_raw = any(member.name == "raw" for member in members)
+        names = {member.name for member in members}
+        self._keeps_raw, self._names_ignored = "raw" in names, "ignored" in names
         self._members = [
             (member.name, kinds[hints[member.name]], member.default is NOTHING)
             for member in members
-            if member.name != "raw"
+            if member.name not in ("raw", "ignored")
         ]
 
     def read(self, wire: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> T:
@@ -76,14 +85,21 @@ class Struct(Generic[T]):
         Raises `UnreadableError` when something is missing that is needed.
         """
         values: dict[str, Any] = {}
+        ignored: list[str] = []
         for name, kind, is_needed in self._members:
             given = wire.get(name)
-            value = None if given is None else kind.read(given)
+            try:
+                value = None if given is None else kind.read(given)
+            except UnreadableError as error:
+                raise _unreadable(name, str(error)) from None
             if value is not None:
                 values[name] = value
             elif is_needed:
-                why = "is missing" if given is None else f"is not {kind.what}"
-                raise UnreadableError(f"{name} {why}")
+                raise _unreadable(name, "is missing" if given is None else f"is not {kind.what}")
+            elif given is not None:
+                ignored.append(f"{name} is not {kind.what}")
+        if ignored and self._names_ignored:
+            values["ignored"] = tuple(ignored)
         if self._keeps_raw:
             values["raw"] = wire if raw is None else raw
         return self._make(**values)
@@ -99,6 +115,12 @@ class Struct(Generic[T]):
         """Make JSON. What is None is left out."""
         members = ((name, kind, getattr(value, name)) for name, kind, _ in self._members)
         return {name: kind.write(member) for name, kind, member in members if member is not None}
+
+
+def _unreadable(member: str, why: str) -> UnreadableError:
+    error = UnreadableError(f"{member} {why}")
+    error.member = member
+    return error
 
 
 def _alternatives(hint: Any) -> frozenset[Any]:

@@ -20,6 +20,7 @@ from realtime_actors.events import (
     InputAudioTimeoutTriggeredEvent,
     RateLimitsEvent,
     RawModelEvent,
+    SpeechStartedEvent,
     ToolEndEvent,
 )
 from realtime_actors.items import MessageItem, UnknownItem, UnknownPart
@@ -38,12 +39,15 @@ from tests.core.machine import (
     finished,
     live,
     only,
+    output_added,
     play,
     published,
     refused,
     say,
     sent,
     speech,
+    spoken,
+    transcript,
     updated,
     user_speaks,
     written,
@@ -186,10 +190,72 @@ class TestNonsense:
 
         assert published(effects) == [
             ErrorEvent(
-                error=ErrorInfo(type="invalid_event", message="not JSON: line 1"),
+                error=ErrorInfo(type="invalid_event", message="not JSON: line 1: it was skipped"),
                 source="protocol",
             )
         ]
+
+    def test_is_told_once_a_minute_for_each_kind_and_counted_meanwhile(self) -> None:
+        machine = live()
+
+        def told(kind: str, at: float) -> list[str]:
+            event = wire.MalformedEvent(reason=f"{kind} at {at}", kind=kind)
+            return [each.error.message for each in only(ErrorEvent, machine.handle(event, at))]
+
+        assert told("a", 10.0) == ["a at 10.0: it was skipped"]
+        assert told("b", 11.0) == ["b at 11.0: it was skipped"]
+        assert [told("a", at) for at in (12.0, 30.0, 69.9)] == [[], [], []]
+        assert told("a", 70.0) == [
+            "a at 70.0: it was skipped (and 3 more like it since the last report)"
+        ]
+        assert told("a", 130.0) == ["a at 130.0: it was skipped"]
+
+    def test_has_no_more_kinds_than_can_be_kept(self) -> None:
+        machine = live()
+
+        for number in range(3_000):
+            machine.handle(wire.MalformedEvent(reason=f"kind {number}"), now=0.0)
+        again = machine.handle(wire.MalformedEvent(reason="kind 2999"), now=1.0)
+        forgotten = machine.handle(wire.MalformedEvent(reason="kind 0"), now=1.0)
+
+        assert (len(published(again)), len(published(forgotten))) == (0, 1)
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            speech(content_index=-1),
+            speech(content_index=10**9),
+            transcript("Hi", content_index=-1),
+            transcript("Hi", content_index=10**400),
+            wire.ResponseOutputTextDelta(
+                response_id="r1", item_id="i1", output_index=-2, delta="Hi"
+            ),
+            wire.ConversationItemTruncated(item_id="i1", content_index=65_536),
+        ],
+        ids=lambda event: event.type,
+    )
+    def test_that_points_nowhere_is_told_and_skipped(self, event) -> None:
+        machine = after(live(), created("r1"), output_added(spoken("i1", "right")))
+        before = machine.history
+
+        effects = machine.handle(event, now=1.0)
+
+        assert [each.error.type for each in only(ErrorEvent, effects)] == ["invalid_event"]
+        assert len(effects) == 1
+        assert machine.history == before
+
+    def test_in_one_member_leaves_the_rest_of_the_event(self) -> None:
+        event = wire.InputAudioBufferSpeechStarted(
+            item_id="u1", ignored=("audio_start_ms is not a number of milliseconds",)
+        )
+
+        effects = live().handle(event, now=0.0)
+
+        assert [type(each) for each in published(effects)] == [SpeechStartedEvent, ErrorEvent]
+        assert only(ErrorEvent, effects)[0].error.message == (
+            "input_audio_buffer.speech_started: audio_start_ms is not a number of milliseconds:"
+            " ignored"
+        )
 
     @pytest.mark.parametrize(
         "event",

@@ -41,6 +41,8 @@ class Mutant:
 RESPONSES = ("core/test_responses.py", "core/test_wishes.py")
 OUT_OF_BAND = ("core/test_out_of_band.py", "core/test_responses.py")
 ERRORS = ("core/test_errors.py",)
+READING = ("protocol/test_reading.py", "protocol/test_writing.py")
+HALVES = ("session/test_halves_of_characters.py",)
 PLAYBACK = ("core/test_playback.py", "core/test_interruption.py")
 FENCE = ("core/test_interruption.py",)
 ECHO = ("core/test_barge_in.py", "core/test_microphone.py")
@@ -194,6 +196,70 @@ MUTANTS: Final = (
         "if call_id is None or name is None or",
         "if call_id is None or",
         ("core/test_tools.py", "core/test_random_orders.py"),
+    ),
+    Mutant(
+        3,
+        "half of a character costs the event that it is in",
+        "protocol/dialects.py",
+        "wire, left_out = loads_damaged(data)",
+        "raise",
+        READING,
+    ),
+    Mutant(
+        3,
+        "a number that JSON does not have is left out without a word",
+        "protocol/dialects.py",
+        "ignored=(*event.ignored, *left_out)",
+        "ignored=event.ignored",
+        READING,
+    ),
+    Mutant(
+        3,
+        "an index of -1 is the last one",
+        "protocol/codec.py",
+        "if index is None or not 0 <= index <= MAX_INDEX:",
+        "if index is None:",
+        READING,
+    ),
+    Mutant(
+        3,
+        "the core takes an index that no list has",
+        "core/session.py",
+        "if problem is not None:",
+        "if False:",
+        ERRORS,
+    ),
+    Mutant(
+        3,
+        "speech of a part that no item has is played",
+        "core/session.py",
+        "            and 0 <= message.content_index <= MAX_INDEX\n",
+        "",
+        ERRORS,
+    ),
+    Mutant(
+        3,
+        "a server's mistake is told each time that it is made",
+        "core/reports.py",
+        "if told is not None and now - told.at < REPORT_AGAIN_AFTER:",
+        "if False:",
+        ERRORS,
+    ),
+    Mutant(
+        3,
+        "half of a character that somebody wrote can't be sent",
+        "protocol/dialects.py",
+        "return self._dumps(replace_surrogates_within(wire))",
+        "raise",
+        (*READING, *HALVES),
+    ),
+    Mutant(
+        3,
+        "subscribers read another output of a tool than the model",
+        "core/tool_calls.py",
+        "        output = replace_surrogates(output)\n",
+        "",
+        HALVES,
     ),
     # 4: the playback ledger
     Mutant(

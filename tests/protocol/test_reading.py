@@ -46,6 +46,7 @@ from realtime_actors.protocol import (
     ResponseDone,
     ResponseFunctionCallArgumentsDone,
     ResponseOutputAudioDelta,
+    ResponseOutputTextDelta,
     ServerError,
     SessionCreated,
     SessionInfo,
@@ -285,7 +286,8 @@ def test_what_was_said_stays_out_of_logs() -> None:
         ("", "it is not JSON"),
         ("{", "it is not JSON"),
         ('{"type": "error"} {}', "it is not JSON"),
-        ('{"type": NaN}', "it is not JSON"),
+        ('{"type": NaN}', "it has no type"),
+        ('{"type": NaN', "it is not JSON"),
         (b'{"type": "\xff"}', "it is not JSON"),
         ("{}".encode("utf-16"), "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
@@ -325,6 +327,131 @@ def test_an_event_that_makes_no_sense_says_why(ga: Dialect, wire: dict[str, Any]
     assert event.reason.startswith(why)
     assert event.event_id == "event_9"
     assert event.raw == {**wire, "event_id": "event_9"}
+
+
+HALF, WHOLE = r"\ud83d", r"\ud83d\ude00"
+
+
+def raw(value: object) -> str:
+    """JSON text in which a half of a character is as it is, and not escaped."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+@BOTH_BACKENDS
+@pytest.mark.parametrize(
+    "data",
+    [
+        rf"""{{"type": "response.output_text.delta", "response_id": "{HALF}", "item_id": "i",
+        "delta": "a{HALF}b {WHOLE}", "{HALF}": "{HALF}"}}""",
+        raw(
+            {
+                "type": "response.output_text.delta",
+                "response_id": "\ud83d",
+                "item_id": "i",
+                "delta": "a\ud83db \ud83d\ude00",
+                "\ud83d": "\ud83d",
+            }
+        ),
+    ],
+    ids=["escaped", "as it is"],
+)
+def test_half_a_character_is_replaced_and_the_event_is_read(ga: Dialect, data: str) -> None:
+    expected = ResponseOutputTextDelta(
+        response_id="\ufffd", item_id="i", delta="a\ufffdb \N{GRINNING FACE}"
+    )
+
+    for form in (data, data.encode("utf-8", "surrogatepass")):
+        event = ga.decode_server(form)
+
+        assert event == expected
+        assert event.ignored == ()
+        assert event.raw is not None
+        assert event.raw["\ufffd"] == "\ufffd"
+
+
+@BOTH_BACKENDS
+def test_the_end_of_a_response_is_read_whatever_was_cut_in_it(ga: Dialect) -> None:
+    part = f'{{"type": "text", "text": "{HALF}"}}'
+    item = f'{{"type": "message", "role": "assistant", "content": [{part}]}}'
+    call = f'{{"type": "function_call", "name": "f", "call_id": "c", "arguments": "{HALF}"}}'
+
+    event = ga.decode_server(
+        f'{{"type": "response.done", "response": {{"id": "r", "output": [{item}, {call}],'
+        f' "metadata": {{"{HALF}": "{HALF}"}}}}}}'
+    )
+
+    assert event == ResponseDone(
+        response=Response(
+            id="r",
+            output=(
+                MessageItem(role="assistant", content=(OutputText("\ufffd"),)),
+                FunctionCallItem(call_id="c", name="f", arguments="\ufffd"),
+            ),
+            metadata={"\ufffd": "\ufffd"},
+        )
+    )
+
+
+@BOTH_BACKENDS
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e999", "9" * 400, "9" * 5_000]
+)
+def test_a_number_that_is_none_is_left_out_and_named(ga: Dialect, number: str) -> None:
+    event = ga.decode_server(
+        f'{{"type": "response.done", "response": {{"id": "r", "usage":'
+        f' {{"total_tokens": {number}, "input_tokens": 4}}}}}}'
+    )
+
+    assert event == ResponseDone(response=Response(id="r", usage=Usage(input_tokens=4)))
+    (told,) = event.ignored
+    assert told.startswith(number[:12])
+    assert told.endswith("is no number of JSON's")
+
+
+@BOTH_BACKENDS
+@pytest.mark.parametrize("index", ["-1", "65536", "1000000000", "1e30", "-0.5", "0.5", "9" * 30])
+@pytest.mark.parametrize("member", ["content_index", "output_index"])
+@pytest.mark.parametrize("type_", ["response.output_audio.delta", "response.output_text.delta"])
+def test_an_index_that_no_list_has_makes_the_event_unreadable(
+    ga: Dialect, index: str, member: str, type_: str
+) -> None:
+    ids = '"response_id": "r", "item_id": "i", "delta": "AAAA"'
+
+    event = ga.decode_server(f'{{"type": "{type_}", {ids}, "{member}": {index}}}')
+
+    assert isinstance(event, MalformedEvent)
+    assert event.reason.startswith(f"{type_}: {member} is ")
+    assert event.reason.endswith("it counts from 0 to 65535")
+    assert event.kind == f"{type_}: {member}"
+
+
+@BOTH_BACKENDS
+def test_what_is_of_the_wrong_type_is_named_and_has_its_default(ga: Dialect) -> None:
+    wire = {
+        "type": "input_audio_buffer.speech_started",
+        "item_id": 7,
+        "audio_start_ms": -5,
+        "event_id": None,
+    }
+
+    event = ga.decode_server(text(wire))
+
+    assert event == InputAudioBufferSpeechStarted()
+    assert event.ignored == (
+        "item_id is not a text",
+        "audio_start_ms is not a number of milliseconds",
+    )
+
+
+@BOTH_BACKENDS
+@pytest.mark.parametrize("where", [-1, "x", 2.5, 2**60])
+def test_a_cut_that_is_nowhere_cuts_nothing(ga: Dialect, where: object) -> None:
+    wire = {"type": "conversation.item.truncated", "item_id": "i", "audio_end_ms": where}
+
+    event = ga.decode_server(text(wire))
+
+    assert isinstance(event, MalformedEvent)
+    assert "audio_end_ms" in event.reason
 
 
 @BOTH_BACKENDS

@@ -17,10 +17,12 @@ from realtime_actors.config import (
 )
 from realtime_actors.errors import ConfigError, LocalProtocolError
 from realtime_actors.items import (
+    FunctionCallItem,
     FunctionCallOutputItem,
     InputAudio,
     InputText,
     ItemReference,
+    McpApprovalResponseItem,
     MessageItem,
     OutputAudio,
     assistant_message,
@@ -30,6 +32,7 @@ from realtime_actors.protocol import (
     ClientEvent,
     ConversationItemAdded,
     ConversationItemCreate,
+    ConversationItemDelete,
     Dialect,
     InputAudioBufferAppend,
     InputAudioBufferCommit,
@@ -44,6 +47,7 @@ from realtime_actors.protocol import (
     SessionUpdated,
     dialect,
 )
+from realtime_actors.surrogates import replace_surrogates
 from tests.protocol.samples import BETA, BETA_STANDARD, GA, GA_STANDARD
 
 
@@ -144,13 +148,63 @@ def test_text_of_any_language_goes_out_as_utf8() -> None:
     "event",
     [
         RawClientEvent(payload={"type": "x", "when": {date(2026, 1, 1)}}),
-        RawClientEvent(payload={"type": "x", "text": "\ud800"}),
-        ConversationItemCreate(item=user_message("half a character: \udc80")),
+        RawClientEvent(payload={"type": "x", "when": {date(2026, 1, 1)}, "text": "\ud800"}),
+        ConversationItemCreate(item=MessageItem(role="user", content=("text",))),  # type: ignore[arg-type]
     ],
 )
 def test_what_json_cannot_say_is_our_fault(each: Dialect, event: ClientEvent) -> None:
     with pytest.raises(LocalProtocolError, match=r"can't be written as JSON"):
         each.encode_client(event)
+
+
+HALF = "caf\udce9"
+"""As Python reads the name of a file that is no UTF-8."""
+WITH_A_HALF: list[ClientEvent] = [
+    RawClientEvent(payload={"type": "x", HALF: [{"a": (HALF,)}, 1, None]}),
+    ConversationItemCreate(item=user_message(HALF), previous_item_id=HALF),
+    ConversationItemCreate(item=FunctionCallOutputItem(call_id=HALF, output=HALF)),
+    ConversationItemCreate(item=FunctionCallItem(call_id="c", name=HALF, arguments=HALF)),
+    ConversationItemCreate(
+        item=McpApprovalResponseItem(approval_request_id="m", approve=False, reason=HALF)
+    ),
+    ConversationItemCreate(item=MessageItem(role=HALF, extra={HALF: HALF})),
+    ConversationItemDelete(item_id=HALF, event_id=HALF),
+    SessionUpdate(
+        session=SessionModelSettings(
+            instructions=HALF,
+            voice=HALF,
+            tools=({"type": "function", "name": "f", "description": HALF},),
+            extra={HALF: HALF},
+        )
+    ),
+    ResponseCreate(response=ResponseSettings(instructions=HALF, metadata={HALF: HALF})),
+    ResponseCancel(response_id=HALF),
+]
+
+
+@pytest.mark.parametrize("each", [GA, GA_STANDARD, BETA, BETA_STANDARD])
+@pytest.mark.parametrize("event", WITH_A_HALF, ids=lambda event: event.type)
+def test_half_a_character_goes_out_as_a_replacement(each: Dialect, event: ClientEvent) -> None:
+    written = each.encode_client(event).decode()
+
+    assert "caf\ufffd" in written
+    assert "\\ud" not in written
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("", ""),
+        ("grüße 🎧", "grüße 🎧"),
+        ("\ud83d", "\ufffd"),
+        ("a\udfa7b", "a\ufffdb"),
+        ("\ud83c\udfa7", "🎧"),  # two halves that were kept apart
+        ("\udfa7\ud83c", "\ufffd\ufffd"),
+        ("\ud83c🎧\ud83c", "\ufffd🎧\ufffd"),
+    ],
+)
+def test_halves_of_characters_are_replaced_or_joined(text: str, whole: str) -> None:
+    assert replace_surrogates(text) == whole
 
 
 def test_what_is_no_event_is_not_sent() -> None:
