@@ -69,7 +69,7 @@ class Handoff:
     """
 
     agent: Agent | Function | None = field(default=None, repr=_agent_name)
-    _tool_name: str | None = field(default=None, kw_only=True)
+    _tool_name: str | None = field(default=None, kw_only=True, alias="tool_name")
     tool_description: str | None = field(default=None, kw_only=True, repr=False)
     input_schema: Mapping[str, Any] | None = field(
         default=None, kw_only=True, repr=False, hash=False

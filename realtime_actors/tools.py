@@ -91,8 +91,12 @@ class ToolContext:
     context: Any = field(default=None, repr=False)
     """What was given to `run(context=...)`."""
     tool: Tool | Handoff | None = None
-    _is_cancelled: Callable[[], bool] = field(default=_never, repr=False, eq=False)
-    _report: Callable[[str], None] = field(default=_nobody_listens, repr=False, eq=False)
+    _is_cancelled: Callable[[], bool] = field(
+        default=_never, repr=False, eq=False, alias="is_cancelled"
+    )
+    _report: Callable[[str], None] = field(
+        default=_nobody_listens, repr=False, eq=False, alias="report"
+    )
 
     @property
     def cancelled(self) -> bool:
@@ -143,7 +147,7 @@ class Tool:
         default=(), converter=_guardrails, repr=False
     )
     """They judge the arguments before anybody is asked, and before the tool is run."""
-    _signature: Signature | None = field(default=None, eq=False, repr=False)
+    _signature: Signature | None = field(default=None, eq=False, repr=False, alias="signature")
 
     def __attrs_post_init__(self) -> None:
         check_tool_name(self.name, "tool")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from attrs import Attribute, field, frozen
 
@@ -69,11 +69,11 @@ def _is_timeout(value: object) -> bool:
 _SECONDS: Final = check(_is_timeout, "seconds above 0, or None")
 
 
-def _money(value: object) -> object:
+def _money(value: Decimal | float | str | None) -> Decimal | None:
     try:
-        return value if value is None else Decimal(str(value))
+        return None if value is None else Decimal(str(value))
     except ArithmeticError:
-        return value  # the validator says what is wrong with it
+        return cast(Decimal, value)  # the validator says what is wrong with it
 
 
 def _check_cost(run: Any, attribute: Attribute[Any], value: Any) -> None:

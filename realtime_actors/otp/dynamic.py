@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, evolve, field, frozen
 
@@ -26,7 +26,7 @@ from realtime_actors.otp.exits import SHUTDOWN, Reason, StartFailed, is_orderly
 from realtime_actors.otp.genserver import GenServer
 from realtime_actors.otp.process import ExitMessage
 from realtime_actors.otp.ref import ServerRef
-from realtime_actors.otp.returns import Ignore, NoReply, Ok, Reply, Stop
+from realtime_actors.otp.returns import NoReply, Ok, Reply, Stop
 from realtime_actors.otp.slots import Failed, From
 from realtime_actors.otp.strategy import Intensity, Restarts, wants_restart
 
@@ -125,13 +125,18 @@ class DynamicSupervisor(GenServer):
     ref_class: ClassVar[type[ServerRef]] = DynamicSupervisorRef
     kind: ClassVar[str] = SUPERVISOR
 
+    if TYPE_CHECKING:
+
+        @property
+        def actor_ref(self) -> DynamicSupervisorRef: ...
+
     def init(
         self,
         *,
         max_children: int | None = None,
         max_restarts: int = 3,
         max_seconds: float = 5.0,
-    ) -> Ok | Ignore | Stop:
+    ) -> Ok:
         self._process.trap_exit = True
         return Ok(Flock(max_children, Intensity(max_restarts, max_seconds)))
 

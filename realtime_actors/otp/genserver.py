@@ -48,7 +48,7 @@ from realtime_actors.otp.process import (
     wait,
 )
 from realtime_actors.otp.ref import ServerRef
-from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, NoReply, Ok, Reply, Stop
+from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, Inherited, NoReply, Ok, Reply, Stop
 from realtime_actors.otp.slots import Failed, From, Outcome, Request, StopRequest
 from realtime_actors.otp.starting import start_server
 
@@ -90,7 +90,7 @@ class GenServer(pykka.ThreadingActor):
 
     # -- what a subclass defines -------------------------------------------------------
 
-    def init(self, *args: Any, **kwargs: Any) -> Ok | Ignore | Stop:
+    def init(self, *args: Any, **kwargs: Any) -> Ok | Ignore | Stop | Inherited:
         """Make the first state. Whoever starts the server waits for this."""
         return Ok()
 
@@ -117,6 +117,11 @@ class GenServer(pykka.ThreadingActor):
         Not when the server is ended by an exit signal that it does not trap.
         """
         return None
+
+    @property
+    def actor_ref(self) -> ServerRef:
+        """The server's own handle. Its class is what a type checker expects of `otp.start`."""
+        return cast("ServerRef", self._actor_ref)
 
     @property
     def state(self) -> Any:

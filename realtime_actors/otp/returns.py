@@ -57,6 +57,13 @@ class Ignore:
     """Don't start; that is no error. `otp.start` gives None."""
 
 
+class Inherited:
+    """Never given: marks, for type checkers, an `init` that a server did not write itself.
+
+    Such a server always starts, so `otp.start` gives its ref and never None.
+    """
+
+
 @define
 class Reply:
     """Answer the caller, go on with this state. `Failed(error)` raises at the caller."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 import pykka
 
@@ -35,42 +35,101 @@ from realtime_actors.otp.slots import Request
 if TYPE_CHECKING:
     from realtime_actors.otp.genserver import GenServer
     from realtime_actors.otp.ref import ServerRef
+    from realtime_actors.otp.returns import Ignore, Ok, Stop
 
 R = TypeVar("R", bound="ServerRef")
+R_co = TypeVar("R_co", bound="ServerRef", covariant=True)
 
 __all__ = ["start", "start_link", "start_monitor", "start_server"]
 
 START: Final = "GenServer.start"
 
 
+# What `init` gives tells a type checker whether a start may give None, and `actor_ref` tells
+# the class of the handle, unless `ref_class` or `ref` does. The first overload that fits counts.
+
+
+class Server(Protocol[R_co]):
+    """A server, for type checkers."""
+
+    @property
+    def actor_ref(self) -> R_co: ...
+
+
+class Sure(Server[R_co], Protocol[R_co]):
+    """A server whose `init` never ignores."""
+
+    def init(self, *args: Any, **kwargs: Any) -> Ok | Stop: ...
+
+
+class Unsure(Server[R_co], Protocol[R_co]):
+    """A server that may not want to start."""
+
+    def init(self, *args: Any, **kwargs: Any) -> Ok | Ignore | Stop: ...
+
+
 @overload
 def start(
-    cls: type[GenServer],
+    cls: type[Sure[R]],
     *args: Any,
-    ref_class: type[R],
     name: Name | None = None,
     timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
+    **kwargs: Any,
+) -> R: ...
+@overload
+def start(
+    cls: type[Unsure[R]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
     **kwargs: Any,
 ) -> R | None: ...
 @overload
 def start(
-    cls: type[GenServer],
+    cls: type[Server[R]],
     *args: Any,
-    ref: R,
     name: Name | None = None,
     timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
+    **kwargs: Any,
+) -> R: ...
+@overload
+def start(
+    cls: type[Sure[Any]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: type[R] | None = None,
+    ref: R | None = None,
+    **kwargs: Any,
+) -> R: ...
+@overload
+def start(
+    cls: type[Unsure[Any]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: type[R] | None = None,
+    ref: R | None = None,
     **kwargs: Any,
 ) -> R | None: ...
 @overload
 def start(
-    cls: type[GenServer],
+    cls: type[Server[Any]],
     *args: Any,
     name: Name | None = None,
     timeout: float | None = None,
+    ref_class: type[R] | None = None,
+    ref: R | None = None,
     **kwargs: Any,
-) -> ServerRef | None: ...
+) -> R: ...
 def start(
-    cls: type[GenServer],
+    cls: Any,
     *args: Any,
     name: Name | None = None,
     timeout: float | None = None,
@@ -94,8 +153,38 @@ def start(
     return started
 
 
+@overload
 def start_link(
-    cls: type[GenServer],
+    cls: type[Sure[R]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
+    **kwargs: Any,
+) -> R: ...
+@overload
+def start_link(
+    cls: type[Unsure[R]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
+    **kwargs: Any,
+) -> R | None: ...
+@overload
+def start_link(
+    cls: type[Server[R]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
+    **kwargs: Any,
+) -> R: ...
+def start_link(
+    cls: Any,
     *args: Any,
     name: Name | None = None,
     timeout: float | None = None,
@@ -114,8 +203,38 @@ def start_link(
     return started
 
 
+@overload
 def start_monitor(
-    cls: type[GenServer],
+    cls: type[Sure[R]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
+    **kwargs: Any,
+) -> tuple[R, MonitorRef]: ...
+@overload
+def start_monitor(
+    cls: type[Unsure[R]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
+    **kwargs: Any,
+) -> tuple[R, MonitorRef] | None: ...
+@overload
+def start_monitor(
+    cls: type[Server[R]],
+    *args: Any,
+    name: Name | None = None,
+    timeout: float | None = None,
+    ref_class: None = None,
+    ref: None = None,
+    **kwargs: Any,
+) -> tuple[R, MonitorRef]: ...
+def start_monitor(
+    cls: Any,
     *args: Any,
     name: Name | None = None,
     timeout: float | None = None,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field, frozen
 
@@ -38,7 +38,7 @@ from realtime_actors.otp.exits import SHUTDOWN, Reason, StartFailed, is_orderly
 from realtime_actors.otp.genserver import GenServer
 from realtime_actors.otp.process import ExitMessage
 from realtime_actors.otp.ref import ServerRef
-from realtime_actors.otp.returns import Ignore, NoReply, Ok, Reply, Stop
+from realtime_actors.otp.returns import NoReply, Ok, Reply, Stop
 from realtime_actors.otp.slots import Failed, From
 from realtime_actors.otp.strategy import (
     AutoShutdown,
@@ -155,6 +155,11 @@ class Supervisor(GenServer):
     ref_class: ClassVar[type[ServerRef]] = SupervisorRef
     kind: ClassVar[str] = SUPERVISOR
 
+    if TYPE_CHECKING:
+
+        @property
+        def actor_ref(self) -> SupervisorRef: ...
+
     def init(
         self,
         children: Iterable[ChildSpec] = (),
@@ -163,7 +168,7 @@ class Supervisor(GenServer):
         max_restarts: int = 3,
         max_seconds: float = 5.0,
         auto_shutdown: AutoShutdown | str = AutoShutdown.NEVER,
-    ) -> Ok | Ignore | Stop:
+    ) -> Ok | Stop:
         """Start the children, in order.
 
         If one does not start, those before it are ended and the supervisor does not

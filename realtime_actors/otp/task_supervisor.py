@@ -6,7 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from attrs import define, frozen
 
@@ -152,6 +152,13 @@ class TaskSupervisor(DynamicSupervisor):
     """
 
     ref_class: ClassVar[type[ServerRef]] = TaskSupervisorRef
+
+    if TYPE_CHECKING:
+
+        @property
+        def actor_ref(  # type: ignore[override]  # its handle has other verbs than its base's
+            self,
+        ) -> TaskSupervisorRef: ...
 
     def asked(self, message: object, from_: From, flock: Flock) -> object:
         if not isinstance(message, _Run):
