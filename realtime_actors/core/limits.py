@@ -1,9 +1,15 @@
 """What a session may cost and how long it may last, and its polite end.
 
     Open --a limit is reached--> Leaving --the model has finished speaking--> over
+                                    |---- FINISH_WITHIN, and what has come by then is heard --^
 
-While leaving, no response is asked for any more, and what the model is saying is heard
-to its end.
+While leaving, no response is asked for any more, one that the server begins by itself is
+not heard, and what the model is saying is heard to its end. That end does not depend on a
+player that reports, on a guardrail that judges, or on the user's silence.
+
+A session is idle while the user does not speak, nothing that the model says waits to be
+heard, and nothing is owed: no tool runs, no approval, response or verdict is awaited. The
+time is counted anew after the last of these.
 """
 
 from __future__ import annotations
@@ -16,17 +22,22 @@ from attrs import define, field
 
 from realtime_actors import events
 from realtime_actors.core.effects import Effects, Publish, SetTimer
+from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.usage import NOTHING_USED, Pricing, SessionUsage, TranscriptionUsage, Usage
 
-__all__ = ["DURATION_TIMER", "GOODBYE_TIMER", "IDLE_TIMER", "Limits"]
+__all__ = ["DURATION_TIMER", "FINISH_WITHIN", "GOODBYE_TIMER", "IDLE_TIMER", "Limits"]
 
 DURATION_TIMER: Final[Hashable] = "limit.duration"
 IDLE_TIMER: Final[Hashable] = "limit.idle"
 GOODBYE_TIMER: Final[Hashable] = "limit.goodbye"
 
 LEAVING: Final[Hashable] = "leaving"
+
+FINISH_WITHIN: Final = 30.0
+"""Seconds, once a limit is reached, for the rest of what is being said to come. Ours: speech
+is made faster than it is heard, so that nearly every answer is there long before."""
 
 Limit = Literal["max_cost", "max_duration", "idle_timeout"]
 
@@ -47,6 +58,10 @@ class Limits:
     reached: Limit | None = None
     """The limit that ends the session."""
     _last_activity: float = field(default=0.0)
+    _is_busy: bool = False  # at the last look: see `looked`
+    _finish_by: float | None = None  # when nothing that is still to come is waited for
+    _over_by: float | None = None  # when nothing that has come is waited for
+    _look_at: float | None = None  # when `GOODBYE_TIMER` fires
 
     def start(self, now: float) -> Effects:
         """The conversation begins."""
@@ -61,6 +76,12 @@ class Limits:
     def active(self, now: float) -> None:
         """Somebody said or wrote something."""
         self._last_activity = now
+
+    def looked(self, now: float, *, is_busy: bool) -> None:
+        """Note whether the user speaks, or anything is owed, after a message."""
+        if is_busy or self._is_busy:
+            self._last_activity = now
+        self._is_busy = is_busy
 
     def response(self, response_id: str | None, usage: Usage) -> Effects:
         """The server has counted a response."""
@@ -85,24 +106,48 @@ class Limits:
         return self._reach("max_duration")
 
     def idle(self, now: float) -> Effects:
-        """`IDLE_TIMER` fired. Looks whether nobody has spoken in the meantime."""
+        """`IDLE_TIMER` fired. Look whether the session has been idle for so long."""
         if self.idle_timeout is None:
             return []
-        quiet = now - max(self._last_activity, self.speech.ledger.ends_at(now))
-        if self._speaks or quiet < self.idle_timeout:
-            still = self.idle_timeout if self._speaks else self.idle_timeout - quiet
-            return [SetTimer(IDLE_TIMER, still)]
+        last = max(self._last_activity, self.speech.ledger.ends_at(now))
+        quiet = 0.0 if self._is_busy else now - last
+        if quiet < self.idle_timeout:
+            return [SetTimer(IDLE_TIMER, max(self.idle_timeout - quiet, LOOK_AGAIN))]
         return self._reach("idle_timeout")
 
-    def goodbye(self, now: float) -> float | None:
-        """Seconds until the session may end; None while the model is still making speech."""
-        if self.reached is None or self._speaks:
+    def leave(self, now: float) -> Effects | None:
+        """Look whether a session that has reached a limit may end; None: it ends now."""
+        if self.reached is None:
+            return []
+        ends_at = self._ends_at(now)
+        if ends_at <= now:
             return None
-        return max(0.0, self.speech.ledger.ends_at(now) - now)
+        if ends_at == self._look_at:
+            return []
+        self._look_at = ends_at
+        return [SetTimer(GOODBYE_TIMER, max(ends_at - now, LOOK_AGAIN))]
+
+    def looks(self) -> None:
+        """`GOODBYE_TIMER` fired."""
+        self._look_at = None
+
+    def _ends_at(self, now: float) -> float:
+        """Return when a session that is leaving ends, as far as it is known."""
+        if self._finish_by is None:
+            self._finish_by = now + FINISH_WITHIN
+        if self._over_by is None:
+            if self._speaks and now < self._finish_by:
+                return self._finish_by
+            self._over_by = self.speech.ledger.ends_by
+        return min(self.speech.ledger.ends_at(now), self._over_by)
 
     @property
     def _speaks(self) -> bool:
-        return self.responses.is_active or bool(self.speech.held)
+        """More of what the model says is to come."""
+        active_id = self.responses.active_id
+        is_audible = active_id is None or not self.speech.is_silenced(active_id)
+        is_coming = self.responses.is_requested or self.responses.is_active
+        return (is_coming and is_audible) or bool(self.speech.held)
 
     def _reach(self, limit: Limit) -> Effects:
         if self.reached is not None:

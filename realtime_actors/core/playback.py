@@ -8,18 +8,25 @@ when more comes. With reports (`PlaybackPosition`) it believes them.
     stream   |---- part a ----|-------- part b --------|
     head     ^^^^^^^^^^^^^^^^^^^^^^^^^ played            ^ received
 
+A player that reports may die, or stop a millisecond short. Nothing waits for it longer than
+the audio that came takes to play, and `LATE` seconds: see `ends_at`.
+
 All lengths are bytes inside, so that nothing is lost in rounding; the answers are
 milliseconds, and never more than what was received.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Final
 
 from attrs import define, field, frozen
 
-__all__ = ["LOOK_AGAIN", "Heard", "PlaybackLedger"]
+__all__ = ["LATE", "LOOK_AGAIN", "Heard", "PlaybackLedger"]
+
+LATE: Final = 2.0
+"""Seconds that a player may be behind its own last report before it counts as gone. Ours:
+telephones and browsers buffer less."""
 
 LOOK_AGAIN: Final = 0.02
 """The least number of seconds until somebody looks again whether all was heard. Ours: a player
@@ -67,6 +74,8 @@ class PlaybackLedger:
     _received: int = 0  # length of the stream
     _head: int = 0  # how much of it was played at `_at`
     _at: float = 0.0
+    _through_at: float = 0.0  # when the player is expected to be through, by its last report
+    _slowest_at: float = 0.0  # when one that takes twice as long would be
 
     def received(
         self, response_id: str, item_id: str, content_index: int, length: int, now: float
@@ -88,6 +97,9 @@ class PlaybackLedger:
             self._parts.append(part)
         part.length += length
         self._received += length
+        seconds = length / self.bytes_per_ms / 1000
+        self._through_at = max(self._through_at, now) + seconds
+        self._slowest_at = max(self._slowest_at, now) + 2 * seconds
 
     def complete(self, item_id: str, content_index: int) -> None:
         """Note that no more audio comes for a part."""
@@ -101,8 +113,16 @@ class PlaybackLedger:
             if part.response_id == response_id:
                 part.complete = True
 
-    def played(self, item_id: str, content_index: int, ms: float, *, absolute: bool) -> None:
-        """Believe a player that `ms` were heard: in all, or since the last report."""
+    def played(
+        self, item_id: str, content_index: int, ms: float, now: float, *, absolute: bool
+    ) -> None:
+        """Believe a player that `ms` were heard: in all, or since the last report.
+
+        Raises `TypeError` or `OverflowError` for what is no number.
+        """
+        ms = 0.0 + ms
+        self.reported = True
+        unheard_ms = self._unheard_ms(self.heard(now))
         for index, part in enumerate(self._parts):
             if part.item_id == item_id and part.content_index == content_index:
                 before = 0.0 if absolute else part.reported_ms
@@ -110,7 +130,9 @@ class PlaybackLedger:
                 for earlier in self._parts[:index]:
                     # It is played in order: what came before has been heard.
                     earlier.reported_ms = earlier.length / self.bytes_per_ms
-        self.reported = True
+        left_ms = self._unheard_ms(self.heard(now))
+        if left_ms < unheard_ms:
+            self._through_at = now + left_ms / 1000
 
     def heard(self, now: float) -> list[Heard]:
         """What was heard by `now` of each part that is still known, in playing order."""
@@ -118,14 +140,27 @@ class PlaybackLedger:
         return [self._heard(part, head) for part in self._parts]
 
     def ends_at(self, now: float) -> float:
-        """When all that was received will have been heard, or was; nobody reports when."""
+        """Return when all that was received will have been heard, or was.
+
+        That is the player's to say, where one reports. But one that makes no progress, or
+        takes more than twice as long as the audio does, is not waited for: see `ends_by`.
+        """
         if not self.reported:
-            return self._at + (self._received - self._head) / self.bytes_per_ms / 1000
-        unheard_ms = sum(each.received_ms - each.heard_ms for each in self.heard(now))
-        return now + unheard_ms / 1000 if unheard_ms else self._at
+            return self._believed_at(self._received)
+        unheard_ms = self._unheard_ms(self.heard(now))
+        if not unheard_ms:
+            return min(self._through_at, now)
+        return min(now + unheard_ms / 1000, self.ends_by)
+
+    @property
+    def ends_by(self) -> float:
+        """When nothing waits any more for what was received, whatever is reported."""
+        if not self.reported:
+            return self._believed_at(self._received)
+        return min(self._through_at, self._slowest_at) + LATE
 
     def ends_of(self, response_ids: Container[str], now: float) -> float | None:
-        """When the last of these responses will have been heard. None: nothing waits to be."""
+        """Return when the last of these responses will have been heard. None: nothing waits."""
         heard = self.heard(now)
         last = max(
             (
@@ -138,16 +173,17 @@ class PlaybackLedger:
         if last is None:
             return None
         if self.reported:
-            unheard_ms = sum(each.received_ms - each.heard_ms for each in heard[: last + 1])
-            return now + unheard_ms / 1000
+            ends_at = min(now + self._unheard_ms(heard[: last + 1]) / 1000, self.ends_by)
+            return ends_at if ends_at > now else None
         part = self._parts[last]
-        return self._at + (part.start + part.length - self._head) / self.bytes_per_ms / 1000
+        return self._believed_at(part.start + part.length)
 
     def stop(self, now: float) -> list[Heard]:
         """The player throws away what it has. Gives what had been heard until then."""
         heard = self.heard(now)
         self._parts.clear()
         self._head, self._at = self._received, now
+        self._through_at = self._slowest_at = now
         return heard
 
     def forget_parts(self) -> None:
@@ -158,7 +194,15 @@ class PlaybackLedger:
         """Forget everything."""
         self._parts.clear()
         self._received = self._head = 0
-        self._at = 0.0
+        self._at = self._through_at = self._slowest_at = 0.0
+
+    def _believed_at(self, place: int) -> float:
+        """Return when a player that plays in real time has come to a place in the stream."""
+        return self._at + (place - self._head) / self.bytes_per_ms / 1000
+
+    @staticmethod
+    def _unheard_ms(parts: Iterable[Heard]) -> int:
+        return sum(each.received_ms - each.heard_ms for each in parts)
 
     def _played(self, now: float) -> int:
         return min(self._received, self._head + int((now - self._at) * 1000) * self.bytes_per_ms)

@@ -81,6 +81,11 @@ class Screening:
             effects += self._trip(verdict, verdict.guardrail, now)
         return effects
 
+    @property
+    def judges(self) -> bool:
+        """A verdict is to come."""
+        return bool(self._judging)
+
     def lost(self) -> None:
         """The connection is gone. Verdicts that come late are of no turn then."""
         self._judging.clear()

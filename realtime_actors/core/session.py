@@ -41,7 +41,6 @@ from realtime_actors.core.effects import (
     Refuse,
     ResolveAgent,
     SetGate,
-    SetTimer,
 )
 from realtime_actors.core.faults import error_info, is_active_response, is_fatal
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER
@@ -69,7 +68,6 @@ from realtime_actors.core.messages import (
     ToolRefused,
 )
 from realtime_actors.core.parts import START, Parts
-from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.errors import (
@@ -143,6 +141,8 @@ class SessionMachine(Parts):
         reconnecting = self._reconnecting.go_on(effects, now)
         if reconnecting:
             effects += [*reconnecting, *self._follow_up(now)]
+        self._limits.looked(now, is_busy=self._is_busy)
+        effects += self._leave(now)
         # First: what is sent may rely on it that nobody is heard.
         return self._with_hooks([*self._set_gate(now), *effects])
 
@@ -151,8 +151,7 @@ class SessionMachine(Parts):
         effects = self._calls.run(lambda: self.history)
         if self._calls.take_answered():
             self._responses.want()
-        effects += self._settle(now)
-        return effects + self._responses.flush()
+        return effects + self._turns.settle() + self._responses.flush()
 
     def _message(self, message: Message, now: float) -> Effects:
         match message:
@@ -397,12 +396,25 @@ class SessionMachine(Parts):
 
     def _leave(self, now: float) -> Effects:
         """End because a limit is reached, once what the model says has been heard."""
-        delay = self._limits.goodbye(now)
-        if delay is None:
+        if self.phase is _ENDED:
             return []
-        if delay > 0:
-            return [SetTimer(GOODBYE_TIMER, max(delay, LOOK_AGAIN))]
-        return self._end(None, f"{self._limits.reached} of the run is reached")
+        effects = self._limits.leave(now)
+        if effects is None:
+            return self._end(None, f"{self._limits.reached} of the run is reached")
+        return effects
+
+    @property
+    def _is_busy(self) -> bool:
+        """The user speaks, or something is owed: an answer, an outcome, a decision, a verdict."""
+        return self.phase is Phase.LIVE and (
+            self._turns.user_speaks
+            or self._responses.owed
+            or not self._responses.at_rest
+            or self._calls.owed
+            or bool(self._speech.held)
+            or self._guarding.judges
+            or self._screening.judges
+        )
 
     def _end(self, error: RealtimeError | None, reason: str = "the session was closed") -> Effects:
         """Leave nothing open, and nobody waiting."""
@@ -453,7 +465,7 @@ class SessionMachine(Parts):
                 return [*self._speech.interrupt(now, cancel=True), Answer(caller)]
             case messages.PlaybackPosition(item_id=item_id, content_index=index, played_ms=ms):
                 try:
-                    self._speech.ledger.played(item_id, index, ms, absolute=verb.absolute)
+                    self._speech.ledger.played(item_id, index, ms, now, absolute=verb.absolute)
                 except (TypeError, OverflowError) as error:
                     return [Refuse(caller, ConfigError(f"played_ms is a number: {error}"))]
                 return [Answer(caller)]
@@ -490,6 +502,8 @@ class SessionMachine(Parts):
         if self._responses.is_out_of_band(response.id):
             return [*effects, self._as_it_came(event)]
         effects += self._turns.began(response)
+        if self._limits.reached is not None and not asked_for and response.id is not None:
+            effects += self._speech.refuse(response.id)
         return effects + self._screening.began(response.id, asked_for=asked_for, now=now)
 
     def _response_done(
@@ -512,16 +526,11 @@ class SessionMachine(Parts):
         if self._calls.take_answered():
             self._responses.want()
         effects += self._turns.failure(response) + self._turns.ended(response)
-        return effects + (self._end_if_fatal(response) or self._leave(now))
+        return effects + self._end_if_fatal(response)
 
     def _end_if_fatal(self, response: wire.Response) -> Effects:
         error = response.status_details.error if response.status_details else None
         return self._end(_failed(error)) if error is not None and is_fatal(error) else []
-
-    def _settle(self, now: float) -> Effects:
-        """End the responses that have been held, and the session if it only waited for them."""
-        ended = self._turns.settle()
-        return ended + self._leave(now) if ended else []
 
     def _grow(
         self, event: wire.ResponseOutputAudioTranscriptDelta | wire.ResponseOutputTextDelta
@@ -625,11 +634,12 @@ class SessionMachine(Parts):
             case ("update", str(event_id)):
                 return self._update_unanswered(event_id)
             case _ if key == DURATION_TIMER:
-                return self._limits.out_of_time() + self._leave(now)
+                return self._limits.out_of_time()
             case _ if key == IDLE_TIMER:
-                return self._limits.idle(now) + self._leave(now)
+                return self._limits.idle(now)
             case _ if key == GOODBYE_TIMER:
-                return self._leave(now)
+                self._limits.looks()
+                return []
             case _ if key == LIMIT_TIMER:
                 return self._reconnecting.out_of_time()
             case _ if key == QUIET_TIMER:

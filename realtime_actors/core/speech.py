@@ -105,6 +105,11 @@ class Speech:
             return self.interrupt(now, cancel=True)
         return self._drop(response_id, now)
 
+    def refuse(self, response_id: str) -> Effects:
+        """Let nothing be heard of a response that has just begun. Stop nothing else."""
+        self._silenced.add(response_id)
+        return [Send(ResponseCancel(response_id=response_id))]
+
     def interrupt(self, now: float, *, cancel: bool) -> Effects:
         """Stop speaking. Does nothing when nobody speaks.
 

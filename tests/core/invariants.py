@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from attrs import define, field
@@ -19,6 +20,7 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
+from realtime_actors.core.limits import FINISH_WITHIN
 from realtime_actors.core.messages import (
     Asked,
     ConnectionLost,
@@ -26,6 +28,7 @@ from realtime_actors.core.messages import (
     InputScreened,
     TimerFired,
 )
+from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_TIMER
 from realtime_actors.items import McpApprovalResponseItem
 from tests.core.machine import BYTES_PER_MS, AnyMessage
@@ -33,6 +36,9 @@ from tests.core.machine import BYTES_PER_MS, AnyMessage
 __all__ = ["Watch"]
 
 Interrupted = events.AudioInterruptedEvent
+
+JUMP = 3.0
+"""Seconds by which a world's clock may jump over the moment when a timer is due."""
 
 
 @define
@@ -84,9 +90,24 @@ class Watch:
     is_lost: bool = False
     has_ended: bool = False
 
-    def step(self, message: AnyMessage, effects: Effects) -> None:
+    now: float = 0.0
+    reported: bool = False
+    """A player reports what was heard. It may die: nothing is protected for ever by that."""
+    audio_at: dict[str, float] = field(factory=dict)
+    """When a response was last heard of."""
+    audio_seconds: float = 0.0
+    limit_at: float | None = None
+    """When a limit was reached."""
+    idle_timeout: float | None = None
+    user_speaks: bool = False
+    busy_at: float = 0.0
+    """When the user was last speaking, or something was owed."""
+
+    def step(self, message: AnyMessage, effects: Effects, now: float = 0.0) -> None:
         """Check one message and its effects."""
+        self.now = now
         self._before(message)
+        self._check_ends()
         self._decided(message, effects)
         for effect in effects:
             match effect:
@@ -110,10 +131,27 @@ class Watch:
                     self.has_ended = self.is_lost = True
                     self.unapproved.clear()
                 case SetTimer(key=key, delay=delay):
-                    assert delay > 0
+                    assert 0 < delay < math.inf
                     if isinstance(key, tuple) and key[0] == "transcript":
                         self.awaited.add(key[1])
         self._after(message, effects)
+        if self._is_busy:
+            self.busy_at = now
+
+    def _check_ends(self) -> None:
+        """Check that a limit ends the session in time, whatever is missing."""
+        if self.limit_at is not None and not self.has_ended:
+            latest = self.limit_at + FINISH_WITHIN + 2 * self.audio_seconds + LATE
+            assert self.now <= latest + JUMP, f"goes on since {self.limit_at}"
+
+    @property
+    def _is_busy(self) -> bool:
+        return (
+            (self.user_speaks and not self.is_lost)
+            or (self.active is not None and self.names_conversations)
+            or self.started != self.ended
+            or bool(self.unapproved)
+        )
 
     def at_the_end(self) -> None:
         """Check what must hold once the session has ended."""
@@ -126,10 +164,12 @@ class Watch:
         match message:
             case ConnectionLost():
                 self.is_lost = True
+                self.active = None
                 self.unapproved.clear()
                 self.screened.clear()
-            case Asked(caller=caller):
+            case Asked(caller=caller, verb=verb):
                 self.asking[caller] += 1
+                self.reported = self.reported or isinstance(verb, messages.PlaybackPosition)
             case TimerFired(key=key) if key == ANSWER_TIMER:
                 self.asked = False
             case wire.ServerError():
@@ -154,6 +194,16 @@ class Watch:
                 self.received[item_id] += len(delta)
             case wire.InputAudioBufferCommitted(item_id=item_id):
                 self.turn, self.answer = item_id, None
+                self.user_speaks = False
+            case wire.InputAudioBufferSpeechStarted():
+                self.user_speaks = True
+            case (
+                wire.InputAudioBufferSpeechStopped()
+                | wire.InputAudioBufferCleared()
+                | wire.InputAudioBufferTimeoutTriggered()
+                | wire.SessionUpdated()
+            ):
+                self.user_speaks = False
             case GuardrailsFinished(response_id=response_id, failure=str()):
                 self.unjudged.add(response_id)
 
@@ -192,7 +242,7 @@ class Watch:
             case wire.InputAudioBufferSpeechStarted():
                 sent = [each.event for each in effects if isinstance(each, Send)]
                 assert not any(isinstance(each, wire.ResponseCancel) for each in sent)
-                protected = set() if self.in_doubt else self.protected
+                protected = set() if self.in_doubt else self._still_protected()
                 assert not stopped & protected, f"talked over: {stopped & protected}"
             case InputScreened(item_id=item_id, guardrail=guardrail) if item_id in self.screened:
                 self.screened.discard(item_id)
@@ -200,6 +250,16 @@ class Watch:
                     assert not stopped, f"stopped for a turn that is over, or good: {item_id}"
                 elif self.answer is not None and self.answer == self.active:
                     assert self.answer in self.silenced, f"goes on: {self.answer}"
+
+    def _still_protected(self) -> set[str]:
+        """What a player that reports is not overdue with."""
+        return {
+            each
+            for each in self.protected
+            if not self.reported
+            or each == self.active
+            or self.now < self.audio_at.get(each, math.inf) + LATE
+        }
 
     def _sent(self, event: wire.ClientEvent) -> None:
         match event:
@@ -228,10 +288,18 @@ class Watch:
 
     def _published(self, event: events.Event) -> None:
         match event:
-            case events.AudioEvent():
-                assert event.response_id not in self.silenced, f"heard: {event.response_id}"
-                unjudged = self.holds and event.response_id in self.unjudged
-                assert not unjudged, f"heard, and never judged: {event.response_id}"
+            case events.AudioEvent(response_id=response_id, audio=audio):
+                assert response_id not in self.silenced, f"heard: {response_id}"
+                unjudged = self.holds and response_id in self.unjudged
+                assert not unjudged, f"heard, and never judged: {response_id}"
+                self.audio_at[response_id] = self.now
+                self.audio_seconds += len(audio.data) / BYTES_PER_MS / 1000
+            case events.LimitReachedEvent(limit=limit):
+                assert self.limit_at is None, "two limits"
+                self.limit_at = self.now
+                if limit == "idle_timeout" and self.idle_timeout is not None:
+                    assert not self._is_busy, "idle, and something is owed"
+                    assert self.now >= self.busy_at + self.idle_timeout - 0.001, "not counted anew"
             case events.AudioInterruptedEvent(response_id=response_id):
                 assert response_id is not None
                 assert response_id not in self.silenced, f"interrupted twice: {response_id}"

@@ -155,6 +155,8 @@ class World:
 
         self.server = ServerConversation(ids=new_id, model="gpt-realtime", beta=self.beta)
         self.client = self.new_client()
+        self.watch.reported = self.client.playback_reported
+        self.watch.idle_timeout = self.client.idle_timeout
         for message in (Started(), Connected(), AgentResolved(resolve(DESK))):
             self.tell(message)
         self.serve(server_messages.Opened(unix_time=1.7e9))
@@ -179,7 +181,7 @@ class World:
         self.trace.append((self.now, message))
         self.told += effects
         self._note_answered_update(message)
-        self.watch.step(message, effects)
+        self.watch.step(message, effects, self.now)
         if message == TimerFired(ANSWER_TIMER):
             self.watch.in_doubt = True
         for effect in effects:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from attrs import define, field
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,17 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import SessionModelSettings, default_session_settings
-from realtime_actors.core.effects import Answer, Effect, Effects, Publish, Refuse, Send
+from realtime_actors.core.effects import (
+    Answer,
+    CancelTimer,
+    Effect,
+    Effects,
+    End,
+    Publish,
+    Refuse,
+    Send,
+    SetTimer,
+)
 from realtime_actors.core.messages import (
     AgentResolved,
     Asked,
@@ -21,6 +32,7 @@ from realtime_actors.core.messages import (
     Message,
     ResolvedAgent,
     Started,
+    TimerFired,
     ToolFinished,
 )
 from realtime_actors.core.session import SessionMachine
@@ -94,6 +106,32 @@ def after(machine: SessionMachine, *trace: AnyMessage, at: float = 0.0) -> Sessi
 def play(machine: SessionMachine, *trace: AnyMessage, at: float = 0.0) -> Effects:
     """All effects of the messages, in order."""
     return [effect for message in trace for effect in machine.handle(message, at)]
+
+
+@define
+class Timers:
+    """The timers that a machine has set, which go off in their order."""
+
+    due: dict[Hashable, float] = field(factory=dict)
+
+    def note(self, effects: Effects, now: float) -> Effects:
+        """Take up what a machine wants, at that time. Give it back, to look at."""
+        for each in effects:
+            match each:
+                case SetTimer(key=key, delay=delay):
+                    self.due[key] = now + delay
+                case CancelTimer(key=key):
+                    self.due.pop(key, None)
+                case End():
+                    self.due.clear()
+        return effects
+
+    def next(self) -> tuple[TimerFired, float] | None:
+        """Take the timer that goes off next, and when it does."""
+        if not self.due:
+            return None
+        key = min(self.due, key=lambda each: self.due[each])
+        return TimerFired(key), self.due.pop(key)
 
 
 # --- what comes out ------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from realtime_actors.config import OFF, BargeIn, TurnDetectionConfig, default_se
 from realtime_actors.core.effects import Echo, Effects, Gate, SetGate
 from realtime_actors.core.messages import AgentResolved, Connected, Started
 from realtime_actors.core.microphone import MicrophoneFilter
+from realtime_actors.core.playback import LATE
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import ConfigError
 from realtime_actors.events import AudioInterruptedEvent
@@ -94,6 +95,17 @@ class TestHalfDuplex:
         half = ask(messages.PlaybackPosition("i1", 0, 500, absolute=True))
 
         assert echoes(machine.handle(half, now=7.0)) == [Echo(muted_until=7.8)]
+
+    @pytest.mark.parametrize("asked", [(), (announce(),)], ids=["any speech", "protected speech"])
+    def test_a_player_that_died_mutes_nobody_for_ever(self, asked) -> None:
+        machine = live(barge_in=HALF_DUPLEX, playback_reported=True)
+        after(machine, *asked, created("r1"), at=5.0)
+        after(machine, speech("i1", 1000), speech_done("i1"), done("r1"), at=5.0)
+
+        # What is asked of the core meanwhile only makes it look again.
+        (echo,) = echoes(machine.handle(ask(messages.ClearAudio()), now=60.0))
+
+        assert echo == Echo(muted_until=6.0 + LATE + 0.3)
 
 
 class TestGated:

@@ -4,28 +4,61 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
+from realtime_actors import messages
 from realtime_actors import protocol as wire
+from realtime_actors.config import GuardrailsSettings
 from realtime_actors.core.effects import End, Publish, SetTimer
-from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER
-from realtime_actors.core.messages import AgentResolved, Connected, Started, TimerFired
+from realtime_actors.core.limits import (
+    DURATION_TIMER,
+    FINISH_WITHIN,
+    GOODBYE_TIMER,
+    IDLE_TIMER,
+)
+from realtime_actors.core.messages import (
+    AgentResolved,
+    ApprovalNeeded,
+    Connected,
+    ConnectionLost,
+    Started,
+    TimerFired,
+)
+from realtime_actors.core.playback import LATE
+from realtime_actors.core.response import ANSWER_WITHIN
 from realtime_actors.core.session import SessionMachine
-from realtime_actors.events import LimitReachedEvent, UsageEvent
+from realtime_actors.events import AudioEvent, LimitReachedEvent, UsageEvent
+from realtime_actors.guardrails import OutputGuardrail
+from realtime_actors.items import McpApprovalRequestItem
 from realtime_actors.usage import OutputTokenDetails, Pricing, TranscriptionUsage, Usage
 from tests.core.machine import (
     AGENT,
+    AnyMessage,
+    Timers,
     after,
+    agent_with,
+    ask,
+    called,
+    committed,
     created,
     creates,
     done,
+    finished,
+    interrupt,
     live,
     new,
     only,
+    output_done,
     play,
     resolve,
     say,
+    sent,
     speech,
     speech_done,
+    transcript,
     updated,
+    user_speaks,
+    user_stops,
 )
 
 KINDS = ("text_input", "text_cached", "text_output", "audio_input", "audio_cached", "audio_output")
@@ -121,6 +154,160 @@ def test_the_time_begins_when_the_conversation_does() -> None:
 
     limits = [each for each in only(SetTimer, effects) if str(each.key).startswith("limit")]
     assert limits == [SetTimer(DURATION_TIMER, 10.0), SetTimer(IDLE_TIMER, 5.0)]
+
+
+# --- every end comes -----------------------------------------------------------------------
+
+
+def when_it_ends(
+    machine: SessionMachine, *trace: tuple[AnyMessage, float], start: float = 0.0
+) -> float:
+    """The time at which a session ends: after the trace nothing comes but its timers."""
+    timers, waiting = Timers(), list(trace)
+    limits = {DURATION_TIMER: machine.max_duration, IDLE_TIMER: machine.idle_timeout}
+    timers.due.update({key: start + after for key, after in limits.items() if after})
+    while True:
+        timer = timers.next()
+        assert timer is not None, "it never ends"
+        if waiting and waiting[0][1] <= timer[1]:
+            timers.due[timer[0].key] = timer[1]
+            timer = waiting.pop(0)
+        message, now = timer
+        assert now < 1000.0, "it goes on for ever"
+        if only(End, timers.note(machine.handle(message, now), now)):
+            return now
+
+
+SAYS = [(created("r1"), 1.0), (speech("i1", 2000), 1.0), (speech_done("i1"), 1.0)]
+SAID = [*SAYS, (done("r1"), 1.0)]
+REPORTED = messages.PlaybackPosition("i1", 0, 300, absolute=True)
+ALMOST = messages.PlaybackPosition("i1", 0, 1999, absolute=True)
+
+
+def guarded(**options: object) -> SessionMachine:
+    guardrail = OutputGuardrail(name="no_prices", check=lambda text: "$" in text)
+    hold = GuardrailsSettings(mode="hold", debounce_text_length=1)
+    return live(guardrails=(guardrail,), guardrails_settings=hold, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "trace", "ends_at"),
+    [
+        pytest.param({}, SAID, 3.0, id="it is heard"),
+        pytest.param({"playback_reported": True}, SAID, 3.0 + LATE, id="no player reports"),
+        pytest.param({}, [*SAID, (ask(REPORTED), 1.5)], 3.2 + LATE, id="the player dies"),
+        pytest.param(
+            {"playback_reported": True},
+            [*SAID, (ask(ALMOST), 3.0)],
+            3.001 + LATE,
+            id="a millisecond is missing",
+        ),
+        pytest.param({}, SAYS, 2.0 + FINISH_WITHIN, id="the response never ends"),
+        pytest.param(
+            {},
+            [*SAYS, (speech("i2", 50_000), 2.0)],
+            53.0,
+            id="the response never ends, and much has come",
+        ),
+        pytest.param({}, [(say(), 1.0)], 1.0 + ANSWER_WITHIN, id="the response never begins"),
+        pytest.param(
+            {}, [*SAID, (user_speaks(), 1.5)], 2.0, id="the user talks on, over the model"
+        ),
+        pytest.param({}, [*SAID, (interrupt(), 2.25)], 2.25, id="it is interrupted"),
+        pytest.param({}, [*SAYS, (interrupt(), 2.25)], 2.25, id="it is interrupted half-way"),
+        pytest.param({}, [(ConnectionLost(code=1006, reason=""), 1.0)], 2.0, id="nobody is there"),
+    ],
+)
+def test_a_limit_ends_a_session_in_time_whatever_is_missing(options, trace, ends_at) -> None:
+    machine = live(max_duration=2.0, **options)
+
+    assert when_it_ends(machine, *trace) == pytest.approx(ends_at, abs=0.05)
+
+
+def test_a_limit_ends_a_session_whose_guardrail_never_judges() -> None:
+    trace = [SAYS[0], (transcript("Hello"), 1.0), *SAYS[1:], (done("r1"), 1.0)]
+
+    assert when_it_ends(guarded(max_duration=2.0), *trace) <= 2.0 + FINISH_WITHIN
+
+
+def test_what_the_server_says_by_itself_after_a_limit_is_not_heard() -> None:
+    machine = after(live(max_duration=2.0), *(message for message, _ in SAID), at=1.0)
+    after(machine, TimerFired(DURATION_TIMER), at=2.0)
+
+    effects = play(machine, created("r2"), speech("i2", response_id="r2"), at=2.5)
+
+    assert only(AudioEvent, effects) == []
+    assert sent(effects) == [wire.ResponseCancel(response_id="r2")]
+    assert only(End, machine.handle(TimerFired(GOODBYE_TIMER), 3.0)) == [End(None)]
+
+
+def test_what_was_asked_for_before_a_limit_is_heard() -> None:
+    machine = after(live(max_duration=2.0), say(), at=1.9)
+    after(machine, TimerFired(DURATION_TIMER), at=2.0)
+
+    effects = play(machine, created("r1"), speech("i1", 1000), speech_done("i1"), at=2.5)
+    effects += play(machine, done("r1"), at=3.0)
+
+    assert len(only(AudioEvent, effects)) == 1
+    assert SetTimer(GOODBYE_TIMER, 0.5) in effects
+
+
+# --- idle ----------------------------------------------------------------------------------
+
+
+HOSTED = McpApprovalRequestItem(id="m1", server_label="bank", name="pay", arguments="{}")
+CALLED = [(created("r1"), 1.0), (called(), 1.0), (done("r1"), 1.0)]
+ANSWERED = [(created("r2"), 8.0), (done("r2"), 9.0)]
+
+
+@pytest.mark.parametrize(
+    ("trace", "ends_at"),
+    [
+        pytest.param([(say(), 2.0), (created("r1"), 2.0), (done("r1"), 3.0)], 8.0, id="written"),
+        pytest.param([*SAID], 8.0, id="what was said is heard until 3"),
+        pytest.param([*CALLED, (finished(), 7.5), *ANSWERED], 14.0, id="a tool runs"),
+        pytest.param(
+            [*CALLED, (ApprovalNeeded("c1"), 2.0), (ask(messages.Reject("c1")), 7.5), *ANSWERED],
+            14.0,
+            id="an approval waits",
+        ),
+        pytest.param(
+            [
+                (created("r1"), 1.0),
+                (output_done(HOSTED), 1.0),
+                (done("r1"), 1.0),
+                (ask(messages.Approve("m1")), 7.5),
+                *ANSWERED,
+            ],
+            14.0,
+            id="a hosted call waits for approval",
+        ),
+        pytest.param([(user_speaks(), 1.0), (user_stops(), 17.0)], 22.0, id="one long sentence"),
+        pytest.param([(user_speaks(), 1.0), (committed(), 9.0)], 14.0, id="a turn"),
+        pytest.param([(created("r1"), 1.0), (done("r1"), 12.0)], 17.0, id="a slow response"),
+        pytest.param([(say(), 1.0)], 6.0 + ANSWER_WITHIN, id="a response that is given up"),
+    ],
+)
+def test_a_session_is_idle_when_nobody_speaks_and_nothing_is_owed(trace, ends_at) -> None:
+    machine = live(agent_with("weather"), idle_timeout=5.0)
+
+    assert when_it_ends(machine, *trace) == pytest.approx(ends_at, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("trace", "ends_at"),
+    [
+        pytest.param(SAID, 3.0 + LATE + 5.0, id="no player reports"),
+        pytest.param([*SAID, (ask(REPORTED), 1.5)], 3.2 + LATE + 5.0, id="the player dies"),
+        pytest.param(
+            [*SAID, (ask(ALMOST), 3.0)], 3.001 + LATE + 5.0, id="a millisecond is missing"
+        ),
+    ],
+)
+def test_a_player_keeps_no_session_from_being_idle(trace, ends_at) -> None:
+    machine = live(idle_timeout=5.0, playback_reported=True)
+
+    assert when_it_ends(machine, *trace) == pytest.approx(ends_at, abs=0.05)
 
 
 def test_a_session_in_which_nobody_says_anything_ends() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_actors.core.playback import PlaybackLedger
+from realtime_actors.core.playback import LATE, PlaybackLedger
 
 MS = 48
 """Bytes of a millisecond of PCM16 at 24 kHz."""
@@ -155,6 +155,53 @@ def test_a_fraction_of_a_millisecond_is_not_lost() -> None:
     assert heard(ledger, 9.0) == [("a", 49, 49)]
 
 
+def reporting(*reports: tuple[float, float]) -> PlaybackLedger:
+    """A second of audio that came at 10 s, and reports of a player: what was heard, and when."""
+    ledger = PlaybackLedger(reported=True)
+    receive(ledger, "a", 1000, now=10.0)
+    for heard_ms, at in reports:
+        ledger.played("a", 0, heard_ms, at, absolute=True)
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("ledger", "ends_by"),
+    [
+        pytest.param(reporting(), 11.0 + LATE, id="it never reports"),
+        pytest.param(reporting((300, 10.5)), 11.2 + LATE, id="it has died"),
+        pytest.param(reporting((999, 11.5)), 11.501 + LATE, id="it stops a millisecond short"),
+        pytest.param(reporting((300, 10.5), (300, 99.0)), 11.2 + LATE, id="it stands still"),
+        pytest.param(reporting((500, 11.0), (0, 12.0)), 11.5 + LATE, id="it goes back"),
+        pytest.param(reporting((10, 11.8)), 12.0 + LATE, id="it is slower than anything"),
+    ],
+)
+def test_a_player_that_makes_no_progress_is_waited_for_so_long_and_no_longer(
+    ledger, ends_by
+) -> None:
+    assert ledger.ends_by == pytest.approx(ends_by)
+    assert ledger.ends_at(1000.0) == pytest.approx(ends_by)
+    assert ledger.ends_of({"r1"}, 1000.0) is None
+
+
+def test_a_player_that_makes_progress_is_believed() -> None:
+    ledger = reporting((300, 10.5))
+
+    assert ledger.ends_at(10.5) == pytest.approx(11.2)
+    assert ledger.ends_of({"r1"}, 10.5) == pytest.approx(11.2)
+
+    ledger.played("a", 0, 1000, 11.3, absolute=True)
+
+    assert ledger.ends_at(99.0) == pytest.approx(11.3)
+
+
+def test_what_was_thrown_away_is_not_waited_for() -> None:
+    ledger = reporting((300, 10.5))
+
+    ledger.stop(10.6)
+
+    assert ledger.ends_at(10.6) == ledger.ends_at(99.0) == 10.6
+
+
 arrivals = st.lists(
     st.tuples(
         st.sampled_from("abc"),  # item
@@ -185,11 +232,29 @@ def test_heard_is_never_more_than_received_and_never_goes_back(arrivals, reports
         if complete:
             ledger.complete(item_id, index)
     for item_id, index, ms, absolute in reports:
-        ledger.played(item_id, index, ms, absolute=absolute)
+        ledger.played(item_id, index, ms, now, absolute=absolute)
 
     for part in ledger.heard(now + wait):
         came_ms = total[part.item_id, part.content_index] / MS
         assert 0 <= part.heard_ms <= part.received_ms <= came_ms
+
+
+@given(arrivals=arrivals, reports=st.lists(st.tuples(reports, st.floats(0, 9)), max_size=5))
+def test_nothing_waits_for_a_player_longer_than_twice_what_came(arrivals, reports) -> None:
+    ledger, now, seconds = PlaybackLedger(reported=True), 0.0, 0.0
+    for item_id, index, length, pause, _ in arrivals:
+        now += pause
+        ledger.received("r1", item_id, index, length, now)
+        seconds += length / MS / 1000
+    last = now
+    for group, pause in reports:
+        now += pause
+        for item_id, index, ms, absolute in group:
+            ledger.played(item_id, index, ms, now, absolute=absolute)
+
+    over = last + 2 * seconds + LATE + 0.001
+    assert ledger.ends_at(over) <= over
+    assert ledger.ends_of({"r1"}, over) is None
 
 
 @given(

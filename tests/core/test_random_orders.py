@@ -21,6 +21,7 @@ from realtime_actors.agent import Agent
 from realtime_actors.config import OFF, BargeIn, GuardrailsSettings, TurnDetectionConfig
 from realtime_actors.core.approvals import approval_timer
 from realtime_actors.core.effects import Effects, Refuse
+from realtime_actors.core.limits import DURATION_TIMER
 from realtime_actors.core.messages import (
     ApprovalNeeded,
     Asked,
@@ -40,6 +41,7 @@ from realtime_actors.items import McpApprovalRequestItem
 from tests.core.invariants import Watch
 from tests.core.machine import (
     AnyMessage,
+    Timers,
     added,
     after,
     agent_with,
@@ -286,7 +288,7 @@ def run(
         if isinstance(message, Asked):
             message = Asked(message.verb, number)
         effects = session.handle(message, now)
-        watch.step(message, effects)
+        watch.step(message, effects, now)
         history.append(effects)
     return session, history
 
@@ -312,10 +314,10 @@ def test_the_rules_hold_in_any_order(trace, mode, close) -> None:
     if not close:
         ends.insert(0, ConnectionLost(code=1006, reason="gone"))
     for end in ends:
-        watch.step(end, session.handle(end, 100.0))
+        watch.step(end, session.handle(end, 100.0), 100.0)
 
     for late in (say(), finished(), speech(), created(), updated(), done()):
-        watch.step(late, session.handle(late, 101.0))
+        watch.step(late, session.handle(late, 101.0), 101.0)
 
     watch.at_the_end()
 
@@ -326,6 +328,24 @@ def test_the_same_trace_gives_the_same_effects(trace, mode) -> None:
 
     assert told(first[1]) == told(second[1])
     assert first[0].history == second[0].history
+
+
+@given(trace=traces, mode=modes)
+def test_whatever_happened_a_limit_ends_the_session_in_time(trace, mode) -> None:
+    watch, timers, now = Watch(names_conversations=False), Timers(), 0.0
+    session = machine(**mode)
+    for number, (message, pause) in enumerate([*trace, (TimerFired(DURATION_TIMER), 0.0)]):
+        now += pause
+        if isinstance(message, Asked):
+            message = Asked(message.verb, number)
+        watch.step(message, timers.note(session.handle(message, now), now), now)
+    # Nothing comes any more, from nobody.
+    while timer := timers.next():
+        message, due = timer
+        now = max(now, due)
+        watch.step(message, timers.note(session.handle(message, now), now), now)
+
+    watch.at_the_end()
 
 
 @times(2)

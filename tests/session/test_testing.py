@@ -13,7 +13,7 @@ from realtime_actors.events import (
     LimitReachedEvent,
 )
 from realtime_actors.testing import Probe, ScriptedTransport, fake_clock
-from tests.session.wire import audio_delta, error, response_created
+from tests.session.wire import audio_delta, error, response_created, response_done
 
 
 def test_what_was_heard_goes_by_the_clock_of_the_test():
@@ -40,6 +40,8 @@ def test_a_session_is_idle_by_the_clock_of_the_test():
         probe = Probe(session)
         clock.advance(599)
         session.send_message("Wait.")
+        script.emit(response_created(), response_done())
+        probe.wait_for(AgentEndEvent)
         clock.advance(599)
         session.history()
         assert probe.all(LimitReachedEvent) == []

@@ -132,6 +132,7 @@ def a_world(chance: random.Random) -> RoughWorld:
                 mode=chance.choice(("full", "full", "gated", "half_duplex", "off"))
             ),
             "max_duration": chance.choice((None, None, None, 20.0)),
+            "idle_timeout": chance.choice((None, None, None, 5.0)),
             "approval_timeout": chance.choice((None, 2.0, 20.0)),
             "input_guardrails": chance.choice(((), (NO_NAMES,), (NO_NAMES,))),
         },
