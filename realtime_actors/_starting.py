@@ -34,6 +34,7 @@ from realtime_actors.errors import (
 from realtime_actors.events import EventInfo
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import Dialect, dialect
+from realtime_actors.seconds import seconds
 from realtime_actors.session import Session
 from realtime_actors.session_server import SessionPlan, SessionServer
 from realtime_actors.tracing import TracedMachine
@@ -59,6 +60,7 @@ def start(
     trace: str | os.PathLike[str] | None,
 ) -> Session:
     """See `realtime_actors.runner.run`."""
+    timeout = seconds(timeout, "the timeout of run()", zero=False)
     where = _model_config(model_config)
     plan = _plan(
         runner,

@@ -25,6 +25,7 @@ from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
 from realtime_actors.otp.process import end
 from realtime_actors.playback import PlaybackTracker
+from realtime_actors.seconds import seconds
 from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Only, Subscribers
 from realtime_actors.transcript import render_transcript
 from realtime_actors.usage import SessionUsage
@@ -329,6 +330,7 @@ class Session(otp.ServerRef):
         Waits at most `timeout` seconds, then drops what is left. Closing a closed
         session does nothing. Raises `otp.DeadlockError` from the `put` of a subscriber.
         """
+        timeout = seconds(timeout, "the timeout of close()")
         self._check_may_wait("Session.close", None, timeout)
         self.line.closing = True
         try:

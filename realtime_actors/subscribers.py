@@ -22,6 +22,7 @@ from attrs import define, field
 from realtime_actors.errors import ConfigError, RealtimeError, SessionClosedError
 from realtime_actors.events import AudioEvent, ConnectionEvent, Event, RawModelEvent
 from realtime_actors.messages import SessionEvent
+from realtime_actors.seconds import seconds_or_none
 
 __all__ = ["EventStream", "Only", "Subscribers"]
 
@@ -173,7 +174,7 @@ class EventStream(Iterator[Event]):
         """`is_over` tells that nothing will come any more, if nobody is left to say so."""
         self.dropped = 0
         self._is_over = is_over
-        self._timeout = timeout
+        self._timeout = seconds_or_none(timeout, "the timeout of events()")
         self._queue: queue.Queue[SessionEvent] = queue.Queue(limit)
         self._ended = False
         self._error: RealtimeError | None = None

@@ -34,6 +34,7 @@ from realtime_actors.protocol import (
     InputAudioBufferCommit,
     ServerEvent,
 )
+from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.session import Session
 from realtime_actors.transport.base import ConnectOptions, Deliver, Disconnected
 
@@ -105,6 +106,7 @@ class ScriptedTransport:
 
         Raises `AssertionError` after `timeout` seconds.
         """
+        timeout = seconds(timeout, "the timeout of wait_for()")
         with self._changed:
             found: list[Wire] = []
 
@@ -112,7 +114,7 @@ class ScriptedTransport:
                 found[:] = [each for each in self.sent if each.get("type") == type]
                 return len(found) >= count
 
-            if not self._changed.wait_for(enough, timeout):
+            if not self._changed.wait_for(enough, min(timeout, LONGEST_WAIT)):
                 raise AssertionError(
                     f"the session sent {len(found)} of {count} {type!r} within {timeout:g} s; "
                     f"it sent {self.sent_types}"
@@ -171,6 +173,7 @@ class ScriptedTransport:
 
     def close(self, timeout: float = 2.0) -> None:
         """See `Transport.close`."""
+        seconds(timeout, "the timeout of close()")
         self._deliver = None
 
     @property
@@ -227,6 +230,7 @@ class Probe:
 
         Raises `AssertionError` after `timeout` seconds.
         """
+        timeout = seconds(timeout, "the timeout of wait_for()")
         with self._changed:
             start = self._seen
             found: list[E] = []
@@ -240,7 +244,7 @@ class Probe:
                         return True
                 return False
 
-            if not self._changed.wait_for(is_there, timeout):
+            if not self._changed.wait_for(is_there, min(timeout, LONGEST_WAIT)):
                 self._seen = start
                 raise AssertionError(
                     f"no {kind.__name__} within {timeout:g} s, only {self._told(start)}"

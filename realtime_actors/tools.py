@@ -42,6 +42,7 @@ from realtime_actors._schema.types import enum_to_json
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
 from realtime_actors.guardrails import ToolGuardrail
 from realtime_actors.items import InputImage, InputText
+from realtime_actors.seconds import seconds_or_none, unlimited
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
@@ -135,7 +136,7 @@ class Tool:
         factory=lambda: {"type": "object", "properties": {}}, hash=False, repr=False
     )
     function: Function = field(alias="invoke", repr=False)
-    timeout: float | None = field(default=None)
+    timeout: float | None = field(default=None, converter=unlimited)
     """Seconds after which the model is told that it took too long. None: no limit."""
     is_enabled: IsEnabled = field(default=True, repr=False)
     run_in: RunIn = field(default="thread", repr=False)
@@ -154,8 +155,7 @@ class Tool:
         what = f"tool {self.name!r}"
         if self._signature is None:
             check_takes(self.function, ("arguments", "tool context"), what=what, at_least=1)
-        if not _is_time(self.timeout):
-            raise ConfigError(f"{what}: timeout is a number of seconds, not {self.timeout!r}")
+        seconds_or_none(self.timeout, f"the timeout of {what}", zero=False)
         if not isinstance(self.description, str):
             raise ConfigError(f"{what}: description must be text, not {self.description!r}")
         check_is_enabled(self.is_enabled, what)
@@ -403,12 +403,6 @@ def output_text(value: object) -> str:
 def error_text(error: BaseException) -> str:
     """What the model is told instead of an output, when a tool raised `error`."""
     return f"Error: {str(error) or type(error).__name__}"
-
-
-def _is_time(timeout: object) -> bool:
-    if timeout is None:
-        return True
-    return isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0
 
 
 def _plain(value: object) -> object:

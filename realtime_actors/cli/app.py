@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,12 @@ def options(
 
 def _names(what: str, engines: Mapping[str, object]) -> str:
     return f"{what}: {', '.join(engines)}."
+
+
+def _a_number(value: float) -> float:
+    if math.isnan(value):  # which is within all bounds
+        raise typer.BadParameter("not a number")
+    return value
 
 
 @app.command()
@@ -136,7 +143,10 @@ def top(
     window: Annotated[
         Path, typer.Argument(help="Where the program listens: console.listen(PATH).")
     ],
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    interval: Annotated[
+        float,
+        typer.Option(min=0.1, max=86_400, help="Seconds between two looks.", callback=_a_number),
+    ] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Print one look and leave.")] = False,
 ) -> None:
     """Watch the processes of a running program: what they do, how much waits for them."""

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeAlias, TypeGuard, TypeVar, cast
 from attrs import NOTHING, Attribute, fields_dict, frozen
 
 from realtime_actors.errors import ConfigError
+from realtime_actors.seconds import seconds, seconds_or_none
 
 __all__ = [
     "Check",
@@ -35,6 +36,8 @@ __all__ = [
     "some_text",
     "text",
     "texts",
+    "time_limit",
+    "time_limit_or_none",
     "to_tuple",
     "whole",
     "wrong",
@@ -183,6 +186,16 @@ def whole(low: int, high: int | None = None) -> Check:
     """Make a check that a value is a whole number within bounds, both included."""
     bounds = f"from {low} to {high}" if high is not None else f"of {low} or more"
     return check(lambda value: is_whole(value, low, high), f"a whole number {bounds}")
+
+
+def time_limit(settings: Any, attribute: Attribute[Any], value: Any) -> None:
+    """Check that a value is a number of seconds above 0."""
+    seconds(value, f"{type(settings).__name__}.{attribute.name}", zero=False)
+
+
+def time_limit_or_none(settings: Any, attribute: Attribute[Any], value: Any) -> None:
+    """Check that a value is a number of seconds above 0, or None. See `seconds.unlimited`."""
+    seconds_or_none(value, f"{type(settings).__name__}.{attribute.name}", zero=False)
 
 
 def instance_of(cls: type, allowed: str) -> Check:

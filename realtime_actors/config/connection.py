@@ -15,10 +15,10 @@ from realtime_actors.config.checks import (
     flag,
     from_mapping,
     instance_of,
-    is_number,
     is_text,
     one_of,
     some_text,
+    time_limit,
     whole,
     wrong,
 )
@@ -123,7 +123,7 @@ class ModelConfig(Settings):
     transport: Literal["fast", "plain"] = field(default="fast", validator=one_of("fast", "plain"))
     connect_timeout: float = field(
         default=10.0,
-        validator=check(lambda value: is_number(value) and 0 < value <= 3600, "seconds above 0"),
+        validator=[time_limit, check(lambda value: value <= 3600, "at most 3600 seconds")],
     )
     max_message_size: int = field(default=16 * 2**20, validator=whole(1))
     """Bytes. A longer message fails the connection."""

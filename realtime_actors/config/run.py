@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 
 from attrs import Attribute, field, frozen
 
@@ -16,14 +16,15 @@ from realtime_actors.config.checks import (
     flag,
     from_mapping,
     instance_of,
-    is_number,
     one_of,
+    time_limit_or_none,
     to_tuple,
     whole,
     wrong,
 )
 from realtime_actors.config.session import SessionModelSettings
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
+from realtime_actors.seconds import unlimited
 from realtime_actors.usage import PRICES, Pricing
 
 __all__ = ["GuardrailsSettings", "RunConfig"]
@@ -60,13 +61,6 @@ def _guardrails_of(kind: type, decorator: str) -> Check:
         return isinstance(value, tuple) and all(isinstance(each, kind) for each in value)
 
     return check(are_such, f"a list of {kind.__name__} (a function becomes one by @{decorator})")
-
-
-def _is_timeout(value: object) -> bool:
-    return value is None or (is_number(value, 0) and value != 0)
-
-
-_SECONDS: Final = check(_is_timeout, "seconds above 0, or None")
 
 
 def _money(value: Decimal | float | str | None) -> Decimal | None:
@@ -111,7 +105,9 @@ class RunConfig(Settings):
     """Keep the session out of OpenAI's traces, whatever the settings say."""
     async_tool_calls: bool = field(default=True, validator=flag)
     """Whether tools that the model calls together run together, or one after the other."""
-    approval_timeout: float | None = field(default=60.0, validator=_SECONDS)
+    approval_timeout: float | None = field(
+        default=60.0, converter=unlimited, validator=time_limit_or_none
+    )
     """Seconds in which a call has to be approved; after them it counts as rejected."""
     max_concurrency: int | None = field(default=None, validator=whole(1))
     """How many tools of a session may run at once; the others wait, in order. None: all."""
@@ -125,13 +121,19 @@ class RunConfig(Settings):
     """How often agents may pass the conversation on before the user says something again."""
     max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
     """US dollars that a session may cost. It ends politely when it has reached them."""
-    max_duration: float | None = field(default=None, validator=_SECONDS)
+    max_duration: float | None = field(
+        default=None, converter=unlimited, validator=time_limit_or_none
+    )
     """Seconds that a session may last."""
-    idle_timeout: float | None = field(default=None, validator=_SECONDS)
+    idle_timeout: float | None = field(
+        default=None, converter=unlimited, validator=time_limit_or_none
+    )
     """Seconds in which nobody has to speak or write, before the session ends."""
     pricing: Pricing = field(
         default=PRICES, validator=instance_of(Pricing, "a Pricing"), repr=False
     )
     """What `max_cost` and the costs of `UsageEvent` go by."""
-    tool_timeout: float | None = field(default=60.0, validator=_SECONDS)
+    tool_timeout: float | None = field(
+        default=60.0, converter=unlimited, validator=time_limit_or_none
+    )
     """Seconds for a tool that sets no `timeout` itself. None: a tool may hang its turn."""

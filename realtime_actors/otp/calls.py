@@ -36,6 +36,7 @@ from realtime_actors.otp.process import (
     own_thread,
 )
 from realtime_actors.otp.slots import From, Outcome, Request, StopRequest
+from realtime_actors.seconds import seconds_or_none
 
 __all__ = [
     "Name",
@@ -146,6 +147,7 @@ def call(target: Target, message: object, timeout: float | None = 5.0) -> Any:
     the server is gone or ends before it answers, `DeadlockError` at once when it waits
     for us, and the error that the server foresaw (`Failed`).
     """
+    timeout = seconds_or_none(timeout, "the timeout of a call")
     process = process_of(target)
     if process is None:
         current()
@@ -252,6 +254,7 @@ def stop(target: Target, reason: Reason = NORMAL, timeout: float | None = None) 
     The request waits its turn: what was sent before is handled. Raises `CallExit` when
     the server is gone already or ends with another reason; `CallTimeout`.
     """
+    timeout = seconds_or_none(timeout, "the timeout of a stop")
     current()
     process = process_of(target)
     if process is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pykka
@@ -27,6 +28,7 @@ from realtime_actors.otp.process import (
 )
 from realtime_actors.otp.starting import start_server
 from realtime_actors.otp.strategy import Restart
+from realtime_actors.seconds import seconds_or_none
 
 if TYPE_CHECKING:
     from realtime_actors.otp.genserver import GenServer
@@ -49,6 +51,11 @@ SUPERVISOR: Final = "supervisor"
 RESTARTING: Final = "restarting"
 """In place of a ref: the child's restart has failed and is about to be tried again."""
 
+
+class _Usual(Enum):
+    USUAL = "as is usual for such a child"
+
+
 ChildRef: TypeAlias = ProcessRef | pykka.ActorRef[Any]
 
 
@@ -63,6 +70,10 @@ class ChildError(RealtimeError):
         self.reason = reason
 
 
+def _shutdown(value: float | str | None) -> float | str | None:
+    return KILL if value == KILL else seconds_or_none(value, "the shutdown of a child")
+
+
 @frozen(kw_only=True)
 class ChildSpec:
     """How a supervisor starts a child, when it starts it again, and how it ends it.
@@ -74,7 +85,7 @@ class ChildSpec:
     start: Callable[[], ChildRef | None] = field(repr=False)
     """Starts it, in the supervisor's process; None: it doesn't want to, which is no error."""
     restart: Restart = Restart.PERMANENT
-    shutdown: float | str | None = 5.0
+    shutdown: float | str | None = field(default=5.0, converter=_shutdown)
     """Seconds it has for its end; None: as many as it needs; `"kill"`: none."""
     significant: bool = False
     """Whether its end may be the supervisor's (`AutoShutdown`)."""
@@ -109,7 +120,7 @@ def child_spec(
     id: Hashable | None = None,  # noqa: A002 - OTP's word, and a keyword only
     name: Name | None = None,
     restart: Restart | str = Restart.PERMANENT,
-    shutdown: float | str | None = -1.0,
+    shutdown: float | str | _Usual | None = _Usual.USUAL,
     significant: bool = False,
     keep_ref: bool = False,
     **kwargs: Any,
@@ -131,7 +142,7 @@ def child_spec(
             before[:] = [started]
         return started
 
-    if shutdown == -1.0:
+    if isinstance(shutdown, _Usual):
         shutdown = None if kind == SUPERVISOR else 5.0
     return ChildSpec(
         id=cls.__name__ if id is None else id,

@@ -19,6 +19,7 @@ from realtime_actors.otp.process import (
     processes,
     signals,
 )
+from realtime_actors.seconds import seconds_or_none
 
 __all__ = ["Client", "ClientRef", "messages", "receive"]
 
@@ -94,6 +95,7 @@ def receive(timeout: float | None = None, *, match: Callable[[Any], bool] | None
     `TimeoutError` when none comes in `timeout` seconds (None: wait for ever). A call
     is received as its `from_`: it has the `message`, and `otp.reply` answers it.
     """
+    timeout = seconds_or_none(timeout, "the timeout of receive")
     process = me("receive")
     mailbox = process.mailbox
     if match is None:

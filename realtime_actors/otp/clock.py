@@ -12,6 +12,8 @@ from itertools import count
 from typing import Final, Protocol
 
 from realtime_actors.otp.process import Process
+from realtime_actors.seconds import LONGEST_WAIT
+from realtime_actors.seconds import seconds as check_seconds
 
 __all__ = ["FakeClock", "TimerRef", "call_later", "current_clock", "fake_clock"]
 
@@ -61,12 +63,11 @@ class TimerRef:
         if self._every is None:
             self._settle()
         else:
-            self._due += self._every
+            # What was missed is not made up for: a timer that is always late would leave
+            # no time for the others.
+            self._due = max(self._due + self._every, self._clock.now())
             self._clock.add(self)
-        try:
-            action()
-        except Exception:
-            log.exception("a timer failed")
+        action()
 
 
 class _Clock(Protocol):
@@ -114,22 +115,29 @@ class _ThreadedClock:
         with self._changed:
             self._heap.push(timer)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="otp-timer", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="otp-timer", daemon=True)
+                thread.start()
+                self._thread = thread  # not before: there may be no thread to be had
             self._changed.notify()
 
     def _run(self) -> None:
         while True:
-            with self._changed:
-                while True:
-                    due = self._heap.next_due()
-                    left = None if due is None else due - self.now()
-                    if left is not None and left <= 0.0:
-                        break
-                    self._changed.wait(left)
-                timer = self._heap.pop()
-            timer._fire()  # without the lock: it may set and cancel timers
-            del timer
+            try:
+                timer = self._wait_for_one()
+                timer._fire()  # without the lock: it may set and cancel timers
+                del timer
+            except BaseException:
+                # All timers of the program are ours: nothing of one of them ends us.
+                log.exception("a timer failed")
+
+    def _wait_for_one(self) -> TimerRef:
+        with self._changed:
+            while True:
+                due = self._heap.next_due()
+                left = LONGEST_WAIT if due is None else due - self.now()
+                if left <= 0.0:
+                    return self._heap.pop()
+                self._changed.wait(min(left, LONGEST_WAIT))
 
 
 class FakeClock:
@@ -147,13 +155,16 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and fire in this thread what comes due, in order."""
-        until = self._now + seconds
+        until = self._now + check_seconds(seconds, "the time to advance")
         while True:
             due = self._heap.next_due()
             if due is None or due > until:
                 break
             self._now = max(self._now, due)
-            self._heap.pop()._fire()
+            try:
+                self._heap.pop()._fire()
+            except Exception:
+                log.exception("a timer failed")
         self._now = until
 
 

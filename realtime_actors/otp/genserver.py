@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Final, Self, cast
 import pykka
 from pykka import messages
 
+from realtime_actors.errors import ConfigError
 from realtime_actors.otp.exits import NORMAL, TIMEOUT, Cancelled, Reason, StartFailed, reason_of
 from realtime_actors.otp.mailbox import (
     CAST,
@@ -51,6 +52,7 @@ from realtime_actors.otp.ref import ServerRef
 from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, Inherited, NoReply, Ok, Reply, Stop
 from realtime_actors.otp.slots import Failed, From, Outcome, Request, StopRequest
 from realtime_actors.otp.starting import start_server
+from realtime_actors.seconds import seconds_or_none
 
 __all__ = ["GenServer"]
 
@@ -181,7 +183,7 @@ class GenServer(pykka.ThreadingActor):
         if process.dead:
             raise Cancelled(process.reason)
         if isinstance(first, Ok):
-            self._state = first.state
+            self._state, first.timeout = first.state, _idle_limit(first.timeout)
             if started is not None:
                 started.settle(Outcome.ANSWERED, process.ref)
             process.start = None
@@ -263,6 +265,11 @@ class GenServer(pykka.ThreadingActor):
             else:
                 return self._terminate(process, ("bad_return_value", result), state)
             timeout, continue_ = result.timeout, result.continue_
+            if timeout is not None:
+                try:
+                    timeout = _idle_limit(timeout)
+                except ConfigError as error:  # as on the BEAM, the caller has its answer
+                    return self._terminate(process, error, state)
             # What was handled may be large, and the next message far away.
             message = asked = told = result = None
 
@@ -292,6 +299,10 @@ class GenServer(pykka.ThreadingActor):
             return Stop(NORMAL)
         self._handle_receive(message)
         return NoReply(state)
+
+
+def _idle_limit(timeout: float | None) -> float | None:
+    return seconds_or_none(timeout, "the timeout that a callback has returned")
 
 
 def _defer(process: Process, request: Request) -> None:

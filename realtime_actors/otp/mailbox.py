@@ -15,10 +15,11 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from realtime_actors.otp.exits import NOPROC, MailboxFullError, Reason
 from realtime_actors.otp.slots import Outcome, Request, Slot, StopRequest
+from realtime_actors.seconds import LONGEST_WAIT, seconds_or_none, unlimited
 
 __all__ = [
     "CAST",
@@ -143,7 +144,7 @@ class Mailbox:
                     return item
                 if deadline is not None and (left := deadline - time.monotonic()) <= 0.0:
                     return TIMED_OUT
-                self._gate.acquire(timeout=left)
+                self._gate.acquire(timeout=min(left, LONGEST_WAIT))
         finally:  # a KeyboardInterrupt in the main thread comes out of here
             self._call_me = self._waiting = False
 
@@ -204,8 +205,11 @@ class Bounded:
 
     capacity: int
     when_full: WhenFull = WhenFull.BLOCK
-    timeout: float | None = None
+    timeout: float | None = field(default=None, converter=unlimited)
     """Seconds that a sender waits for room; None: until there is some."""
+
+    def __attrs_post_init__(self) -> None:
+        seconds_or_none(self.timeout, "Bounded.timeout")
 
 
 MAILBOX_FULL: Final = "mailbox_full"

@@ -33,6 +33,7 @@ from realtime_actors.otp.exits import (
 )
 from realtime_actors.otp.mailbox import Mailbox, Signal
 from realtime_actors.otp.slots import Outcome, Request, Slot
+from realtime_actors.seconds import seconds as check_seconds
 
 __all__ = [
     "CLIENT",
@@ -283,7 +284,7 @@ def wait(slot: Slot, timeout: float | None = None) -> bool:
 
 def sleep(seconds: float) -> None:
     """Like `time.sleep`, but ends at once, with `Cancelled`, when the process is ended."""
-    wait(Slot(), seconds)
+    wait(Slot(), check_seconds(seconds, "the time to sleep"))
 
 
 # -- the end ---------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from realtime_actors.otp.exits import NOPROC, NORMAL, CallExit
 from realtime_actors.otp.mailbox import CAST
 from realtime_actors.otp.process import ProcessRef, own_thread
 from realtime_actors.otp.slots import Request, StopRequest
+from realtime_actors.seconds import seconds_or_none
 
 if TYPE_CHECKING:
     from realtime_actors.otp.genserver import GenServer
@@ -70,6 +71,7 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
         (a `pykka.ActorDeadError`), `CallTimeout` (a `pykka.Timeout`), `DeadlockError`.
         `timeout` is in seconds; None waits for ever.
         """
+        timeout = seconds_or_none(timeout, "the timeout of a call")
         if block:
             return ask(self._process, message, timeout)
         request = Request(message, own_thread.process, self._process)
@@ -93,6 +95,7 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
 
         Unlike `otp.stop`, doesn't mind how it ended.
         """
+        timeout = seconds_or_none(timeout, "the timeout of a stop")
         if not block:
             request = StopRequest(NORMAL, own_thread.process, self._process)
             deliver(self._process, request)
@@ -106,7 +109,7 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
 
 def _future(get: Callable[[float | None], Any]) -> pykka.Future[Any]:
     future: pykka.Future[Any] = pykka.ThreadingFuture()
-    future.set_get_hook(get)
+    future.set_get_hook(lambda timeout: get(seconds_or_none(timeout, "the timeout of a future")))
     return future
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from realtime_actors.otp.exits import NOPROC, InCall, Reason
+from realtime_actors.seconds import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from realtime_actors.otp.process import Process
@@ -76,9 +77,12 @@ class Slot:
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the answer, in as many threads as like; False when time is over."""
-        if not self._gate.acquire(timeout=-1 if timeout is None else max(timeout, 0.0)):
-            return False
+        """Block until settled. Return False on time-out. Any number of threads may wait."""
+        left = -1.0 if timeout is None else max(timeout, 0.0)
+        while not self._gate.acquire(timeout=min(left, LONGEST_WAIT)):
+            if left <= LONGEST_WAIT:
+                return False
+            left -= LONGEST_WAIT
         self._gate.release()
         return True
 

@@ -31,6 +31,7 @@ from realtime_actors.otp.process import (
     signals,
 )
 from realtime_actors.otp.slots import Request
+from realtime_actors.seconds import seconds_or_none
 
 if TYPE_CHECKING:
     from realtime_actors.otp.genserver import GenServer
@@ -262,6 +263,7 @@ def start_server(
     monitor: bool = False,
 ) -> Any:
     """What all ways to start a server come to."""
+    timeout = seconds_or_none(timeout, "the timeout of a start")
     starter = me("start_link" if link else "start_monitor") if link or monitor else current()
     actor = cls()
     actor._arguments = (args, kwargs)

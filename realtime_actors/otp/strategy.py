@@ -6,9 +6,10 @@ from collections.abc import Hashable, Sequence
 from enum import Enum
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from realtime_actors.otp.exits import Reason, is_orderly
+from realtime_actors.seconds import seconds
 
 __all__ = [
     "AutoShutdown",
@@ -57,7 +58,10 @@ class Intensity:
     """How often children may be restarted, before the supervisor gives up."""
 
     max_restarts: int = 3
-    max_seconds: float = 5.0
+    max_seconds: float = field(default=5.0)
+
+    def __attrs_post_init__(self) -> None:
+        seconds(self.max_seconds, "max_seconds", zero=False)
 
 
 @frozen

@@ -47,6 +47,7 @@ from realtime_actors.otp.process import (
     signals,
     thread_is_done,
 )
+from realtime_actors.seconds import seconds_or_none
 
 __all__ = ["Done", "Exited", "Task", "TaskRef", "TaskReply"]
 
@@ -137,6 +138,7 @@ class Task:
         Raises `CallExit` with the task's reason if it ends without one, `CallTimeout`
         after `timeout` seconds; the task goes on then, and its value is thrown away.
         """
+        timeout = seconds_or_none(timeout, "the timeout of await_")
         result = _result(task, timeout)
         if result is None:
             raise CallTimeout(call=InCall(AWAIT, task, None, timeout))
@@ -147,7 +149,7 @@ class Task:
     @staticmethod
     def yield_(task: TaskRef, timeout: float | None = 5.0) -> Done | Exited | None:
         """Wait for a task, as often as you like. None: it is still running."""
-        return _result(task, timeout, again=True)
+        return _result(task, seconds_or_none(timeout, "the timeout of yield_"), again=True)
 
     @staticmethod
     def shutdown(task: TaskRef, timeout: float | str | None = 5.0) -> Done | Exited | None:
@@ -156,13 +158,13 @@ class Task:
         It may be faster, then its value or its crash is what you get. After `timeout`
         seconds (None: never; `"kill"`: at once) it is killed.
         """
+        limit = None if timeout == KILL else seconds_or_none(timeout, "the timeout of a shutdown")
         owner, process = _owner(task, "Task.shutdown"), task._process
         remove_link(owner, process)
         if timeout == KILL:
             kill(process)
         else:
             signal(process, owner, SHUTDOWN)
-        limit = timeout if isinstance(timeout, (int, float)) else None
         result = _result(task, limit, again=True)
         if result is None:
             kill(process)

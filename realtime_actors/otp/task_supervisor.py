@@ -42,6 +42,7 @@ from realtime_actors.otp.task import (
     stop_waiting,
     task_of,
 )
+from realtime_actors.seconds import seconds_or_none
 
 __all__ = ["TaskSupervisor", "TaskSupervisorRef"]
 
@@ -106,6 +107,7 @@ class TaskSupervisorRef(ServerRef):
         seconds raises `CallTimeout` here and ends the others; with `"kill_task"` it is
         killed and an `Exited("timeout")`. Leaving the loop early ends what still runs.
         """
+        timeout = seconds_or_none(timeout, "the timeout of a stream")
         owner = me("stream")
         left = iter(items)
         limit = math.inf if timeout is None else timeout

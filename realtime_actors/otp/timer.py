@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from realtime_actors.errors import ConfigError
 from realtime_actors.otp.calls import Target, process_of
 from realtime_actors.otp.clock import (
     FakeClock,
@@ -11,6 +14,7 @@ from realtime_actors.otp.clock import (
     fake_clock,
 )
 from realtime_actors.otp.process import ProcessRef, current
+from realtime_actors.seconds import seconds as check_seconds
 
 __all__ = [
     "FakeClock",
@@ -23,6 +27,9 @@ __all__ = [
     "send_interval",
 ]
 
+SHORTEST_INTERVAL: Final = 0.001
+"""Seconds. A timer that fires more often would keep the timers' thread busy."""
+
 
 def send_after(target: Target, message: object, seconds: float) -> TimerRef:
     """Send a plain message in so many seconds.
@@ -30,12 +37,21 @@ def send_after(target: Target, message: object, seconds: float) -> TimerRef:
     If `target` is a name, whoever holds it then gets it. If nobody is there, it is lost.
     The timer does not end with the process that set it.
     """
-    return _set(target, message, seconds, None)
+    return _set(target, message, check_seconds(seconds, "the time of a timer"), None)
 
 
 def send_interval(target: Target, message: object, seconds: float) -> TimerRef:
-    """Send a plain message every so many seconds, until cancelled or the target's end."""
-    return _set(target, message, seconds, seconds)
+    """Send a plain message every so many seconds, until cancelled or the target's end.
+
+    Raises `ConfigError` for less than a millisecond. A message that is late because the
+    program was busy is sent once, however many were due.
+    """
+    every = check_seconds(seconds, "the interval of a timer", zero=False)
+    if every < SHORTEST_INTERVAL:
+        raise ConfigError(
+            f"the interval of a timer is {seconds!r}: allowed is a millisecond or more"
+        )
+    return _set(target, message, every, every)
 
 
 def cancel_timer(timer: TimerRef) -> float | bool:

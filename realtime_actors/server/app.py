@@ -22,6 +22,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from realtime_actors.protocol import ErrorDetail, ServerError, dialect
+from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.server.admission import Admission, Admitted, BetaPolicy, Dismissed, TurnedAway
 from realtime_actors.server.connection import Connection, Faults
 from realtime_actors.server.conversation import ConversationOptions, ServerConversation
@@ -181,6 +182,7 @@ class RealtimeServer:
 
         After `timeout` seconds what is left is cut off. Stopping twice does nothing.
         """
+        timeout = seconds(timeout, "the timeout of stop()")
         server, acceptor = self._server, self._acceptor
         if server is None or acceptor is None:
             return
@@ -198,12 +200,13 @@ class RealtimeServer:
         for connection in connections:
             connection.close(1001, _GOING)
         for thread in threads:
-            thread.join(max(0.0, deadline - CLOSE_TIMEOUT - time.monotonic()))
+            left = deadline - CLOSE_TIMEOUT - time.monotonic()
+            thread.join(min(max(0.0, left), LONGEST_WAIT))
         for thread, socket in threads.items():
             if thread.is_alive():
                 _cut(socket)
         for thread in threads:
-            thread.join(max(CLOSE_TIMEOUT, deadline - time.monotonic()))
+            thread.join(min(max(CLOSE_TIMEOUT, deadline - time.monotonic()), LONGEST_WAIT))
 
     def drop_connections(self) -> None:
         """Cut every connection off, without a close frame."""
@@ -230,7 +233,7 @@ class RealtimeServer:
         return self._admission.decide(request.path, headers)
 
     def _process_request(self, websocket: ServerConnection, request: Request) -> Response | None:
-        self._stopping.wait(self.faults.upgrade_delay)
+        self._stopping.wait(min(self.faults.upgrade_delay, LONGEST_WAIT))
         if self.faults.upgrade_status is not None:
             status = HTTPStatus(self.faults.upgrade_status)
             return _refusal(

@@ -22,6 +22,7 @@ from attrs import frozen
 from websockets.exceptions import ConnectionClosed
 
 from realtime_actors.protocol import Dialect, MalformedEvent, ServerEvent
+from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.server.answering import DELTA_MS, answer, transcribe
 from realtime_actors.server.conversation import ServerConversation
 from realtime_actors.server.ears import Ears
@@ -81,6 +82,9 @@ class Faults:
     upgrade_delay: float = 0.0
     drop_after: int | None = None
     silent_after: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        seconds(self.upgrade_delay, "Faults.upgrade_delay")
 
 
 @frozen
@@ -172,11 +176,12 @@ class Connection:
     def _next(self) -> None:
         """Wait for a message, or for a timer."""
         due = min(self._timers, key=self._timers.__getitem__, default=None)
-        wait = None if due is None else self._timers[due] - time.monotonic()
+        wait = LONGEST_WAIT if due is None else self._timers[due] - time.monotonic()
         message: Message | _Gone
         try:
             # A timer that is due comes before what is waiting: it can't be starved.
-            message = self._inbox.get(timeout=wait) if wait is None or wait > 0 else TimerFired(due)
+            late = due is not None and wait <= 0
+            message = TimerFired(due) if late else self._inbox.get(timeout=min(wait, LONGEST_WAIT))
         except queue.Empty:
             return
         if isinstance(message, _Gone):

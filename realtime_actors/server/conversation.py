@@ -37,6 +37,7 @@ from realtime_actors.protocol import (
     UnknownEvent,
     dialect,
 )
+from realtime_actors.seconds import seconds
 from realtime_actors.server.client_rules import check_client_event
 from realtime_actors.server.editing import Editing
 from realtime_actors.server.effects import CancelTimer, CloseConnection, Effects, SetTimer
@@ -85,6 +86,9 @@ class ConversationOptions:
     echo_event_ids: bool = True
     """Whether an error names the client event that caused it. The real service sometimes
     forgets."""
+
+    def __attrs_post_init__(self) -> None:
+        seconds(self.max_session_seconds, "ConversationOptions.max_session_seconds")
 
 
 class ServerConversation:

@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from realtime_actors.errors import TransportError
 from realtime_actors.protocol import ClientEvent, Dialect, ServerEvent
+from realtime_actors.seconds import seconds
 
 __all__ = [
     "ConnectOptions",
@@ -33,7 +34,7 @@ class ConnectOptions:
     """`ws://` or `wss://`, with its query."""
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     """Sent with the upgrade request, after the dialect's own. Keys live here: not in the repr."""
-    timeout: float = 10.0
+    timeout: float = field(default=10.0)
     """Seconds for all of connecting: DNS, TCP, proxy, TLS and upgrade together."""
     ca_bundle: str | None = None
     """A PEM file or a directory of CA certificates; None means the system's."""
@@ -43,6 +44,9 @@ class ConnectOptions:
     """Bytes of one incoming message. A longer one fails the connection with code 1009."""
     outbound_limit_bytes: int = 32 * 2**20
     """How much may wait for a server that does not read: see `Transport.send`."""
+
+    def __attrs_post_init__(self) -> None:
+        seconds(self.timeout, "ConnectOptions.timeout")
 
 
 @frozen(kw_only=True)

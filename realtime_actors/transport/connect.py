@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from realtime_actors.errors import StartCause, StartError
+from realtime_actors.seconds import LONGEST_WAIT
 from realtime_actors.transport.base import ConnectOptions
 from realtime_actors.transport.start_errors import explain, refused
 
@@ -60,7 +61,7 @@ class Connecting:
         timeout = self._options.timeout
         try:
             self._thread.start()
-            self._settled.wait(timeout)
+            self._settled.wait(min(timeout, LONGEST_WAIT))
         except RuntimeError as error:
             raise StartError(f"no thread to be had: {error}", StartCause.NETWORK) from error
         finally:
@@ -134,7 +135,7 @@ class Connecting:
             sslopt={"context": ssl_context(options.ca_bundle)} if secure else {},
             enable_multithread=False,
         )
-        ws.settimeout(options.timeout)
+        ws.settimeout(min(options.timeout, LONGEST_WAIT))
         try:
             ws.connect(  # type: ignore[no-untyped-call]  # half of websocket-client has types
                 options.url,
@@ -287,7 +288,7 @@ def _proxy_options(options: ConnectOptions) -> dict[str, object]:
         "http_proxy_auth": (
             (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         ),
-        "http_proxy_timeout": options.timeout,
+        "http_proxy_timeout": min(options.timeout, LONGEST_WAIT),
         # An empty list would mean the environment's. A proxy that was asked for is used.
         "http_no_proxy": ["no-host.invalid"],
     }

@@ -16,6 +16,7 @@ from collections import deque
 from typing import NamedTuple, Protocol
 
 from realtime_actors.errors import ConfigError
+from realtime_actors.seconds import LONGEST_WAIT
 
 __all__ = [
     "READ",
@@ -179,7 +180,8 @@ class IoThread:
         if self._asking:
             return 0
         if self._deadlines:
-            return max(0.0, min(self._deadlines.values()) - time.monotonic())
+            left = min(self._deadlines.values()) - time.monotonic()
+            return min(max(0.0, left), LONGEST_WAIT)
         return None
 
     def _give_turn(self, channel: Channel, ready: int) -> None:

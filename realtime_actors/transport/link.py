@@ -18,6 +18,7 @@ from enum import Enum, auto
 
 from realtime_actors.errors import NotConnectedError, TransportError
 from realtime_actors.protocol import Dialect, MalformedEvent, ServerEvent
+from realtime_actors.seconds import LONGEST_WAIT
 from realtime_actors.transport.base import (
     ConnectOptions,
     Deliver,
@@ -137,7 +138,7 @@ class Link(ABC):
                 self._phase = Phase.GONE
         self._ask_for_turn()
         if not self._is_reading_thread():
-            self._released.wait(timeout + _GRACE)
+            self._released.wait(min(timeout + _GRACE, LONGEST_WAIT))
             self._join(_GRACE)
 
     @abstractmethod

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 
 from realtime_actors.errors import LocalProtocolError, NotConnectedError, TransportError
 from realtime_actors.protocol import ClientEvent, Dialect, MalformedEvent, ServerEvent
+from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.transport.base import (
     ConnectOptions,
     Deliver,
@@ -49,8 +50,9 @@ class MemoryListener:
 
     def accept(self, timeout: float = 5.0) -> MemoryPeer:
         """The far side of the next connection. Raises TimeoutError when none comes."""
+        timeout = seconds(timeout, "the timeout of accept()")
         try:
-            return self._peers.get(timeout=timeout)
+            return self._peers.get(timeout=min(timeout, LONGEST_WAIT))
         except queue.Empty:
             raise TimeoutError(f"nobody has connected within {timeout:g} s") from None
 
@@ -95,10 +97,11 @@ class MemoryTransport:
 
     def close(self, timeout: float = 2.0) -> None:
         """See `Transport.close`."""
+        timeout = seconds(timeout, "the timeout of close()")
         with self._lock:
             self._closed = True
         self._hang_up(1000)
-        if self._delivering.acquire(timeout=timeout):
+        if self._delivering.acquire(timeout=min(timeout, LONGEST_WAIT)):
             self._delivering.release()
 
     @property
@@ -205,8 +208,9 @@ class MemoryPeer:
 
         Raises TimeoutError when none comes, and NotConnectedError when none will.
         """
+        timeout = seconds(timeout, "the timeout of receive()")
         try:
-            payload = self._inbox.get(timeout=timeout)
+            payload = self._inbox.get(timeout=min(timeout, LONGEST_WAIT))
         except queue.Empty:
             raise TimeoutError(f"the client has sent nothing for {timeout:g} s") from None
         if payload is None:

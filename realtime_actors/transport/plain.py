@@ -17,6 +17,7 @@ import websocket
 
 from realtime_actors.errors import TransportError
 from realtime_actors.protocol import Dialect
+from realtime_actors.seconds import LONGEST_WAIT
 from realtime_actors.transport.base import ConnectOptions, Deliver
 from realtime_actors.transport.frames import (
     CLOSE,
@@ -87,8 +88,8 @@ class _Reader(Link):
 
     def _wait(self, interest: int, deadline: float | None) -> None:
         self._selector.modify(self._socket, interest)
-        patience = None if deadline is None else max(0.0, deadline - time.monotonic())
-        for key, _ in self._selector.select(patience):
+        left = LONGEST_WAIT if deadline is None else deadline - time.monotonic()
+        for key, _ in self._selector.select(min(max(0.0, left), LONGEST_WAIT)):
             if key.fileobj is self._wake_receiver:
                 self._wake_receiver.recv(4096)
 

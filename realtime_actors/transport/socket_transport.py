@@ -13,6 +13,7 @@ from realtime_actors.errors import (
     StartError,
 )
 from realtime_actors.protocol import ClientEvent, Dialect
+from realtime_actors.seconds import seconds
 from realtime_actors.transport.base import ConnectOptions, Deliver
 from realtime_actors.transport.connect import Connecting, closed_while_connecting
 from realtime_actors.transport.link import Link
@@ -76,6 +77,7 @@ class SocketTransport(ABC):
 
     def close(self, timeout: float = 2.0) -> None:
         """See `Transport.close`."""
+        timeout = seconds(timeout, "the timeout of close()")
         with self._lock:
             self._closed = True
             connecting, link = self._connecting, self._link

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import pykka
 import pytest
 
 from realtime_actors import otp
+from realtime_actors.errors import ConfigError
 from tests.otp.actors import SOON, Server
 
 
@@ -111,3 +115,58 @@ def test_many_timers_are_no_trouble(client):
     assert client.receive(SOON) == "now"
     for timer in timers:
         assert otp.cancel_timer(timer)
+
+
+def told(tell: Callable[[Any], None]) -> pykka.ActorRef[Any]:
+    """The ref of a plain actor that does this with what it is told, in the teller's thread."""
+
+    class Ref(pykka.ActorRef[Any]):
+        def tell(self, message: Any) -> None:
+            tell(message)
+
+    return Ref(Plain())
+
+
+class Plain(pykka.ThreadingActor):
+    use_daemon_thread = True
+
+
+def test_a_timer_that_fails_in_any_way_ends_no_other(client):
+    def leave(message: Any) -> None:
+        raise SystemExit(message)
+
+    otp.send_after(told(leave), "fails", 0.001)
+    otp.send_after(client.ref, "fires", 0.02)
+    assert client.receive(SOON) == "fires"
+
+
+def test_an_interval_that_is_always_late_leaves_others_their_time(client):
+    pause, ticks = threading.Event(), []
+
+    def tell(message: Any) -> None:
+        ticks.append(message)
+        pause.wait(0.005)
+
+    timer = otp.send_interval(told(tell), "tick", 0.001)
+    otp.send_after(client.ref, "the other", 0.1)
+    assert client.receive(SOON) == "the other"
+    otp.cancel_timer(timer)
+    assert len(ticks) < 50
+
+
+def test_an_interval_of_less_than_a_millisecond_is_refused(client, clock):
+    for seconds in (1e-300, 0.0009):
+        with pytest.raises(ConfigError, match="a millisecond or more"):
+            otp.send_interval(client.ref, "tick", seconds)
+
+
+def test_a_callback_that_returns_no_time_ends_its_server_and_not_the_caller(client):
+    server = otp.start(Server)
+    monitor = otp.monitor(server)
+    answer = server.ask(lambda server, from_, state: otp.Reply("answered", 0, timeout=float("nan")))
+    assert answer == "answered"  # as on the BEAM
+    down = client.receive(SOON)
+    assert down.monitor_ref is monitor
+    assert str(down.reason) == (
+        "the timeout that a callback has returned is nan: allowed are seconds, or None"
+    )

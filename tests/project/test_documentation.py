@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "realtime_actors"
-INTERNAL = {"cli", "core", "session_server", "subscribers", "user_code"}
+INTERNAL = {
+    *("cli", "core", "seconds", "session_server", "subscribers", "surrogates", "user_code"),
+}
 
 
 def public_modules() -> list[str]:
