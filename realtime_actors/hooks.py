@@ -28,17 +28,17 @@ class AgentHooks:
     whose hooks these are.
     """
 
-    def on_start(self, context: Any, agent: Agent) -> object:
+    def on_start(self, context: Any, agent: Agent, /) -> object:
         """A response of this agent begins."""
 
-    def on_end(self, context: Any, agent: Agent, output: str) -> object:
+    def on_end(self, context: Any, agent: Agent, output: str, /) -> object:
         """A response of this agent is over. `output` is what it said or wrote, as text."""
 
-    def on_handoff(self, context: Any, agent: Agent, source: Agent) -> object:
+    def on_handoff(self, context: Any, agent: Agent, source: Agent, /) -> object:
         """This agent has taken over from `source`."""
 
     def on_tool_start(
-        self, context: Any, agent: Agent, tool: Tool | Handoff | None, arguments: str
+        self, context: Any, agent: Agent, tool: Tool | Handoff | None, arguments: str, /
     ) -> object:
         """The model called `tool`, or one that isn't there (None), or asked for a handoff.
 
@@ -46,12 +46,12 @@ class AgentHooks:
         """
 
     def on_tool_end(
-        self, context: Any, agent: Agent, tool: Tool | Handoff | None, output: str
+        self, context: Any, agent: Agent, tool: Tool | Handoff | None, output: str, /
     ) -> object:
         """A call has its outcome. `output` is what the model is given, errors included."""
 
-    def on_error(self, context: Any, agent: Agent, error: ErrorInfo) -> object:
+    def on_error(self, context: Any, agent: Agent, error: ErrorInfo, /) -> object:
         """Something went wrong while this agent was the current one."""
 
-    def on_history(self, context: Any, agent: Agent, history: Sequence[Item]) -> object:
+    def on_history(self, context: Any, agent: Agent, history: Sequence[Item], /) -> object:
         """The conversation has changed. `history` is all of it, oldest first."""

@@ -96,24 +96,24 @@ class GenServer(pykka.ThreadingActor):
         """Make the first state. Whoever starts the server waits for this."""
         return Ok()
 
-    def handle_continue(self, message: Any, state: Any) -> NoReply | Stop:
+    def handle_continue(self, message: Any, state: Any, /) -> NoReply | Stop:
         """Handle what `continue_` asked for, before any other message."""
         raise NotImplementedError(f"{type(self).__name__} has no handle_continue")
 
-    def handle_call(self, message: Any, from_: From, state: Any) -> Reply | NoReply | Stop:
+    def handle_call(self, message: Any, from_: From, state: Any, /) -> Reply | NoReply | Stop:
         """Handle a call. After `NoReply`, `otp.reply(from_, value)` answers it."""
         raise RuntimeError(f"{type(self).__name__} was called, but has no handle_call")
 
-    def handle_cast(self, message: Any, state: Any) -> NoReply | Stop:
+    def handle_cast(self, message: Any, state: Any, /) -> NoReply | Stop:
         """Handle a cast."""
         raise RuntimeError(f"{type(self).__name__} got a cast, but has no handle_cast")
 
-    def handle_info(self, message: Any, state: Any) -> NoReply | Stop:
+    def handle_info(self, message: Any, state: Any, /) -> NoReply | Stop:
         """Handle any other message: `otp.send`, timers, Down, exits, tasks."""
         log.info("%s dropped a message of type %s", self._process.label, type(message).__name__)
         return NoReply(state)
 
-    def terminate(self, reason: Reason, state: Any) -> object:
+    def terminate(self, reason: Reason, state: Any, /) -> object:
         """Clean up. Runs after a stop, a crash, or the parent's exit if exits are trapped.
 
         Not when the server is ended by an exit signal that it does not trap.
