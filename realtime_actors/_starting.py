@@ -153,6 +153,8 @@ def _machine(
         guardrails_settings=config.guardrails_settings,
         barge_in=config.barge_in,
         max_handoffs_per_turn=config.max_handoffs_per_turn,
+        max_tool_rounds_per_turn=config.max_tool_rounds_per_turn,
+        reset_tool_choice=config.reset_tool_choice,
         parallel_tools=config.async_tool_calls,
         max_concurrency=config.max_concurrency,
         approval_timeout=config.approval_timeout,

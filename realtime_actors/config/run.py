@@ -119,6 +119,12 @@ class RunConfig(Settings):
     """Whether the user can talk over the model, and what is done about its echo."""
     max_handoffs_per_turn: int = field(default=5, validator=whole(1))
     """How often agents may pass the conversation on before the user says something again."""
+    max_tool_rounds_per_turn: int | None = field(default=10, validator=whole(1))
+    """How many responses in a row may call tools before the user says something again. Then
+    the model is asked to answer without tools, and an `ErrorEvent` says so. None: any number."""
+    reset_tool_choice: bool = field(default=True, validator=flag)
+    """Whether a `tool_choice` that forces a call ("required", or one tool) holds for the first
+    response of a turn only, so that the model may speak once it has the tool's output."""
     max_cost: Decimal | None = field(default=None, converter=_money, validator=_check_cost)
     """US dollars that a session may cost. It ends politely when it has reached them."""
     max_duration: float | None = field(

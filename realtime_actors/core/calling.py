@@ -14,6 +14,7 @@ from realtime_actors.core.effects import Effects
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.history import History
 from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.tool_calls import Call, ToolCalls, is_json
 from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem
 
@@ -29,6 +30,7 @@ class Calling:
     calls: ToolCalls
     handoffs: Handoffs
     approvals: Approvals
+    rounds: Rounds
     _names: dict[str, str] = field(factory=dict)  # of tools, by call id
 
     def item(self, item: Item, response_id: str | None) -> Effects:
@@ -81,4 +83,7 @@ class Calling:
             target=current.handoffs.get(name) or current.tools.get(name),
         )
         effects = self.calls.called(call, late=self.responses.is_over(response_id))
+        if effects and self.rounds.are_over:
+            why = self.rounds.refusal
+            return effects + self.calls.finish(call.call_id, why, why)
         return effects + self.handoffs.called(call) if effects else []

@@ -12,8 +12,8 @@ then the user has to say something.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from attrs import define, evolve
 
@@ -36,6 +36,9 @@ from realtime_actors.errors import ConfigError
 from realtime_actors.items import Item
 
 __all__ = ["Handoffs", "own_settings"]
+
+FREE: Final = "auto"
+"""The `tool_choice` that leaves it to the model."""
 
 _HANDOFF: Final = "handoff"
 """Why no response is asked for while one is under way."""
@@ -139,7 +142,9 @@ class Handoffs:
         """The server does not answer. What it may have taken is put back."""
         in_force = self.configuration.settings
         before = SessionModelSettings(
-            instructions=in_force.instructions or "", tools=in_force.tools or ()
+            instructions=in_force.instructions or "",
+            tools=in_force.tools or (),
+            tool_choice=in_force.tool_choice,
         )
         if self._in_doubt:
             # It may be the late answer to an update that has been undone since.
@@ -174,6 +179,24 @@ def _reconnects(call: Call) -> bool:
 
 
 def own_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> SessionModelSettings:
-    """An agent's settings. Without instructions it must not speak with those before it."""
+    """An agent's settings. Without instructions it must not speak with those before it.
+
+    Nor is it told to call a tool that it hasn't got.
+    """
     settings = agent_settings(base, resolved)
-    return evolve(settings, instructions=settings.instructions or "")
+    choice = base.tool_choice
+    if choice is not None and not _can_choose(choice, settings.tools or ()):
+        choice = FREE
+    return evolve(settings, instructions=settings.instructions or "", tool_choice=choice)
+
+
+def _can_choose(choice: str | Mapping[str, Any], tools: tuple[Mapping[str, Any], ...]) -> bool:
+    match choice:
+        case {"type": "mcp", "server_label": label}:
+            return any(tool.get("server_label") == label for tool in tools)
+        case {"name": name}:
+            return any(tool.get("name") == name for tool in tools)
+        case "required":
+            return bool(tools)
+        case _:
+            return True

@@ -27,6 +27,7 @@ from realtime_actors.core.reconnecting import Reconnecting
 from realtime_actors.core.reports import Reports
 from realtime_actors.core.requests import Requests
 from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.screening import Screening
 from realtime_actors.core.speech import Speech
 from realtime_actors.core.tool_calls import ToolCalls
@@ -63,6 +64,10 @@ class Parts:
     guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
     barge_in: BargeIn = field(factory=BargeIn)
     max_handoffs_per_turn: int = 5
+    max_tool_rounds_per_turn: int | None = None
+    """How many responses in a row may call tools; None for any number."""
+    reset_tool_choice: bool = True
+    """What forces the model to call a tool holds for the first response of a turn."""
     parallel_tools: bool = True
     approval_timeout: float | None = None
     """Seconds until a call that nobody approves counts as rejected; None for no limit."""
@@ -86,6 +91,7 @@ class Parts:
     _history: History = field(init=False)
     _speech: Speech = field(init=False)
     _echo: EchoPolicy = field(init=False)
+    _rounds: Rounds = field(init=False)
     _calls: ToolCalls = field(init=False)
     _handoffs: Handoffs = field(init=False)
     _approvals: Approvals = field(init=False)
@@ -113,7 +119,15 @@ class Parts:
         ledger = PlaybackLedger(reported=self.playback_reported)
         self._speech = Speech(self.info, self._history, self._responses, ledger)
         self._echo = EchoPolicy(self.barge_in, self._speech)
+        self._rounds = Rounds(
+            info=self.info,
+            configuration=self._configuration,
+            responses=self._responses,
+            limit=self.max_tool_rounds_per_turn,
+            frees_choice=self.reset_tool_choice,
+        )
         self._calls = ToolCalls(
+            rounds=self._rounds,
             info=self.info,
             at_once=self.max_concurrency if self.parallel_tools else 1,
             timeout=self.tool_timeout,
@@ -145,6 +159,7 @@ class Parts:
             calls=self._calls,
             handoffs=self._handoffs,
             approvals=self._approvals,
+            rounds=self._rounds,
         )
         self._guarding = Guarding(
             info=self.info,
@@ -185,7 +200,12 @@ class Parts:
             transcripts=self._transcripts,
         )
         self._requests = Requests(
-            self._configuration, self._responses, self._speech, editing, self._approvals
+            self._configuration,
+            self._responses,
+            self._rounds,
+            self._speech,
+            editing,
+            self._approvals,
         )
         self._limits = Limits(
             info=self.info,

@@ -14,7 +14,8 @@ from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import Configuration, ForCaller
 from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import Answer, Effects, Send
-from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.response import PLAIN, ResponseMachine, Wish
+from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.speech import Speech
 from realtime_actors.errors import ConfigError
 from realtime_actors.items import Item, message_from_input
@@ -44,6 +45,7 @@ class Requests:
 
     configuration: Configuration
     responses: ResponseMachine
+    rounds: Rounds
     speech: Speech
     editing: Editing
     approvals: Approvals
@@ -54,7 +56,7 @@ class Requests:
             case messages.SendMessage(message=message):
                 self._check_responds()
                 create = _sendable(ConversationItemCreate(item=message_from_input(message)))
-                self.responses.want()
+                self._want()
                 return [Send(create), Answer(caller)]
             case messages.CommitAudio():
                 return [Send(InputAudioBufferCommit()), Answer(caller)]
@@ -106,7 +108,7 @@ class Requests:
         create = _sendable(ResponseCreate(response=None if plain else settings))
         if verb.conversation == "none":
             return self.responses.send_out_of_band(create)
-        self.responses.want(create, interruptible=verb.interruptible)
+        self._want(create, interruptible=verb.interruptible)
         return []
 
     def _raw(self, event: Mapping[str, object]) -> Effects:
@@ -124,8 +126,12 @@ class Requests:
         response = event.get("response")
         if isinstance(response, Mapping) and response.get("conversation") == "none":
             return self.responses.send_out_of_band(raw)
-        self.responses.want(raw)
+        self._want(raw)
         return []
+
+    def _want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
+        self.rounds.start_anew()
+        self.responses.want(wish, interruptible=interruptible)
 
     def _check_responds(self) -> None:
         if self.configuration.session_type == "transcription":

@@ -8,8 +8,9 @@
 
 A response is *wanted* by whoever asks for one and *sent* when nothing is in the way:
 no response is active or asked for, and nobody holds them back. Wishes that ask for
-nothing special are one wish. No wish is lost while the connection lives: one that was
-sent while the server began a response by itself is refused, and wanted again after it.
+nothing special are one wish, that to go on after calls among them. No wish is lost while
+the connection lives: one that was sent while the server began a response by itself is
+refused, and wanted again after it.
 
 A response may be one that the user's speech must not stop. If a server stops it all the
 same, for speech that was on its way to it, it is wanted again.
@@ -25,6 +26,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import define, evolve, field, frozen
 
+from realtime_actors.config import ResponseSettings
 from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
 from realtime_actors.core.out_of_band import OutOfBand, out_of_band_timer
 from realtime_actors.protocol import RawClientEvent, Response, ResponseCreate
@@ -32,6 +34,7 @@ from realtime_actors.protocol import RawClientEvent, Response, ResponseCreate
 __all__ = [
     "ANSWER_TIMER",
     "IDLE",
+    "PLAIN",
     "RETRY_TIMER",
     "Idle",
     "InProgress",
@@ -96,7 +99,15 @@ class _Wanted:
     interruptible: bool = True
 
 
-_PLAINLY_WANTED: Final = _Wanted(PLAIN)
+_JOINED: Final = (
+    _Wanted(PLAIN),
+    *(
+        _Wanted(ResponseCreate(response=ResponseSettings(tool_choice=choice)))
+        for choice in ("none", "auto")
+    ),
+)
+"""The wishes that are granted together, by the first of them: what a turn of the user may have
+comes before what the calls of the turn before it leave."""
 
 
 @frozen
@@ -172,8 +183,15 @@ class ResponseMachine:
     def want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
         """Ask for a response as soon as nothing is in the way (see `flush`)."""
         wanted = _Wanted(wish, interruptible)
-        if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
+        if not self._joins(wanted):
             self._wanted.append(wanted)
+
+    def want_to_go_on(self, tool_choice: str | None) -> None:
+        """Ask for the response that follows calls: with this `tool_choice`, or the session's."""
+        if tool_choice is None:
+            self.want()
+        else:
+            self.want(ResponseCreate(response=ResponseSettings(tool_choice=tool_choice)))
 
     def hold(self, why: Hashable) -> None:
         """Send no `response.create` until `release(why)`."""
@@ -244,7 +262,7 @@ class ResponseMachine:
         asked, is_newest = self._taken_back(event_id)
         if asked is None:
             return []
-        if asked.wanted != _PLAINLY_WANTED or asked.wanted not in self._wanted:
+        if not self._joins(asked.wanted):
             self._wanted.appendleft(asked.wanted)
         if is_newest and isinstance(self.phase, InProgress) and self.protects:
             # The one that began then was not ours.
@@ -301,6 +319,16 @@ class ResponseMachine:
         self._holds.clear()
         self._retries = 0
         return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER), *self.out_of_band.lost()]
+
+    def _joins(self, wanted: _Wanted) -> bool:
+        """Whether a wish is granted with another one that is wanted already."""
+        if wanted not in _JOINED:
+            return False
+        for index, other in enumerate(self._wanted):
+            if other in _JOINED:
+                self._wanted[index] = min(wanted, other, key=_JOINED.index)
+                return True
+        return False
 
     def _taken_back(self, event_id: str | None) -> tuple[_Asked | None, bool]:
         """The `response.create` that was refused, and whether it is the newest.

@@ -149,8 +149,7 @@ class SessionMachine(Parts):
     def _follow_up(self, now: float) -> Effects:
         """Do what has become possible."""
         effects = self._calls.run(lambda: self.history)
-        if self._calls.take_answered():
-            self._responses.want()
+        effects += self._rounds.go_on()
         return effects + self._turns.settle() + self._responses.flush()
 
     def _message(self, message: Message, now: float) -> Effects:
@@ -263,6 +262,7 @@ class SessionMachine(Parts):
                 return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
                 self._user_spoke()
+                self._rounds.start_anew()
                 self._screening.committed(item_id)
                 self._turns.committed(item_id, answered=self._configuration.answers_turns)
                 self._history.announced(item_id, previous_id)
@@ -522,9 +522,8 @@ class SessionMachine(Parts):
         for item in response.output:
             effects += self._calling.item_done(item, response.id)
         effects += self._guarding.response_done(response.id, now)
-        self._calls.response_done(response.id)
-        if self._calls.take_answered():
-            self._responses.want()
+        self._rounds.response_done(response.id)
+        effects += self._rounds.go_on()
         effects += self._turns.failure(response) + self._turns.ended(response)
         return effects + self._end_if_fatal(response)
 
@@ -573,6 +572,7 @@ class SessionMachine(Parts):
         )
         self._limits.active(now)
         self._user_spoke()
+        self._rounds.start_anew()
         self._turns.started()
         effects: Effects = [Publish(started)]
         protected = self._speech.protected_until(now) is not None

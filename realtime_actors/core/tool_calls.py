@@ -1,4 +1,4 @@
-"""Exactly one outcome for every tool call, and one response after the last of them.
+"""Exactly one outcome for every tool call.
 
     called --> Waiting --> Running --finished, died, timed out, cancelled--> answered
                   ^           |                                                 ^
@@ -8,9 +8,8 @@
 A call waits only while as many run as may run at once.
 
 A call is known by its `call_id` and starts once, whichever event names it first. The
-first outcome counts; what comes later is dropped. Calls are grouped by the response
-that made them: when that response is done and its last call is answered, the group
-asks for one response.
+first outcome counts; what comes later is dropped. When the last call of a response is
+answered, the model is asked to go on (see `rounds`).
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
+from realtime_actors.core.rounds import Rounds
 from realtime_actors.items import FunctionCallOutputItem, InputImage, Item, user_message
 from realtime_actors.protocol import ConversationItemCreate
 from realtime_actors.surrogates import replace_surrogates
@@ -70,16 +70,11 @@ class Call:
     target: Target
 
 
-@define
-class _Group:
-    open: set[str] = field(factory=set)
-    response_done: bool = False
-
-
 @define(kw_only=True)
 class ToolCalls:
     """The calls that are open."""
 
+    rounds: Rounds
     info: events.EventInfo = events.NO_INFO
     at_once: int | None = None
     """How many may run at a time; None for all."""
@@ -93,7 +88,6 @@ class ToolCalls:
     _approved: set[str] = field(factory=set)
     _seen: set[str] = field(factory=set)
     _shown: dict[str, tuple[Item, ...]] = field(factory=dict)
-    _groups: dict[str | None, _Group] = field(factory=dict)
 
     @property
     def open(self) -> tuple[Call, ...]:
@@ -122,8 +116,7 @@ class ToolCalls:
             return []
         self._seen.add(call.call_id)
         self._open[call.call_id] = call
-        group = self._groups.setdefault(call.response_id, _Group(response_done=late))
-        group.open.add(call.call_id)
+        self.rounds.called(call.response_id, call.call_id, late=late)
         effects: Effects = [
             Publish(
                 events.ToolStartEvent(
@@ -231,21 +224,6 @@ class ToolCalls:
         why = f"Error: {call.name} took longer than {self._timeout_of(call):g} s"
         return [CancelTool(call_id), *self.finish(call_id, why, why)]
 
-    def response_done(self, response_id: str | None) -> None:
-        """The response that made the calls is done: no more of them will come."""
-        group = self._groups.get(response_id)
-        if group is not None:
-            group.response_done = True
-
-    def take_answered(self) -> bool:
-        """Whether all calls of some response are answered now. True once for each."""
-        over = [
-            key for key, group in self._groups.items() if group.response_done and not group.open
-        ]
-        for key in over:
-            del self._groups[key]
-        return bool(over)
-
     def moved(self) -> None:
         """Another connection is in use: the ids of calls that are answered may come again."""
         self._seen = set(self._open)
@@ -257,7 +235,7 @@ class ToolCalls:
             self._close(call.call_id)
             effects += [CancelTool(call.call_id), CancelTimer(tool_timer(call.call_id))]
             effects += self._ended(call, why, why)
-        self._groups.clear()
+        self.rounds.abandoned()
         return effects
 
     def _due(self) -> list[Call]:
@@ -307,9 +285,7 @@ class ToolCalls:
             for state in (self._running, self._suspended, self._approved):
                 state.discard(call_id)
             self._shown.pop(call_id, None)
-            group = self._groups.get(call.response_id)
-            if group is not None:
-                group.open.discard(call_id)
+            self.rounds.answered(call.response_id, call_id)
         return call
 
     def _ended(self, call: Call, output: str, error: str | None) -> Effects:

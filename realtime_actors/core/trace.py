@@ -55,6 +55,8 @@ CLASSES: Final[Mapping[str, type[Any]]] = {
 _OPTIONS: Final = (
     "session_type",
     "max_handoffs_per_turn",
+    "max_tool_rounds_per_turn",
+    "reset_tool_choice",
     "parallel_tools",
     "approval_timeout",
     "max_concurrency",

@@ -15,6 +15,7 @@ from realtime_actors.core.effects import (
     End,
     Publish,
     Refuse,
+    RunHandoff,
     RunTool,
     ScreenInput,
     Send,
@@ -87,6 +88,10 @@ class Watch:
     """Nothing is heard before the guardrails have passed its words."""
     unjudged: set[str] = field(factory=set)
     """Responses about which a guardrail gave no verdict."""
+    rounds_are_over: bool = False
+    """The model was asked to answer without tools, and the user has not said anything since."""
+    too_late: set[str] = field(factory=set)
+    """Calls that it made all the same."""
     is_lost: bool = False
     has_ended: bool = False
 
@@ -120,7 +125,10 @@ class Watch:
                 case Answer(caller=caller) | Refuse(caller=caller):
                     self.answered[caller] += 1
                     assert self.answered[caller] <= self.asking[caller], f"twice: {caller}"
+                case RunHandoff(call_id=call_id):
+                    assert call_id not in self.too_late, f"runs, a round too many: {call_id}"
                 case RunTool(call_id=call_id, approved=approved):
+                    assert call_id not in self.too_late, f"runs, a round too many: {call_id}"
                     assert call_id not in self.unapproved, f"runs unapproved: {call_id}"
                     if approved or call_id in self.approved:
                         assert self.approved[call_id], f"runs though it was refused: {call_id}"
@@ -161,6 +169,8 @@ class Watch:
         assert self.awaited <= set(self.told_words)
 
     def _before(self, message: AnyMessage) -> None:
+        if _begins_a_turn(message):
+            self.rounds_are_over = False
         match message:
             case ConnectionLost():
                 self.is_lost = True
@@ -308,6 +318,11 @@ class Watch:
             case events.ToolStartEvent(call_id=call_id):
                 self.started[call_id] += 1
                 assert self.started[call_id] == 1, f"started twice: {call_id}"
+                if self.rounds_are_over:
+                    self.too_late.add(call_id)
+            case events.ErrorEvent(error=events.ErrorInfo(type="too_many_tool_rounds")):
+                assert not self.rounds_are_over, "asked twice to answer without tools"
+                self.rounds_are_over = True
             case events.ToolEndEvent(call_id=call_id):
                 self.ended[call_id] += 1
                 self.unapproved.discard(call_id)
@@ -330,3 +345,15 @@ class Watch:
             case events.UsageEvent(response_id=response_id):
                 self.counted[response_id] += 1
                 assert self.counted[response_id] == 1, f"counted twice: {response_id}"
+
+
+def _begins_a_turn(message: AnyMessage) -> bool:
+    """Whether the user says something, or the program asks for a response."""
+    match message:
+        case Asked(verb=messages.SendMessage() | messages.CreateResponse()):
+            return True
+        case Asked(verb=messages.SendRawEvent(event={"type": "response.create"})):
+            return True
+    return isinstance(
+        message, wire.InputAudioBufferSpeechStarted | wire.InputAudioBufferCommitted
+    )

@@ -73,6 +73,8 @@ VOICE = (b"\x00\x40" * 12 + b"\x00\xc0" * 12) * 150
 """Somebody who speaks up, for as long."""
 BLOCK = BYTES_PER_MS * BLOCK_MS
 HELLO = InputText("Hello!")
+NO_MORE_TOOLS = "Error: no more tools may be called"
+"""After this no response is asked for: the model was asked to answer without tools."""
 
 ALLOWED_ERRORS = {
     "conversation_already_has_active_response",
@@ -305,9 +307,10 @@ class World:
 
     def _note_item(self, item: Item) -> None:
         match item:
-            case FunctionCallOutputItem(call_id=call_id):
+            case FunctionCallOutputItem(call_id=call_id, output=output):
                 self.outputs[call_id] += 1
-                self.log.append("wish")
+                if not output.startswith(NO_MORE_TOOLS):
+                    self.log.append("wish")
             case MessageItem(role="user", content=(part,)) if part == HELLO:
                 self.log.append("wish")
 

@@ -256,6 +256,7 @@ traces = long_lists(steps, 120)
 modes = st.fixed_dictionaries(
     {
         "parallel_tools": st.booleans(),
+        "max_tool_rounds_per_turn": st.sampled_from([None, 1, 3]),
         "playback_reported": st.booleans(),
         "barge_in": st.sampled_from(
             [BargeIn(mode=mode) for mode in ("full", "gated", "half_duplex", "off")]

@@ -47,6 +47,7 @@ PLAYBACK = ("core/test_playback.py", "core/test_interruption.py")
 FENCE = ("core/test_interruption.py",)
 ECHO = ("core/test_barge_in.py", "core/test_microphone.py")
 TOOLS = ("core/test_tools.py", "core/test_errors.py")
+ROUNDS = ("core/test_rounds.py",)
 APPROVAL = ("core/test_approvals.py", "session/test_approvals.py")
 HANDOFFS = ("core/test_handoffs.py",)
 RECONNECTING = ("core/test_reconnecting.py", "session/test_reconnecting.py")
@@ -87,7 +88,7 @@ MUTANTS: Final = (
         1,
         "every plain wish makes a response of its own",
         "core/response.py",
-        "if wanted != _PLAINLY_WANTED or wanted not in self._wanted:",
+        "if not self._joins(wanted):",
         "if True:",
         RESPONSES,
     ),
@@ -420,7 +421,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "the first outcome of two parallel calls asks for a response",
-        "core/tool_calls.py",
+        "core/rounds.py",
         "if group.response_done and not group.open",
         "if group.response_done",
         TOOLS,
@@ -448,6 +449,46 @@ MUTANTS: Final = (
         '            *self._calls.cancel_all(f"Error: {error}"),\n',
         "",
         TOOLS,
+    ),
+    Mutant(
+        7,
+        "a model that has to call a tool calls for ever, and never speaks",
+        "core/rounds.py",
+        'return "auto" if forced and self.frees_choice else None',
+        "return None",
+        ROUNDS,
+    ),
+    Mutant(
+        7,
+        "a model that calls and calls is not asked to answer without tools",
+        "core/rounds.py",
+        'want_to_go_on("none" if self.are_over else self._choice())',
+        "want_to_go_on(self._choice())",
+        ROUNDS,
+    ),
+    Mutant(
+        7,
+        "a call runs although the model was asked to answer without tools",
+        "core/calling.py",
+        "if effects and self.rounds.are_over:",
+        "if False:",
+        ("core/test_random_orders.py", *ROUNDS),
+    ),
+    Mutant(
+        7,
+        "a model that calls although it was asked not to is asked again, for ever",
+        "core/rounds.py",
+        "        if was_over:\n",
+        "        if False:\n",
+        ROUNDS,
+    ),
+    Mutant(
+        7,
+        "once tools were called too often they are never called again",
+        "core/rounds.py",
+        "        self._count = 0\n",
+        "        pass\n",
+        ROUNDS,
     ),
     # 8: approval
     Mutant(
@@ -548,6 +589,14 @@ MUTANTS: Final = (
         'evolve(settings, instructions=settings.instructions or "")',
         "settings",
         HANDOFFS,
+    ),
+    Mutant(
+        9,
+        "the new agent is told to call a tool of the agent before",
+        "core/handoffs.py",
+        "        choice = FREE\n",
+        "        pass\n",
+        ("core/test_tool_choice.py",),
     ),
     Mutant(
         9,

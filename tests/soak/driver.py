@@ -54,6 +54,7 @@ DETECTION = (
     TurnDetectionConfig(interrupt_response=False),
     TurnDetectionConfig(create_response=False),
 )
+CHOSEN = {"type": "function", "name": "weather"}
 
 
 class BrokenRuleError(AssertionError):
@@ -119,6 +120,7 @@ def a_world(chance: random.Random) -> RoughWorld:
         chance=chance,
         settings=SessionModelSettings(
             turn_detection=chance.choice(DETECTION),
+            tool_choice=chance.choice((None, None, "required", CHOSEN)),
             input_audio_transcription=chance.choice((None, OFF, *[{"model": "whisper-1"}] * 2)),
         ),
         beta=chance.random() < 0.5,
@@ -126,6 +128,7 @@ def a_world(chance: random.Random) -> RoughWorld:
         by_ear=chance.random() < 0.5,
         options={
             "parallel_tools": chance.random() < 0.7,
+            "max_tool_rounds_per_turn": chance.choice((None, 10, 1)),
             "max_concurrency": chance.choice((None, None, 2)),
             "playback_reported": chance.random() < 0.5,
             "barge_in": BargeIn(
