@@ -354,6 +354,4 @@ def _begins_a_turn(message: AnyMessage) -> bool:
             return True
         case Asked(verb=messages.SendRawEvent(event={"type": "response.create"})):
             return True
-    return isinstance(
-        message, wire.InputAudioBufferSpeechStarted | wire.InputAudioBufferCommitted
-    )
+    return isinstance(message, wire.InputAudioBufferSpeechStarted | wire.InputAudioBufferCommitted)

@@ -586,8 +586,8 @@ MUTANTS: Final = (
         9,
         "an agent without instructions speaks with those of the one before",
         "core/handoffs.py",
-        'evolve(settings, instructions=settings.instructions or "")',
-        "settings",
+        'instructions=settings.instructions or "", tool_choice=choice',
+        "tool_choice=choice",
         HANDOFFS,
     ),
     Mutant(
