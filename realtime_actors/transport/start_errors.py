@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
+import socket
 import ssl
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from realtime_actors.errors import StartCause, StartError
 
-__all__ = ["explain", "refused"]
+__all__ = ["answer_of", "explain", "host_of", "refused"]
 
 _LONGEST_ANSWER = 300
 
@@ -23,26 +25,26 @@ _MENDS = {
 }
 
 
-def explain(error: Exception, url: str, *, secrets: Iterable[str] = ()) -> StartError:
-    """The `StartError` for what websocket-client raised. Nothing of `secrets` is in it."""
+def host_of(url: str) -> str:
+    """Return the host of a URL, or the URL itself when it has none."""
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:  # brackets that don't match
+        return url
+
+
+def explain(error: Exception, url: str) -> StartError:
+    """Return the `StartError` for what went wrong while connecting."""
     import websocket
 
     parts = urlsplit(url)
     host = parts.hostname or url
     match error:
-        case websocket.WebSocketBadStatusException():
-            return refused(error.status_code, answer=_answer(error.resp_body or b"", secrets))
-        case websocket.WebSocketAddressException():
+        case socket.gaierror():
             return StartError(
-                f"no address is known for {host}, or for the proxy before it ({error}):"
-                " check the spelling and the network",
+                f"no address is known for {host}, or for the proxy before it"
+                f" ({error.strerror or error}): check the spelling and the network",
                 StartCause.DNS,
-            )
-        case websocket.WebSocketProxyException():
-            return StartError(
-                f"the proxy did not connect us to {host} ({error}): check its address and"
-                " credentials, and whether it lets that host through",
-                StartCause.NETWORK,
             )
         case TimeoutError() | websocket.WebSocketTimeoutException():
             return StartError(
@@ -70,6 +72,7 @@ def explain(error: Exception, url: str, *, secrets: Iterable[str] = ()) -> Start
             )
         case (
             websocket.WebSocketConnectionClosedException()
+            | http.client.RemoteDisconnected()
             | ConnectionResetError()
             | BrokenPipeError()
         ):
@@ -77,8 +80,7 @@ def explain(error: Exception, url: str, *, secrets: Iterable[str] = ()) -> Start
                 f"{host} closed the connection before it was made: does that port speak"
                 f" {'WebSocket' if parts.scheme == 'wss' else 'WebSocket without TLS'}?"
             )
-        # The last two: some versions of websocket-client fall over what is no HTTP.
-        case websocket.WebSocketException() | ValueError() | LookupError():
+        case websocket.WebSocketException() | http.client.HTTPException() | ValueError():
             return StartError(
                 f"{host} did not answer as a WebSocket server does ({error}): check the url"
             )
@@ -112,8 +114,8 @@ def refused(status: int, *, answer: str = "", location: str | None = None) -> St
     )
 
 
-def _answer(body: bytes, secrets: Iterable[str]) -> str:
-    """The server's own words, short, without our keys."""
+def answer_of(body: bytes, secrets: Iterable[str]) -> str:
+    """Return the server's own words out of a body, short, without `secrets`."""
     text = body.decode(errors="replace").strip()
     with contextlib.suppress(ValueError, KeyError, TypeError):
         text = str(json.loads(text)["error"]["message"])

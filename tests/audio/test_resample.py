@@ -149,7 +149,7 @@ def test_without_soxr_asking_for_it_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     assert Resampler(24000, 8000).engine == "audioop"
-    with pytest.raises(MissingExtraError, match=r"pip install 'realtime-actors\[resample\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[resample\]'"):
         Resampler(24000, 8000, engine="soxr")
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import traceback
@@ -23,6 +25,7 @@ from realtime_actors.transport import (
     WebSocketTransport,
     detached_connects,
 )
+from realtime_actors.transport.dialing import ssl_context
 from tests.transport.wire import (
     PATIENCE,
     Heard,
@@ -340,6 +343,59 @@ def test_no_tls_with_a_server_that_wants_it_says_so(authority):
         error = attempt(server.url.replace("wss://", "ws://"))
 
     assert error.cause is StartCause.SERVER
+
+
+@pytest.mark.parametrize("where", ["file", "directory"])
+def test_certificates_that_change_on_the_disk_are_read_again(tmp_path, where: str):
+    old, new = trustme.CA(), trustme.CA()
+
+    def server_of(ca: trustme.CA) -> RawServer:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert("localhost").configure_cert(context)
+        return RawServer(tls=context, greeting=text("hello"))
+
+    def trust(ca: trustme.CA) -> None:
+        # A directory of certificates names each by a hash of its subject.
+        path = tmp_path / ("bundle.pem" if where == "file" else "placeholder")
+        if where == "file":
+            ca.cert_pem.write_to_path(str(path))
+            return
+        for each in tmp_path.iterdir():
+            each.unlink()
+        ca.cert_pem.write_to_path(str(path))
+        subject = subprocess.run(
+            ["openssl", "x509", "-hash", "-noout", "-in", str(path)],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.strip()
+        path.rename(tmp_path / f"{subject}.0")
+
+    bundle = str(tmp_path / "bundle.pem") if where == "file" else str(tmp_path)
+    if where == "directory" and shutil.which("openssl") is None:
+        pytest.skip("openssl, which names the files of such a directory, is not installed")
+
+    with server_of(old) as before, server_of(new) as after:
+        trust(old)
+        with connected(ConnectOptions(url=before.url, ca_bundle=bundle)) as inbox:
+            assert inbox.next() == Heard("hello")
+        trust(new)
+        with connected(ConnectOptions(url=after.url, ca_bundle=bundle)) as inbox:
+            assert inbox.next() == Heard("hello")
+        assert attempt(before.url, ca_bundle=bundle).cause is StartCause.TLS
+
+
+def test_a_context_is_made_once_as_long_as_the_certificates_stay(authority):
+    assert ssl_context(authority.ca_bundle) is ssl_context(authority.ca_bundle)
+    assert ssl_context(None) is ssl_context(None)
+
+
+def test_a_user_in_the_url_is_refused_without_its_password():
+    error = attempt("wss://user:secret@localhost:1/")
+
+    assert error.cause is StartCause.CONFIG
+    assert "Authorization" in str(error)
+    assert "secret" not in str(error)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

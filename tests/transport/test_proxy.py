@@ -12,9 +12,11 @@ import pytest
 
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.transport import ConnectOptions, WebSocketTransport
+from realtime_actors.transport.dialing import Target, choose_proxy
 from tests.transport.wire import PATIENCE, Heard, Inbox, RawServer, TextDialect, read_request, text
 
-VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+VARIABLES += tuple(name.upper() for name in VARIABLES)
 
 
 class Proxy:
@@ -193,3 +195,63 @@ def test_a_proxy_that_is_none_is_refused_without_its_password(proxy: str):
         greeting(url="ws://far-away.invalid/", proxy=proxy)
 
     assert caught.value.cause is StartCause.CONFIG
+
+
+def test_an_ipv6_address_is_asked_for_in_brackets(proxy: Proxy):
+    assert greeting(url="ws://[2001:db8::1]:99/", proxy=f"http://localhost:{proxy.port}") == Heard(
+        "hello"
+    )
+    request = proxy.requests[0]
+    assert request.startswith("CONNECT [2001:db8::1]:99 HTTP/1.1\r\nHost: [2001:db8::1]:99\r\n")
+
+
+def test_a_user_without_a_password_is_told_to_the_proxy(proxy: Proxy):
+    greeting(url="ws://far-away.invalid/", proxy=f"http://token@localhost:{proxy.port}")
+
+    credentials = base64.b64encode(b"token:").decode()
+    assert f"Proxy-Authorization: Basic {credentials}\r\n" in proxy.requests[0]
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_variables_are_read_in_any_case(proxy: Proxy, monkeypatch, variable: str):
+    monkeypatch.setenv(variable, f"http://localhost:{proxy.port}")
+
+    assert greeting(url="ws://far-away.invalid/") == Heard("hello")
+
+
+FAR = Target("far.example.com", 443, secure=True)
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "target", "is_excepted"),
+    [
+        ("far.example.com", FAR, True),
+        ("FAR.Example.COM", FAR, True),
+        ("example.com", FAR, True),
+        (".example.com", FAR, True),
+        ("*.example.com", FAR, True),
+        ("*", FAR, True),
+        ("other.invalid, .example.com", FAR, True),
+        ("other.invalid example.com", FAR, True),
+        ("example.com:443", FAR, True),
+        ("example.com:8443", FAR, False),
+        ("ample.com", FAR, False),
+        ("ar.example.com", FAR, False),
+        ("", FAR, False),
+        ("example.com", Target("example.com.", 443, secure=True), True),
+        ("10.0.0.0/8", Target("10.1.2.3", 443, secure=True), True),
+        ("10.0.0.0/8", Target("11.1.2.3", 443, secure=True), False),
+        ("10.1.2.3", Target("10.1.2.3", 443, secure=True), True),
+        ("10.0.0.0/8", FAR, False),
+        ("2001:db8::/32", Target("2001:db8::1", 443, secure=True), True),
+        ("[2001:db8::1]", Target("2001:db8::1", 443, secure=True), True),
+    ],
+)
+@pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
+def test_exceptions_may_be_written_in_every_usual_way(
+    monkeypatch, variable: str, no_proxy: str, target: Target, is_excepted: bool
+):
+    monkeypatch.setenv("https_proxy", "http://proxy.invalid:3128")
+    monkeypatch.setenv(variable, no_proxy)
+
+    assert (choose_proxy(target, None) is None) is is_excepted
