@@ -54,6 +54,18 @@ __all__ = [
 class RealtimeError(Exception):
     """Anything that this library raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Not by calling the class, as exceptions do: some take other arguments than a message.
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    cls: type[RealtimeError], args: tuple[object, ...], members: dict[str, object]
+) -> RealtimeError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(members)
+    return error
+
 
 class ConfigError(RealtimeError, ValueError):
     """A setting, an agent or a tool is wrong. Names the key, the value and what is allowed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 import pykka
@@ -34,17 +35,14 @@ if TYPE_CHECKING:
     from realtime_actors._successor import Successor
     from realtime_actors.transport import Transport
 
-__all__ = ["Line", "Session"]
+__all__ = ["DeadSessionError", "Line", "Session"]
 
 CALL_TIMEOUT = 10.0
 """Seconds that a verb waits for its answer; only `update_session` needs the server for it."""
 
 
-class _GoneError(SessionClosedError, pykka.ActorDeadError):
-    """To us a closed session, to pykka a dead actor."""
-
-
-_GoneError.__name__ = _GoneError.__qualname__ = SessionClosedError.__name__  # as people know it
+class DeadSessionError(SessionClosedError, pykka.ActorDeadError):
+    """The session has ended: what every verb raises then. To pykka, a dead actor."""
 
 
 @define
@@ -87,8 +85,9 @@ class Session(otp.ServerRef):
 
     It is a pykka `ActorRef` too: `ask(messages.SendMessage("Hi"))`, `tell`, `proxy` and
     `stop` work, and it can be passed around freely. Each verb waits until the session
-    has taken it. After the end they raise `SessionClosedError`, which says why it ended;
-    while the connection is down, those that send raise `NotConnectedError`.
+    has taken it. After the end they raise a `SessionClosedError` that says why it ended
+    (`DeadSessionError`, which is a `pykka.ActorDeadError` too); while the connection is
+    down, those that send raise `NotConnectedError`.
     """
 
     def __init__(self, actor: otp.GenServer) -> None:
@@ -111,18 +110,32 @@ class Session(otp.ServerRef):
     ) -> Any | pykka.Future[Any]:
         """Ask for something of `messages`, and give the answer, or raise its error.
 
-        Raises `SessionClosedError` (a `pykka.ActorDeadError` too) when the session has
-        ended, `otp.CallTimeout` after `timeout` seconds (None: never), and
+        Raises `DeadSessionError` (a `SessionClosedError`, and a `pykka.ActorDeadError`)
+        when the session has ended, `otp.CallTimeout` after `timeout` seconds (None: never), and
         `otp.DeadlockError` from inside the session, or from the `put` of a direct
         subscriber. Not `block`: gives a future.
         """
         if block:
             self._check_may_wait("Session.ask", message, timeout)
+            return self._answered(message, partial(super().ask, message, timeout=timeout))
+        asked = super().ask(message, block=False, timeout=timeout)
+        future: pykka.Future[Any] = pykka.ThreadingFuture()
+        future.set_get_hook(
+            lambda timeout: self._answered(message, partial(asked.get, timeout=timeout))
+        )
+        return future
+
+    def _answered(self, message: object, answer: Callable[[], Any]) -> Any:
+        """Give the answer, with one error for all that the end of a session may mean."""
         try:
-            return super().ask(message, block=block, timeout=timeout)
+            return answer()
+        except DeadSessionError:
+            raise
+        except SessionClosedError as closed:  # it is ending, and still answers
+            raise DeadSessionError(f"{type(message).__name__}: {closed}") from closed
         except otp.CallExit as gone:
             why = self.line.over or "the session has ended"
-            raise _GoneError(f"{type(message).__name__}: {why}") from gone
+            raise DeadSessionError(f"{type(message).__name__}: {why}") from gone
 
     def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
         """Send audio of the user, in the session's input format (PCM16: 24 kHz, mono).
@@ -138,7 +151,7 @@ class Session(otp.ServerRef):
         gate, transport = line.gate, line.transport
         if not gate.open or transport is None:
             if not self.is_alive():
-                raise SessionClosedError(f"audio was not sent: {gate.reason}")
+                raise DeadSessionError(f"audio was not sent: {gate.reason}")
             raise NotConnectedError(f"audio was not sent: {gate.reason}")
         audio = check_audio(audio, gate.audio_format)
         if gate.echo is not None:

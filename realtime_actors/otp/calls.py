@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import pykka
@@ -209,11 +210,26 @@ def await_answer(
     if answered and request.outcome is Outcome.ANSWERED:
         return request.value
     if answered and request.outcome is Outcome.FAILED:
-        raise request.value
+        error = request.value
+        raise error.with_traceback(_without_its_callers(error.__traceback__))
     where = InCall(operation, request.server.ref, request.message, timeout)
     if answered and request.outcome is Outcome.EXITED:
         raise CallExit(request.value, where)
     raise CallTimeout(call=where)
+
+
+def _without_its_callers(traceback: TracebackType | None) -> TracebackType | None:
+    """What a traceback had before it was raised here the last time.
+
+    One error may be the answer to many calls: it shows where it comes from, and the call
+    that it was raised to last.
+    """
+    inner = traceback
+    while inner is not None:
+        if inner.tb_frame.f_code is await_answer.__code__:
+            return inner.tb_next
+        inner = inner.tb_next
+    return traceback
 
 
 def _give_up(request: Request) -> bool:

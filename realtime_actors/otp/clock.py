@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Final, Protocol
 
+from realtime_actors.otp.handle import Handle
 from realtime_actors.otp.process import Process
 from realtime_actors.seconds import LONGEST_WAIT
 from realtime_actors.seconds import seconds as check_seconds
@@ -20,7 +21,7 @@ __all__ = ["FakeClock", "TimerRef", "call_later", "current_clock", "fake_clock"]
 log = logging.getLogger("realtime_actors.otp")
 
 
-class TimerRef:
+class TimerRef(Handle):
     """A timer that was set. Compares by identity."""
 
     __slots__ = ("_action", "_clock", "_due", "_every", "_owner", "_pending")

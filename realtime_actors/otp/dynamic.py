@@ -22,6 +22,7 @@ from realtime_actors.otp.child import (
     shut_down,
     start_child,
 )
+from realtime_actors.otp.counts import check_count
 from realtime_actors.otp.exits import SHUTDOWN, Reason, StartFailed, is_orderly
 from realtime_actors.otp.genserver import GenServer
 from realtime_actors.otp.process import ExitMessage
@@ -138,6 +139,8 @@ class DynamicSupervisor(GenServer):
         max_seconds: float = 5.0,
     ) -> Ok:
         self._process.trap_exit = True
+        if max_children is not None:
+            check_count(max_children, "max_children", least=0)
         return Ok(Flock(max_children, Intensity(max_restarts, max_seconds)))
 
     def handle_call(self, message: Any, from_: From, state: Flock) -> Reply | NoReply | Stop:

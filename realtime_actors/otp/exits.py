@@ -21,7 +21,7 @@ outside in.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import pykka
 from attrs import field, frozen
@@ -73,6 +73,17 @@ class InCall:
     target: object = None
     message: object = field(default=None, repr=False)
     timeout: float | None = None
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An error goes to another process: with the name of what it is about, not with that.
+        target = None if self.target is None else str(self.target)
+        return InCall, (self.operation, target, None, self.timeout)
 
 
 class Exit(BaseException):

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from realtime_actors.otp.counts import check_count
 from realtime_actors.otp.exits import NOPROC, MailboxFullError, Reason
 from realtime_actors.otp.slots import Outcome, Request, Slot, StopRequest
 from realtime_actors.seconds import LONGEST_WAIT, seconds_or_none, unlimited
@@ -209,6 +210,7 @@ class Bounded:
     """Seconds that a sender waits for room; None: until there is some."""
 
     def __attrs_post_init__(self) -> None:
+        check_count(self.capacity, "Bounded.capacity")
         seconds_or_none(self.timeout, "Bounded.timeout")
 
 

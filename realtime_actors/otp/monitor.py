@@ -17,15 +17,16 @@ def monitor(target: Target) -> MonitorRef:
     return add_monitor(me("monitor"), process_of(target), target)
 
 
-def demonitor(monitor_ref: MonitorRef, *, flush: bool = False) -> bool:
-    """Withdraw a monitor of the calling process. Always True; another's stays as it is.
+def demonitor(monitor_ref: MonitorRef, *, flush: bool = False, info: bool = False) -> bool:
+    """Withdraw a monitor of the calling process; another's stays as it is. Gives True.
 
-    A Down that has arrived stays in the mailbox, unless `flush`.
+    A Down that has arrived stays in the mailbox, unless `flush`. With `info`, gives whether
+    there was a monitor: False when its Down has been sent, or when it was withdrawn before.
     """
     watcher = me("demonitor")
-    remove_monitor(watcher, monitor_ref)
+    removed = remove_monitor(watcher, monitor_ref)
     if flush:
         watcher.mailbox.discard(
             lambda item: isinstance(item, Down) and item.monitor_ref is monitor_ref
         )
-    return True
+    return removed or not info

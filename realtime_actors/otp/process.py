@@ -31,6 +31,7 @@ from realtime_actors.otp.exits import (
     exception_in,
     is_orderly,
 )
+from realtime_actors.otp.handle import Handle
 from realtime_actors.otp.mailbox import Mailbox, Signal
 from realtime_actors.otp.slots import Outcome, Request, Slot
 from realtime_actors.seconds import seconds as check_seconds
@@ -74,7 +75,7 @@ signals: Final = threading.RLock()
 """Guards every control block and the names. Held for no call that can wait."""
 
 
-class ProcessRef:
+class ProcessRef(Handle):
     """A handle of a process, to be passed around freely. Compares by identity."""
 
     _process: Process
@@ -84,7 +85,7 @@ class ProcessRef:
         return not self._process.dead
 
 
-class MonitorRef:
+class MonitorRef(Handle):
     """One monitor: `Down.monitor_ref` says which of them it is from."""
 
     __slots__ = ("_name", "_number", "_target", "_watcher")
@@ -446,13 +447,15 @@ def add_monitor(watcher: Process, target: Process | None, name: object) -> Monit
     return monitor
 
 
-def remove_monitor(watcher: Process, monitor: MonitorRef) -> None:
-    """Withdraw a monitor of `watcher`'s own; another's stays."""
+def remove_monitor(watcher: Process, monitor: MonitorRef) -> bool:
+    """Withdraw a monitor of `watcher`'s own; another's stays. False if there was none."""
     with signals:
-        if monitor._watcher is watcher:
-            watcher.watching.pop(monitor, None)
-            if monitor._target is not None:
-                monitor._target.monitors.pop(monitor, None)
+        if monitor not in watcher.watching:
+            return False
+        del watcher.watching[monitor]
+        if monitor._target is not None:
+            monitor._target.monitors.pop(monitor, None)
+        return True
 
 
 def add_link(one: Process, other: Process) -> bool:

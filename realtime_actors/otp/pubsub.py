@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from realtime_actors.otp.calls import deliver
+from realtime_actors.otp.handle import Handle
 from realtime_actors.otp.process import own_thread
 from realtime_actors.otp.registry import Registry
 
 __all__ = ["PubSub"]
 
 
-class PubSub:
+class PubSub(Handle):
     """Topics and their subscribers. A subscriber that ends is unsubscribed by that."""
 
     def __init__(self) -> None:

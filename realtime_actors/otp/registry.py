@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from realtime_actors.errors import RealtimeError
 from realtime_actors.otp.calls import Place, Target, deliver, process_of
 from realtime_actors.otp.exits import NoProcessError
+from realtime_actors.otp.handle import Handle
 from realtime_actors.otp.process import Process, me, signals
 
 __all__ = ["AlreadyRegisteredError", "Registry", "Via", "via"]
@@ -29,7 +30,7 @@ class _Entry:
     value: Any
 
 
-class Registry:
+class Registry(Handle):
     """A table of processes: from a key to those who hold it, each with a value.
 
     With `"unique"` keys there is one holder of each, with `"duplicate"` keys as many as
@@ -58,6 +59,8 @@ class Registry:
         """Take back all that the calling process registered under this key, if anything."""
         process = me("unregister")
         with signals:
+            if process not in self._keys:
+                return  # else its first entry, later, would pass for one of many
             self._keep(key, [each for each in self._at(key) if each.process is not process])
             self._keys[process] = tuple(each for each in self._keys_of(process) if each != key)
             process.names = tuple(each for each in process.names if not self._is_place(each, key))

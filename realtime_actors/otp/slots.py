@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from realtime_actors.otp.exits import NOPROC, InCall, Reason
+from realtime_actors.otp.handle import Handle
 from realtime_actors.seconds import LONGEST_WAIT
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Failed:
     error: Exception
 
 
-class Slot:
+class Slot(Handle):
     """A place for one answer, and a gate that opens when it is there."""
 
     __slots__ = ("_claim", "_gate", "outcome", "value")

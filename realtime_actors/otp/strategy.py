@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
+from realtime_actors.otp.counts import check_count
 from realtime_actors.otp.exits import Reason, is_orderly
 from realtime_actors.seconds import seconds
 
@@ -61,6 +62,7 @@ class Intensity:
     max_seconds: float = field(default=5.0)
 
     def __attrs_post_init__(self) -> None:
+        check_count(self.max_restarts, "max_restarts", least=0)
         seconds(self.max_seconds, "max_seconds", zero=False)
 
 

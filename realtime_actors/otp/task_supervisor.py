@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from attrs import define, frozen
 
+from realtime_actors.errors import ConfigError
 from realtime_actors.otp.calls import call
 from realtime_actors.otp.child import Child, ChildInfo, ChildSpec
+from realtime_actors.otp.counts import check_count
 from realtime_actors.otp.dynamic import (
     MAX_CHILDREN,
     DynamicSupervisor,
@@ -106,10 +108,25 @@ class TaskSupervisorRef(ServerRef):
         for. A crash is an `Exited` in its place. A task that takes longer than `timeout`
         seconds raises `CallTimeout` here and ends the others; with `"kill_task"` it is
         killed and an `Exited("timeout")`. Leaving the loop early ends what still runs.
+        Raises `ConfigError` for less than one at a time.
         """
-        timeout = seconds_or_none(timeout, "the timeout of a stream")
         owner = me("stream")
-        left = iter(items)
+        check_count(max_concurrency, "max_concurrency")
+        timeout = seconds_or_none(timeout, "the timeout of a stream")
+        if on_timeout not in ("exit", "kill_task"):
+            raise ConfigError(f'on_timeout is "exit" or "kill_task", not {on_timeout!r}')
+        return self._results(owner, function, iter(items), max_concurrency, timeout, on_timeout)
+
+    def _results(
+        self,
+        owner: Process,
+        function: Callable[[Any], object],
+        left: Iterator[Any],
+        max_concurrency: int,
+        timeout: float | None,
+        on_timeout: str,
+    ) -> Iterator[Done | Exited]:
+        """The generator behind `stream`, which checks at once what it is given."""
         limit = math.inf if timeout is None else timeout
         queue: deque[_Item] = deque()
         running: dict[MonitorRef, _Item] = {}

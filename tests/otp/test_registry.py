@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from realtime_actors import otp
 from tests.otp.actors import SOON, Counter, Server, down_of
@@ -92,3 +94,66 @@ def test_a_subscriber_that_ends_is_no_subscriber(client):
     task.kill()
     assert pubsub.publish("news", "too late") == 0
     assert down_of(task, client).reason == otp.NOPROC
+
+
+def test_giving_back_what_one_never_had_leaves_nothing_behind(client):
+    registry, topics = otp.Registry(), otp.PubSub()
+
+    def enter() -> None:
+        topics.unsubscribe("news")
+        topics.subscribe("news")
+        registry.unregister("key")
+        registry.register("key")
+
+    for _ in range(3):
+        server = otp.start(Server)
+        server.ask(doing(enter))
+        otp.stop(server)
+    assert (topics.subscribers("news"), topics.publish("news", "unread")) == (0, 0)
+    assert (registry.count(), registry.lookup("key")) == (0, ())
+
+
+KEYS = ("a", "b")
+deeds = st.lists(
+    st.tuples(
+        st.sampled_from(["register", "register", "unregister", "end"]),
+        st.integers(0, 2),
+        st.sampled_from(KEYS),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(["unique", "duplicate"]), deeds)
+def test_a_registry_holds_what_its_living_processes_have_registered(keys, todo):
+    registry: Any = otp.Registry(keys)
+    held: dict[str, list[Any]] = {key: [] for key in KEYS}
+    members: list[Any] = [otp.start(Server) for _ in range(3)]
+    for name, number, key in todo:
+        member = members[number]
+        if name == "end":
+            otp.exit_signal(member, otp.KILL)
+            held = {
+                each: [one for one in those if one is not member] for each, those in held.items()
+            }
+            members[number] = otp.start(Server)
+        elif name == "unregister":
+            member.ask(doing(lambda key=key: registry.unregister(key)))
+            held[key] = [one for one in held[key] if one is not member]
+        elif keys == "unique" and held[key]:
+            with pytest.raises(otp.CallExit):  # of `AlreadyRegisteredError`, which ends it
+                member.ask(doing(lambda key=key: registry.register(key)))
+            held = {
+                each: [one for one in those if one is not member] for each, those in held.items()
+            }
+            members[number] = otp.start(Server)
+        else:
+            member.ask(doing(lambda key=key: registry.register(key)))
+            held[key].append(member)
+        for each in KEYS:
+            assert [ref for ref, _ in registry.lookup(each)] == held[each]
+        assert registry.count() == sum(map(len, held.values()))
+    for member in members:
+        otp.stop(member)
+    assert registry.count() == 0

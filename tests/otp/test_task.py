@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from realtime_actors import otp
+from realtime_actors.errors import ConfigError
 from tests.otp.actors import SOON, Busy
 
 
@@ -202,3 +203,27 @@ def wait_until_none_runs(supervisor: Any) -> None:
             return
         pause.wait(0.001)
     raise AssertionError("tasks still run")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"max_concurrency": 0}, "max_concurrency is 0: allowed is a whole number, 1 or more"),
+        ({"max_concurrency": -1}, "max_concurrency is -1"),
+        ({"max_concurrency": True}, "max_concurrency is True"),
+        ({"max_concurrency": 2.0}, "max_concurrency is 2.0"),
+        ({"on_timeout": "kill"}, "on_timeout is .*, not 'kill'"),
+    ],
+)
+def test_a_stream_that_could_give_nothing_is_refused_at_once(client, supervisor, options, why):
+    with pytest.raises(ConfigError, match=why):
+        supervisor.stream(abs, [1, 2, 3], **options)
+
+
+def test_numbers_that_make_no_sense_are_refused():
+    for wrong in (0, -1, True, 1.5, "5"):
+        with pytest.raises(ConfigError, match=r"Bounded\.capacity is"):
+            otp.Bounded(wrong)
+    for cls, name in ((otp.TaskSupervisor, "max_children"), (otp.Supervisor, "max_restarts")):
+        with pytest.raises(otp.StartFailed, match=f"{name} is -1: allowed is a whole number, 0"):
+            otp.start(cls, **{name: -1})
