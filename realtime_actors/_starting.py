@@ -6,6 +6,7 @@ first session: that takes as long as importing everything else.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from realtime_actors.runner import Runner
 
 __all__ = ["start"]
+
+log = logging.getLogger("realtime_actors.session")
 
 _NEVER: Final = (otp.Restart.TEMPORARY, otp.Restart.TEMPORARY.value)
 
@@ -187,6 +190,8 @@ def _settings(runner: Runner, where: ModelConfig, speaks: Dialect) -> SessionMod
 
 
 def _own_headers(where: ModelConfig, *, own_transport: bool) -> Mapping[str, str]:
+    if where.insecure_send_key_in_clear_text and where.is_clear_text:
+        log.warning("a key may be sent in clear text: insecure_send_key_in_clear_text is set")
     try:
         return where.connect_headers(where.resolve_api_key(os.environ))
     except ConfigError as error:

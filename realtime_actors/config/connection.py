@@ -22,12 +22,21 @@ from realtime_actors.config.checks import (
     whole,
     wrong,
 )
+from realtime_actors.config.secrets import (
+    CREDENTIAL_HEADERS,
+    Secret,
+    SecretHeaders,
+    secret_text,
+)
 from realtime_actors.config.session import DialectName, SessionModelSettings
 from realtime_actors.errors import ConfigError
 
-__all__ = ["DEFAULT_URL", "ModelConfig"]
+__all__ = ["DEFAULT_URL", "ModelConfig", "without_secrets"]
 
 DEFAULT_URL: Final = "wss://api.openai.com/v1/realtime"
+
+_OPENAI: Final = "openai.com"
+"""Its own hosts: api.openai.com and the regional ones."""
 
 _NAMES_A_SESSION: Final = ("model", "deployment", "call_id", "intent")
 """Parameters of a URL that say which model or session it is about: Azure's dated
@@ -47,8 +56,8 @@ def _check_url(config: Any, attribute: Attribute[Any], value: Any) -> None:
         raise wrong(config, attribute, value, why)
 
 
-def _without_secrets(url: object) -> str:
-    """The URL as it may be shown: a query may have a key in it, and so may the user's part."""
+def without_secrets(url: object) -> str:
+    """Return the repr of a URL as it may be shown: its user or its query may be a key."""
     if not isinstance(url, str):
         return repr(url)
     address, question, _ = url.partition("?")
@@ -73,6 +82,23 @@ def _checked(key: object, source: str) -> str:
     return key
 
 
+def _key(value: str | Callable[[], str] | None) -> Callable[[], str] | None:
+    return secret_text(value)
+
+
+def _proxy(value: str | Secret | None) -> Secret | None:
+    return secret_text(value)
+
+
+def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
+    return SecretHeaders(value) if isinstance(value, Mapping) else value
+
+
+def _credentials(headers: Mapping[str, str]) -> list[str]:
+    """The headers that say who we are."""
+    return [name for name in headers if name.lower() in CREDENTIAL_HEADERS]
+
+
 def _model_settings(
     value: SessionModelSettings | Mapping[str, Any],
 ) -> SessionModelSettings:
@@ -86,17 +112,23 @@ class ModelConfig(Settings):
     Nothing is looked up before it is needed, so one config may serve many sessions.
     """
 
-    api_key: str | Callable[[], str] | None = field(
+    api_key: Callable[[], str] | None = field(
         default=None,
         repr=False,
-        validator=check(lambda value: is_text(value) or callable(value), "a text or a function"),
+        converter=_key,
+        validator=check(callable, "a text or a function"),
     )
-    """A key, or a function that is called for one at each connect: keys that expire."""
-    url: str | None = field(default=None, validator=_check_url, repr=_without_secrets)
+    """A key, or a function that is called for one at each connect: keys that expire.
+
+    None: `OPENAI_API_KEY` of the environment for OpenAI's own hosts, no key for any other. A
+    text becomes a function that gives it, so that it is shown nowhere.
+    """
+    url: str | None = field(default=None, validator=_check_url, repr=without_secrets)
     """None: OpenAI's. Azure's URLs are taken as they are."""
     headers: Mapping[str, str] = field(
         factory=dict,
         repr=False,
+        converter=_headers,
         validator=check(
             lambda value: (
                 isinstance(value, Mapping) and all(_is_header(*header) for header in value.items())
@@ -104,7 +136,10 @@ class ModelConfig(Settings):
             "a mapping of texts without line breaks",
         ),
     )
-    """Sent on connecting. They win over ours of the same name."""
+    """Sent on connecting. They win over ours of the same name; an `Authorization` in place of
+    the key. Their values are shown nowhere."""
+    insecure_send_key_in_clear_text: bool = field(default=False, validator=flag)
+    """Send a key over `ws://` to another machine, where anyone on the way can read it."""
     dialect: DialectName = field(default="ga", validator=one_of("ga", "beta"))
     model: str | None = field(default=None, validator=some_text)
     """None: the agent's, or else the dialect's default."""
@@ -129,7 +164,9 @@ class ModelConfig(Settings):
     """Bytes. A longer message fails the connection."""
     ca_bundle: str | None = field(default=None, validator=some_text)
     """A file or a directory of CA certificates. None: the system's."""
-    proxy: str | None = field(default=None, repr=False, validator=some_text)
+    proxy: Secret | None = field(
+        default=None, repr=False, converter=_proxy, validator=instance_of(Secret, "a URL")
+    )
     """`http://user:password@host:port`. None: what the environment says."""
     azure: bool | None = field(default=None, validator=flag)
     """Whether the key goes into Azure's `api-key` header. None: the host decides."""
@@ -159,43 +196,74 @@ class ModelConfig(Settings):
         return parts._replace(query=query).geturl()
 
     def resolve_api_key(self, environ: Mapping[str, str]) -> str | None:
-        """Find the key: ours, or `OPENAI_API_KEY` of `environ` (pass `os.environ`).
+        """Find the key for this server (pass `os.environ`).
 
-        None when there is none and the server is on this machine. Raises `ConfigError`
-        for any other server, and when the function for the key gives none.
+        Ours, if there is one. The environment's `OPENAI_API_KEY` goes to OpenAI's own hosts and
+        nowhere else: any other server gets the key that was given for it, or none. Raises
+        `ConfigError` when OpenAI's own would get none, and when the function for the key gives
+        no text.
         """
         if self.api_key is not None:
-            return _checked(self.api_key() if callable(self.api_key) else self.api_key, "api_key")
+            return _checked(self.api_key(), "api_key")
+        if not self.is_openai or self._has_credentials:
+            return None
         if environ.get("OPENAI_API_KEY", "").strip():
             return _checked(environ["OPENAI_API_KEY"], "OPENAI_API_KEY")
-        if self.is_loopback:
-            return None
         raise ConfigError(
-            f"no API key for {urlsplit(self.url or DEFAULT_URL).hostname}: set the environment "
-            "variable OPENAI_API_KEY, or ModelConfig(api_key=...)"
+            f"no API key for {self._host}: set the environment variable OPENAI_API_KEY, or"
+            " ModelConfig(api_key=...)"
         )
 
     def connect_headers(self, api_key: str | None) -> dict[str, str]:
-        """Make the headers to connect with: the key, and ours. The dialect adds its own."""
-        own = {name.lower() for name in self.headers}
+        """Make the headers to connect with: the key, and ours. The dialect adds its own.
+
+        Raises `ConfigError` when a key would go to another machine in clear text.
+        """
         headers = {}
-        if api_key is not None and self.is_azure and "api-key" not in own:
-            headers["api-key"] = api_key
-        if api_key is not None and not self.is_azure and "authorization" not in own:
-            headers["Authorization"] = f"Bearer {api_key}"
-        return {**headers, **self.headers}
+        if api_key is not None and not self._has_credentials:
+            if self.is_azure:
+                headers["api-key"] = api_key
+            else:
+                headers["Authorization"] = f"Bearer {api_key}"
+        headers |= self.headers
+        readable = self.is_clear_text and not self.insecure_send_key_in_clear_text
+        if readable and _credentials(headers):
+            raise ConfigError(
+                f"the key would go to {self._host} over ws://, where anyone on the way can read it:"
+                " use wss://, or say ModelConfig(insecure_send_key_in_clear_text=True)"
+            )
+        return headers
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether the server is OpenAI's own, over TLS: the environment's key is for it."""
+        ours = self._host == _OPENAI or self._host.endswith(f".{_OPENAI}")
+        return ours and not self.is_clear_text
+
+    @property
+    def is_clear_text(self) -> bool:
+        """Whether what is sent can be read on its way to another machine."""
+        return urlsplit(self.url or DEFAULT_URL).scheme == "ws" and not self.is_loopback
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.url or DEFAULT_URL).hostname or ""
+
+    @property
+    def _has_credentials(self) -> bool:
+        return bool(_credentials(self.headers))
 
     @property
     def is_azure(self) -> bool:
         """Whether the server is one of Azure's: by the setting, or else by its host."""
         if self.azure is not None:
             return self.azure
-        return (urlsplit(self.url or DEFAULT_URL).hostname or "").endswith(".azure.com")
+        return self._host.endswith(".azure.com")
 
     @property
     def is_loopback(self) -> bool:
         """Whether the server is on this machine."""
-        host = urlsplit(self.url or DEFAULT_URL).hostname or ""
+        host = self._host
         if host == "localhost" or host.endswith(".localhost"):
             return True
         try:

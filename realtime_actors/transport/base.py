@@ -12,6 +12,8 @@ from typing import Protocol, TypeAlias
 
 from attrs import field, frozen
 
+from realtime_actors.config.connection import without_secrets
+from realtime_actors.config.secrets import Secret, SecretHeaders, secret_text
 from realtime_actors.errors import TransportError
 from realtime_actors.protocol import ClientEvent, Dialect, ServerEvent
 from realtime_actors.seconds import seconds
@@ -26,19 +28,23 @@ __all__ = [
 ]
 
 
+def _proxy(value: str | Secret | None) -> Secret | None:
+    return secret_text(value)
+
+
 @frozen(kw_only=True)
 class ConnectOptions:
     """Where to connect, and within which bounds."""
 
-    url: str
+    url: str = field(repr=without_secrets)
     """`ws://` or `wss://`, with its query."""
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
-    """Sent with the upgrade request, after the dialect's own. Keys live here: not in the repr."""
+    headers: Mapping[str, str] = field(factory=dict, repr=False, converter=SecretHeaders)
+    """Sent with the upgrade request, after the dialect's own. Keys live here: shown nowhere."""
     timeout: float = field(default=10.0)
     """Seconds for all of connecting: DNS, TCP, proxy, TLS and upgrade together."""
     ca_bundle: str | None = None
     """A PEM file or a directory of CA certificates; None means the system's."""
-    proxy: str | None = field(default=None, repr=False)
+    proxy: Secret | None = field(default=None, repr=False, converter=_proxy)
     """`http://user:password@host:port` (or socks5); None means what the environment says."""
     max_message_size: int = 16 * 2**20
     """Bytes of one incoming message. A longer one fails the connection with code 1009."""

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from realtime_actors.config.secrets import CREDENTIAL_HEADERS
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.seconds import LONGEST_WAIT
 from realtime_actors.transport.base import ConnectOptions
@@ -117,7 +118,8 @@ class Connecting:
         _check_headers(self._headers)
         context = ssl_context(options.ca_bundle) if target.secure else None
         timeout = min(options.timeout, LONGEST_WAIT)
-        self._socket = sock = dial(target, proxy=options.proxy, timeout=timeout)
+        proxy = options.proxy() if options.proxy is not None else None
+        self._socket = sock = dial(target, proxy=proxy, timeout=timeout)
         try:
             if context is not None:
                 self._socket = sock = context.wrap_socket(sock, server_hostname=target.host)
@@ -132,7 +134,7 @@ class Connecting:
         # Imported here: it takes longer than all of ours, and not every program connects.
         import websocket
 
-        answered = _Answered(sock, secrets=tuple(self._headers.values()))
+        answered = _Answered(sock, self._headers)
         ws = websocket.WebSocket(enable_multithread=False)
         ws.connect(  # type: ignore[no-untyped-call]  # half of websocket-client has types
             self._options.url,
@@ -152,9 +154,9 @@ class _Answered:
     it wrote. An answer that is no upgrade is raised as a `StartError`.
     """
 
-    def __init__(self, sock: socket.socket, *, secrets: tuple[str, ...]) -> None:
+    def __init__(self, sock: socket.socket, headers: Mapping[str, str]) -> None:
         self._sock = sock
-        self._secrets = secrets
+        self._headers = headers  # those that were sent
         self._answer: bytes | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -173,7 +175,8 @@ class _Answered:
             if response.status != 101:
                 raise refused(
                     response.status,
-                    answer=answer_of(response.words(), self._secrets),
+                    has_key=any(name.lower() in CREDENTIAL_HEADERS for name in self._headers),
+                    answer=answer_of(response.words(), self._headers.values()),
                     location=headers.get("location"),
                 )
         if any(value.strip() for value in headers.get_all("sec-websocket-extensions", ())):

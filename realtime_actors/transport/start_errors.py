@@ -94,8 +94,17 @@ def explain(error: Exception, url: str) -> StartError:
     )
 
 
-def refused(status: int, *, answer: str = "", location: str | None = None) -> StartError:
-    """The `StartError` for an HTTP status in place of the upgrade."""
+def refused(
+    status: int, *, answer: str = "", location: str | None = None, has_key: bool = True
+) -> StartError:
+    """Return the `StartError` for an HTTP status in place of the upgrade."""
+    if status in (401, 403) and not has_key:
+        return StartError(
+            f"the server wants a key (status {status}), and none was sent: give it as"
+            " ModelConfig(api_key=...). OPENAI_API_KEY goes to OpenAI's own hosts only",
+            StartCause.AUTHENTICATION,
+            status=status,
+        )
     if status in (401, 403):
         # Without the answer: it may quote parts of the key.
         return StartError(

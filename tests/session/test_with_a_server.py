@@ -203,9 +203,21 @@ class TestWhatStartingMeets:
 
     def test_no_key_for_a_server_elsewhere(self, monkeypatch):
         monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-        error = self.fails("wss://api.example.invalid/v1/realtime")
+        error = self.fails("wss://eu.api.openai.com/v1/realtime")
         assert error.cause is StartCause.AUTHENTICATION
         assert "OPENAI_API_KEY" in str(error)
+
+    def test_a_server_that_wants_a_key_does_not_get_the_environments(self, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+        with RealtimeServer.scripted(api_key="sk-of-the-environment") as server:
+            error = self.fails(server.url)
+        assert (error.cause, error.status) == (StartCause.AUTHENTICATION, 401)
+        assert "none was sent" in str(error)
+
+    def test_a_key_in_clear_text(self):
+        error = self.fails("ws://192.0.2.1/v1/realtime", api_key="k")
+        assert error.cause is StartCause.AUTHENTICATION
+        assert "insecure_send_key_in_clear_text" in str(error)
 
     def test_a_wrong_key(self):
         with RealtimeServer.scripted(api_key="right") as server:

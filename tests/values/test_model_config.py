@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
+import attrs
 import pytest
 
 from realtime_actors.config import ModelConfig, SessionModelSettings
@@ -111,11 +114,82 @@ def test_this_machine_needs_no_key() -> None:
     assert ModelConfig(url="ws://localhost:8080").resolve_api_key({}) is None
 
 
-def test_any_other_machine_needs_one() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "wss://api.openai.com/v1/realtime",
+        "wss://eu.api.openai.com/v1/realtime",
+        "wss://API.OpenAI.com:443/v1/realtime",
+    ],
+)
+def test_the_environments_key_goes_to_openai(url: str | None) -> None:
+    assert ModelConfig(url=url).resolve_api_key({"OPENAI_API_KEY": "sk-1"}) == "sk-1"
+    with pytest.raises(ConfigError, match=r"no API key for .*: set .*OPENAI_API_KEY.*api_key="):
+        ModelConfig(url=url).resolve_api_key({})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://localhost:8080",
+        "ws://api.openai.com/v1/realtime",
+        "wss://api.openai.com.evil.example/",
+        "wss://evilopenai.com/",
+        "wss://example.com/api.openai.com",
+        "wss://example.com/?host=api.openai.com",
+        "wss://api.openai.com@example.com/",
+        AZURE_V1,
+        "wss://api.x.ai/v1/realtime",
+    ],
+)
+def test_the_environments_key_goes_to_nobody_else(url: str) -> None:
+    config = ModelConfig(url=url)
+
+    assert config.resolve_api_key({"OPENAI_API_KEY": "sk-1"}) is None
+    assert config.connect_headers(None) == {}
+
+
+def test_another_server_gets_the_key_that_was_given_for_it() -> None:
+    config = ModelConfig(url="wss://api.x.ai/v1/realtime", api_key="xai-1")
+
+    assert config.resolve_api_key({"OPENAI_API_KEY": "sk-1"}) == "xai-1"
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [{"api_key": "k"}, {"headers": {"authorization": "Bearer k"}}, {"headers": {"X-API-Key": "k"}}],
+)
+def test_a_key_goes_to_another_machine_in_clear_text_only_when_that_is_asked_for(
+    credentials: dict[str, Any],
+) -> None:
+    def headers(url: str, **options: Any) -> dict[str, str]:
+        config = ModelConfig(url=url, **credentials, **options)
+        return config.connect_headers(config.resolve_api_key({}))
+
     with pytest.raises(
-        ConfigError, match=r"no API key for api\.openai\.com: set .*OPENAI_API_KEY.*api_key="
-    ):
-        ModelConfig().resolve_api_key({})
+        ConfigError, match=r"brain over ws://.*wss://.*insecure_send_key"
+    ) as refused:
+        headers("ws://brain:8080/v1")
+    assert "'k'" not in str(refused.value)
+
+    sent = headers("ws://brain:8080/v1", insecure_send_key_in_clear_text=True)
+    assert sent == headers("ws://localhost:8080/v1") == headers("wss://brain/v1")
+    assert [value.removeprefix("Bearer ") for value in sent.values()] == ["k"]
+
+
+def test_without_a_key_nothing_keeps_one_from_clear_text() -> None:
+    assert ModelConfig(url="ws://brain:8080", headers={"X-Trace": "1"}).connect_headers(None) == {
+        "X-Trace": "1"
+    }
+
+
+@pytest.mark.parametrize("url", [None, AZURE_V1])
+def test_an_authorization_of_ones_own_takes_the_place_of_the_key(url: str | None) -> None:
+    config = ModelConfig(url=url, headers={"AUTHORIZATION": "Bearer entra"})
+
+    assert config.resolve_api_key({"OPENAI_API_KEY": "sk-1"}) is None
+    assert config.connect_headers("k") == {"AUTHORIZATION": "Bearer entra"}
 
 
 @pytest.mark.parametrize("key", [None, "", "  ", 7, b"sk-1", "sk-1\r\nHost: evil", "sk-ü"])
@@ -158,6 +232,22 @@ def test_secrets_are_not_shown() -> None:
 
     assert "hush" not in repr(config)
     assert "wss://host/realtime" in repr(config)
+    assert "hush" not in repr({**attrs.asdict(config), "url": None})  # the URL is the caller's text
+    assert copy.deepcopy(config) == config
+    with pytest.raises(ConfigError, match="cannot be pickled") as refused:
+        pickle.dumps(config)
+    assert "hush" not in str(refused.value)
+
+
+def test_a_config_without_secrets_can_be_pickled() -> None:
+    config = ModelConfig(url="wss://host/realtime", model="gpt-realtime-2.1")
+
+    assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_configs_with_the_same_key_are_equal() -> None:
+    assert ModelConfig(api_key="k", proxy="http://p") == ModelConfig(api_key="k", proxy="http://p")
+    assert ModelConfig(api_key="k") != ModelConfig(api_key="l")
 
 
 @pytest.mark.parametrize(
