@@ -17,6 +17,7 @@ from attrs import evolve
 from realtime_actors import otp
 from realtime_actors.config import (
     ModelConfig,
+    RunConfig,
     SessionModelSettings,
     default_session_settings,
     merge_settings,
@@ -203,6 +204,8 @@ def _own_headers(where: ModelConfig, *, own_transport: bool) -> Mapping[str, str
 def _model_config(given: ModelConfig | Mapping[str, Any] | None) -> ModelConfig:
     if given is None:
         return ModelConfig()
+    if isinstance(given, RunConfig):
+        raise ConfigError("a RunConfig is given as config=, model_config= takes a ModelConfig")
     return given if isinstance(given, ModelConfig) else ModelConfig.from_dict(given)
 
 
