@@ -110,9 +110,7 @@ def _refuse_unknown(cls: type, args: tuple[object, ...], values: Mapping[str, ob
 def refusing_unknown(function: Callable[P, R]) -> Callable[P, R]:
     """Have an unknown keyword be a `ConfigError` that says where it belongs, not a `TypeError`."""
     code = function.__code__
-    name_of_it = (
-        function.__qualname__ if "." in function.__qualname__ else f"ra.{function.__name__}"
-    )
+    what = function.__qualname__ if "." in function.__qualname__ else f"ra.{function.__name__}"
     known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @functools.wraps(function)
