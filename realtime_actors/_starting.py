@@ -81,9 +81,7 @@ def start(
             spec = otp.child_spec(SessionServer, plan, name=name, restart=restart, keep_ref=True)
             session = cast(Session, supervisor.start_child(spec))
     except otp.StartFailed as failed:
-        raise StartError(
-            f"the session could not be made: {failed.reason!r}", StartCause.CONFIG
-        ) from failed
+        raise StartError(_why_not_made(failed.reason, name), StartCause.CONFIG) from failed
     try:
         plan.ready.result(timeout)
     except BaseException as error:
@@ -94,6 +92,14 @@ def start(
             raise
         raise failure from error
     return session
+
+
+def _why_not_made(reason: otp.Reason, name: otp.Name | None) -> str:
+    match reason:
+        case ("already_started", holder):
+            return f"the name {name!r} is taken by {holder}: close that, or choose another name"
+        case _:
+            return f"the session could not be made: {reason!r}"
 
 
 def _plan(
