@@ -23,6 +23,7 @@ from realtime_actors.audio.formats import (
 )
 from realtime_actors.audio.framing import frame_length_bytes, level_db, split_frames
 from realtime_actors.audio.resample import Resampler, ResamplerEngine
+from realtime_actors.audio.wav import read_wav, write_wav
 
 __all__ = [
     "AudioFormat",
@@ -39,6 +40,8 @@ __all__ = [
     "level_db",
     "normalize_format",
     "pcm16_to_base64",
+    "read_wav",
     "sample_rate",
     "split_frames",
+    "write_wav",
 ]

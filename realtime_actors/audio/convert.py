@@ -8,15 +8,21 @@ from __future__ import annotations
 import binascii
 
 from realtime_actors.audio._audioop import audioop
-from realtime_actors.audio.formats import BytesLike, normalize_format, whole_samples
+from realtime_actors.audio.formats import (
+    BytesLike,
+    bytes_of,
+    normalize_format,
+    refuse_files,
+    whole_samples,
+)
 from realtime_actors.errors import AudioFormatError
 
 __all__ = ["base64_to_pcm16", "decode_audio", "encode_audio", "pcm16_to_base64"]
 
 
 def pcm16_to_base64(audio: BytesLike) -> str:
-    """Write PCM16 as base64. Raises `AudioFormatError` for half a sample at the end."""
-    return binascii.b2a_base64(whole_samples(audio), newline=False).decode("ascii")
+    """Write PCM16 as base64. Raises `AudioFormatError` for what is no PCM16: see `check_audio`."""
+    return binascii.b2a_base64(refuse_files(whole_samples(audio)), newline=False).decode("ascii")
 
 
 def base64_to_pcm16(text: str | bytes) -> bytes:
@@ -38,7 +44,7 @@ def encode_audio(pcm16: BytesLike, audio_format: str) -> bytes:
     For G.711, resample to 8 kHz first; half the bytes come out. Raises
     `AudioFormatError` for half a sample.
     """
-    pcm16 = whole_samples(pcm16)
+    pcm16 = refuse_files(whole_samples(pcm16))
     match normalize_format(audio_format):
         case "pcm16":
             return pcm16
@@ -58,6 +64,6 @@ def decode_audio(audio: BytesLike, audio_format: str) -> bytes:
         case "pcm16":
             return whole_samples(audio)
         case "g711_ulaw":
-            return audioop.ulaw2lin(bytes(audio), 2)
+            return audioop.ulaw2lin(bytes_of(audio, audio_format), 2)
         case "g711_alaw":
-            return audioop.alaw2lin(bytes(audio), 2)
+            return audioop.alaw2lin(bytes_of(audio, audio_format), 2)

@@ -15,10 +15,12 @@ from realtime_actors.errors import AudioFormatError, ConfigError, did_you_mean
 __all__ = [
     "AudioFormat",
     "BytesLike",
+    "bytes_of",
     "bytes_per_sample",
     "calculate_audio_length_ms",
     "check_audio",
     "normalize_format",
+    "refuse_files",
     "sample_rate",
     "whole_samples",
 ]
@@ -90,40 +92,110 @@ def calculate_audio_length_ms(audio: BytesLike | int, audio_format: str = "pcm16
     doesn't count.
     """
     name = normalize_format(audio_format)
-    length_bytes = audio if isinstance(audio, int) else memoryview(audio).nbytes
+    length_bytes = audio if isinstance(audio, int) else len(bytes_of(audio))
     return (length_bytes // _SAMPLE_BYTES[name]) * 1000 / _RATES_HZ[name]
 
 
 def check_audio(audio: object, audio_format: str = "pcm16") -> bytes:
     """Return `audio` as bytes, or raise `AudioFormatError` when it can't be sent.
 
-    Refused are: nothing at all, half a sample, and what isn't bytes. Arrays are
-    refused as well, since their numbers may be of any kind (floats, most often):
-    hand over the bytes of 16-bit samples.
+    Bytes, and arrays of 16-bit samples (numpy's int16, `array("h")`) for pcm16. Refused are:
+    nothing at all, half a sample, a file with its header (see `read_wav`), and what isn't
+    bytes: numbers of another kind, as floats, would be heard as noise.
     """
     if not isinstance(audio, bytes):
-        if isinstance(audio, bytearray) or (
-            isinstance(audio, memoryview) and audio.format in ("B", "b", "c", "h")
-        ):
-            audio = bytes(audio)
-        else:
-            raise AudioFormatError(
-                f"audio must be bytes, not {type(audio).__name__}: "
-                "pass the bytes of the samples (an array's tobytes(), a file's read())"
-            )
+        audio = _bytes_of(audio, audio_format)
     if not audio:
         raise AudioFormatError("audio is empty: there is nothing to send")
-    size = bytes_per_sample(audio_format)
+    size = _SAMPLE_BYTES.get(audio_format) or bytes_per_sample(audio_format)  # type: ignore[call-overload]
     if len(audio) % size:
         raise AudioFormatError(
             f"{len(audio)} bytes are no whole number of {audio_format} samples of {size} bytes"
         )
-    return audio
+    return refuse_files(audio)
+
+
+def bytes_of(audio: object, audio_format: str = "pcm16") -> bytes:
+    """Return the bytes of samples. Raises `AudioFormatError` for what has none, or others.
+
+    Unlike `check_audio` it takes nothing at all, and whatever the bytes are: they may be
+    another party's.
+    """
+    return audio if isinstance(audio, bytes) else _bytes_of(audio, audio_format)
 
 
 def whole_samples(pcm16: BytesLike) -> bytes:
     """Return 16-bit samples as bytes. Raises `AudioFormatError` for half a one at the end."""
-    audio = bytes(pcm16)
+    audio = bytes_of(pcm16)
     if len(audio) % 2:
         raise AudioFormatError(f"{len(audio)} bytes are no whole number of 16-bit samples")
     return audio
+
+
+def refuse_files(audio: bytes) -> bytes:
+    """Return the audio, or raise `AudioFormatError` when it is a file with its header."""
+    if audio[:4] in _HEADERS:
+        more, at, what = _HEADERS[audio[:4]]
+        if audio[at : at + len(more)] == more:
+            mend = "audio.read_wav gives its samples" if "WAV" in what else "decode it first"
+            raise AudioFormatError(
+                f"this is {what} with its header, which would be heard as noise: {mend}"
+            )
+    return audio
+
+
+_HEADERS: Final = {
+    b"RIFF": (b"WAVE", 8, "a WAV file"),
+    b"OggS": (b"\0\x02", 4, "an Ogg file"),
+    b"fLaC": (b"\0\0\0\x22", 4, "a FLAC file"),
+    b"ID3\x03": (b"\0", 4, "an MP3 file"),
+    b"ID3\x04": (b"\0", 4, "an MP3 file"),
+    b"\x1aE\xdf\xa3": (b"", 4, "a WebM file"),
+}
+"""How files begin: four bytes, more bytes that must follow at an offset, and what it is then."""
+
+
+def _bytes_of(audio: object, audio_format: str) -> bytes:
+    """The bytes of what has some, if they are samples."""
+    if isinstance(audio, bytearray):
+        return bytes(audio)
+    if isinstance(audio, str):
+        raise AudioFormatError("audio must be bytes, not str: audio.base64_to_pcm16 reads base64")
+    try:
+        view = memoryview(audio)  # type: ignore[arg-type]  # whatever it is
+    except TypeError:
+        raise _not_bytes(audio) from None
+    kind = view.format.lstrip("@=<")
+    if view.ndim != 1 and 1 not in (view.shape or ()):
+        raise AudioFormatError(
+            f"audio is mono: an array of one dimension, not of the shape {view.shape}"
+        )
+    if kind in _SAMPLES and normalize_format(audio_format) != "pcm16":
+        raise AudioFormatError(f"16-bit samples are no {audio_format}: see audio.encode_audio")
+    if kind in (*_BYTES, *_SAMPLES):
+        return view.tobytes()
+    raise AudioFormatError(
+        f"audio must be bytes or 16-bit samples, not {_KINDS.get(kind, f'an array of {kind!r}')}"
+    )
+
+
+def _not_bytes(audio: object) -> AudioFormatError:
+    return AudioFormatError(
+        f"audio must be bytes, not {type(audio).__name__}:"
+        " pass the bytes of the samples (an array's tobytes(), a file's read())"
+    )
+
+
+# The letters of the module struct.
+_BYTES: Final = ("B", "b", "c")
+_SAMPLES: Final = ("h",)
+_FLOATS: Final = "(from -1 to 1): multiply them by 32767, and turn them into int16"
+_KINDS: Final = {
+    "e": f"float16 samples {_FLOATS}",
+    "f": f"float32 samples {_FLOATS}",
+    "d": f"float64 samples {_FLOATS}",
+    "i": "int32 samples: shift them right by 16, and turn them into int16",
+    "l": "int64 samples: turn them into int16",
+    "q": "int64 samples: turn them into int16",
+    "H": "uint16 samples: subtract 32768, and turn them into int16",
+}

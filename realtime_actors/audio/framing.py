@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from realtime_actors.audio._audioop import audioop
-from realtime_actors.audio.formats import BytesLike, bytes_per_sample, sample_rate, whole_samples
+from realtime_actors.audio.formats import (
+    BytesLike,
+    bytes_of,
+    bytes_per_sample,
+    sample_rate,
+    whole_samples,
+)
 from realtime_actors.errors import ConfigError
 
 __all__ = ["frame_length_bytes", "level_db", "split_frames"]
@@ -31,7 +37,7 @@ def split_frames(
 ) -> Iterator[bytes]:
     """Cut audio into frames of `frame_ms` milliseconds. The last one may be shorter."""
     size = frame_length_bytes(frame_ms, audio_format)
-    view = memoryview(audio).cast("B")
+    view = memoryview(bytes_of(audio, audio_format))
     return (bytes(view[start : start + size]) for start in range(0, len(view), size))
 
 

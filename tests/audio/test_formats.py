@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from array import array
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_actors.audio import (
+    Resampler,
     bytes_per_sample,
     calculate_audio_length_ms,
     check_audio,
+    decode_audio,
+    encode_audio,
+    level_db,
     normalize_format,
+    pcm16_to_base64,
     sample_rate,
+    split_frames,
+    write_wav,
 )
 from realtime_actors.errors import AudioFormatError, ConfigError
 
@@ -92,8 +101,50 @@ def test_whatever_holds_bytes_is_audio(make: type) -> None:
     assert (type(checked), checked) == (bytes, b"\x01\x02")
 
 
-def test_a_view_of_16_bit_samples_is_audio() -> None:
-    assert check_audio(memoryview(array("h", [1, -1]))) == b"\x01\x00\xff\xff"
+@pytest.mark.parametrize("make", [lambda it: it, memoryview])
+def test_an_array_of_16_bit_samples_is_audio(make: Callable[[object], object]) -> None:
+    assert check_audio(make(array("h", [1, -1]))) == b"\x01\x00\xff\xff"
+
+
+def test_an_array_of_numpy_is_audio_if_it_has_16_bit_samples() -> None:
+    numpy = pytest.importorskip("numpy", reason="numpy, of the extra [resample], is not installed")
+
+    assert check_audio(numpy.array([1, -1], "int16")) == b"\x01\x00\xff\xff"
+    assert check_audio(numpy.array([[1], [-1]], "<i2")) == b"\x01\x00\xff\xff"
+    with pytest.raises(AudioFormatError, match="float32 samples"):
+        check_audio(numpy.array([0.5, 0.5], "float32"))
+    with pytest.raises(AudioFormatError, match=r"mono.*\(3, 2\)"):
+        check_audio(numpy.zeros((3, 2), "int16"))
+
+
+FLOATS = array("f", [0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pcm16_to_base64,
+        level_db,
+        split_frames,
+        calculate_audio_length_ms,
+        lambda audio: encode_audio(audio, "g711_ulaw"),
+        lambda audio: decode_audio(audio, "pcm16"),
+        lambda audio: decode_audio(audio, "g711_ulaw"),
+        Resampler(24_000, 8_000, engine="audioop").process,
+        Resampler(24_000, 24_000, engine="audioop").process,
+        lambda audio: write_wav(io.BytesIO(), audio),
+    ],
+)
+def test_no_function_takes_other_numbers_for_samples(use: Callable[[object], object]) -> None:
+    with pytest.raises(AudioFormatError, match="float32 samples"):
+        use(FLOATS)
+
+
+def test_a_big_endian_array_is_refused() -> None:
+    numpy = pytest.importorskip("numpy", reason="numpy, of the extra [resample], is not installed")
+
+    with pytest.raises(AudioFormatError, match="'>h'"):
+        check_audio(numpy.array([1, -1], ">i2"))
 
 
 @pytest.mark.parametrize(
@@ -105,8 +156,19 @@ def test_a_view_of_16_bit_samples_is_audio() -> None:
         ("AAAA", "pcm16", "must be bytes, not str"),
         ([0, 0], "pcm16", "must be bytes, not list"),
         (None, "pcm16", "must be bytes, not NoneType"),
-        (array("f", [0.5, 0.5]), "pcm16", "must be bytes, not array"),
-        (memoryview(array("f", [0.5, 0.5])), "pcm16", "must be bytes, not memoryview"),
+        (7, "pcm16", "must be bytes, not int"),
+        (array("f", [0.5, 0.5]), "pcm16", "float32 samples .*multiply them by 32767"),
+        (memoryview(array("d", [0.5, 0.5])), "pcm16", "float64 samples .*multiply them by 32767"),
+        (array("i", [1, 2]), "pcm16", "int32 samples: shift them right by 16"),
+        (array("H", [1, 2]), "pcm16", "uint16 samples"),
+        (array("h", [1, 2]), "g711_ulaw", "16-bit samples are no g711_ulaw"),
+        (memoryview(bytes(12)).cast("h", [2, 3]), "pcm16", r"mono.*\(2, 3\)"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "pcm16", "a WAV file with its header"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "g711_alaw", "a WAV file with its header"),
+        (b"OggS\0\x02" + bytes(20), "pcm16", "an Ogg file"),
+        (b"fLaC\0\0\0\x22" + bytes(34), "pcm16", "a FLAC file"),
+        (b"ID3\x04\0\0" + bytes(20), "pcm16", "an MP3 file"),
+        (b"\x1aE\xdf\xa3" + bytes(20), "pcm16", "a WebM file"),
     ],
 )
 def test_what_cannot_be_audio_is_refused(audio: object, name: str, message: str) -> None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import audioop
 import threading
 import time
-import wave
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from attrs import frozen
 
 from realtime_actors.audio import Resampler
-from realtime_actors.errors import AudioFormatError, RealtimeError
+from realtime_actors.errors import RealtimeError
 
 if TYPE_CHECKING:
     from realtime_actors.server.engines.base import Voice
     from realtime_actors.session import Session
 
-__all__ = ["FrameSent", "Microphone", "MicrophoneFailed", "read_wav", "speak"]
+__all__ = ["FrameSent", "Microphone", "MicrophoneFailed", "speak"]
 
 RATE_HZ = 24_000
 FRAME_MS = 20
@@ -100,26 +97,6 @@ class Microphone:
 def speak(voice: Voice, text: str) -> bytes:
     """The text in the caller's voice: PCM16 mono at 24 kHz."""
     return _resample(b"".join(voice.speak(text, voice=CALLERS_VOICE)), voice.rate_hz)
-
-
-def read_wav(path: Path) -> bytes:
-    """The sound of a WAV file: PCM16 mono at 24 kHz. Raises `AudioFormatError`."""
-    try:
-        with wave.open(str(path), "rb") as file:
-            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            sound = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error) as error:
-        raise AudioFormatError(f"cannot read {path}: {error}") from error
-    if channels > 2:
-        raise AudioFormatError(f"{path} has {channels} channels: mono or stereo is needed")
-    if width == 1:  # 8 bits are unsigned in a WAV file
-        sound = audioop.bias(sound, 1, 128)
-    sound = audioop.lin2lin(sound, width, 2)
-    if channels == 2:
-        sound = audioop.tomono(sound, 2, 0.5, 0.5)
-    if not sound:
-        raise AudioFormatError(f"{path} has no sound in it")
-    return _resample(sound, rate)
 
 
 def _resample(sound: bytes, rate_hz: int) -> bytes:

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 
 import realtime_actors as ra
+from realtime_actors.audio import read_wav
 from realtime_actors.cli.demo.agents import receptionist
-from realtime_actors.cli.demo.caller import read_wav, speak
+from realtime_actors.cli.demo.caller import speak
 from realtime_actors.cli.demo.conversation import Conversation, ConversationError
 from realtime_actors.cli.demo.script import SCRIPT, Check, check_conversation, check_script
 from realtime_actors.cli.demo.view import View, show_checks
@@ -25,6 +26,7 @@ from realtime_actors.config import (
     RunConfig,
     SessionModelSettings,
 )
+from realtime_actors.errors import AudioFormatError
 from realtime_actors.recording import Recording, write_page, write_wav
 from realtime_actors.server.engines import Engines, load_engines
 
@@ -51,7 +53,7 @@ def run_demo(
     """
     console = Console(highlight=False)
     console.print(f"[bold]{TITLE}[/]")
-    own_sound = read_wav(wav) if wav else None
+    own_sound = _read(wav) if wav else None
 
     with ExitStack() as stack:
         # The caller needs a voice, and a server of our own needs everything.
@@ -128,3 +130,10 @@ def _has_browser() -> bool:
         sys.platform == "darwin"
         or any(name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     )
+
+
+def _read(wav: Path) -> bytes:
+    try:
+        return read_wav(wav)
+    except OSError as error:
+        raise AudioFormatError(f"cannot read {wav}: {error.strerror}") from error

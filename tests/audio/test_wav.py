@@ -1,12 +1,15 @@
+"""WAV files, read as a session wants their sound, and written."""
+
 from __future__ import annotations
 
+import io
 import struct
 import wave
 from pathlib import Path
 
 import pytest
 
-from realtime_actors.cli.demo.caller import read_wav
+from realtime_actors.audio import check_audio, read_wav, write_wav
 from realtime_actors.errors import AudioFormatError
 
 
@@ -51,10 +54,53 @@ def test_what_is_no_recording_is_refused_with_its_name(tmp_path: Path) -> None:
 
     for path, told in (
         (tmp_path / "text.wav", "cannot read"),
-        (tmp_path / "missing.wav", "cannot read"),
         (wav(tmp_path / "empty.wav", b""), "has no sound in it"),
         (wav(tmp_path / "surround.wav", bytes(12), channels=6), "has 6 channels"),
     ):
         with pytest.raises(AudioFormatError, match=told) as caught:
             read_wav(path)
         assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_the_systems_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_wav(tmp_path / "missing.wav")
+
+
+def test_float_samples_are_refused(tmp_path: Path) -> None:
+    path = wav(tmp_path / "float.wav", bytes(8), width=4)
+    header = bytearray(path.read_bytes())
+    header[20:22] = (3).to_bytes(2, "little")  # WAVE_FORMAT_IEEE_FLOAT
+    path.write_bytes(header)
+
+    with pytest.raises(AudioFormatError, match="cannot read"):
+        read_wav(path)
+
+
+def test_half_a_sample_at_the_end_of_a_file_is_left_out(tmp_path: Path) -> None:
+    path = wav(tmp_path / "cut.wav", struct.pack("<3h", 1, 2, 3))
+    path.write_bytes(path.read_bytes()[:-1])
+
+    assert read_wav(path) == struct.pack("<2h", 1, 2)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    sound = struct.pack("<3h", 1, -2, 3)
+    memory = io.BytesIO()
+
+    write_wav(tmp_path / "a.wav", sound)
+    write_wav(memory, sound)
+
+    assert read_wav(tmp_path / "a.wav") == sound
+    assert memory.getvalue() == (tmp_path / "a.wav").read_bytes()
+    memory.seek(0)
+    assert read_wav(memory, rate_hz=48_000)[:2] == sound[:2]
+
+
+def test_a_file_with_its_header_is_not_taken_for_its_samples(tmp_path: Path) -> None:
+    whole = wav(tmp_path / "a.wav", bytes(100)).read_bytes()
+
+    with pytest.raises(AudioFormatError, match=r"a WAV file.*audio\.read_wav"):
+        check_audio(whole)
+    with pytest.raises(AudioFormatError, match="a WAV file"):
+        write_wav(tmp_path / "b.wav", whole)
