@@ -33,7 +33,6 @@ from realtime_actors._schema.function_tool import (
     function_to_wire,
     parse_arguments,
 )
-from realtime_actors.config.places import Explained, unknown
 from realtime_actors.errors import ConfigError, ToolError, did_you_mean
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
@@ -60,7 +59,7 @@ def _agent_name(agent: object) -> str:
 
 
 @frozen
-class Handoff(Explained):
+class Handoff:
     """A tool with which the model hands the conversation over to another agent.
 
     The target is `agent`: an agent, or a function of no argument that returns it.
@@ -220,7 +219,7 @@ def _label(member: AnyTool | OutputGuardrail | InputGuardrail) -> str:
 
 
 @frozen(kw_only=True)
-class Agent(Explained):
+class Agent:
     """A voice with a purpose. Raises `ConfigError` when something about it is wrong."""
 
     name: str = "Agent"
@@ -284,7 +283,7 @@ class Agent(Explained):
 
     def clone(self, **changes: Unpack[AgentOptions]) -> Self:
         """A copy with some options changed. Raises `ConfigError` for an unknown one."""
-        _check_options(changes, attrs.fields_dict(type(self)))
+        _check_options(changes)
         return attrs.evolve(self, **changes)
 
     def default_model(self, dialect: str = "ga") -> str:
@@ -334,11 +333,12 @@ class Agent(Explained):
 
 def agent(**options: Unpack[AgentOptions]) -> Agent:
     """Make an `Agent`. Raises `ConfigError` for an unknown option, or a wrong value."""
-    _check_options(options, AgentOptions.__annotations__)
+    _check_options(options)
     return Agent(**options)
 
 
-def _check_options(options: Mapping[str, object], known: Iterable[str]) -> None:
+def _check_options(options: Mapping[str, object]) -> None:
+    known = AgentOptions.__annotations__
     for name in options:
         if name not in known:
-            raise unknown(name, known, what="an agent")
+            raise ConfigError(f"an agent has no option {name!r}: {did_you_mean(name, known)}")

@@ -93,7 +93,8 @@ class AgentEndEvent:
     agent: Agent
     response_id: str | None
     status: str
-    """As on the wire: completed, cancelled, failed, incomplete; or "disconnected"."""
+    """As on the wire: completed, cancelled, failed, incomplete; or "disconnected"; or "lost",
+    when the server has not told how it ended (see `RunConfig.stall_timeout`)."""
     reason: str | None = None
     """Why it was cancelled, failed or incomplete: turn_detected, client_cancelled,
     max_output_tokens, content_filter, or the code of the error."""

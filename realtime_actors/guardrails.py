@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 from attrs import Attribute, field, frozen
 
 from realtime_actors._calling import Function, call, check_takes
-from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class GuardrailVerdict(Explained):
+class GuardrailVerdict:
     """What a guardrail thinks of something."""
 
     tripped: bool
@@ -42,7 +41,7 @@ class GuardrailVerdict(Explained):
 
 
 @frozen(kw_only=True)
-class _Guardrail(Explained):
+class _Guardrail:
     """A name and a check."""
 
     judges: ClassVar[str]
@@ -112,7 +111,6 @@ class ToolGuardrail(_Guardrail):
 def output_guardrail(check: Function, /) -> OutputGuardrail: ...
 @overload
 def output_guardrail(*, name: str | None = None) -> Callable[[Function], OutputGuardrail]: ...
-@refusing_unknown
 def output_guardrail(
     check: Function | None = None, /, *, name: str | None = None
 ) -> OutputGuardrail | Callable[[Function], OutputGuardrail]:
@@ -131,7 +129,6 @@ def output_guardrail(
 def input_guardrail(check: Function, /) -> InputGuardrail: ...
 @overload
 def input_guardrail(*, name: str | None = None) -> Callable[[Function], InputGuardrail]: ...
-@refusing_unknown
 def input_guardrail(
     check: Function | None = None, /, *, name: str | None = None
 ) -> InputGuardrail | Callable[[Function], InputGuardrail]:
@@ -150,7 +147,6 @@ def input_guardrail(
 def tool_guardrail(check: Function, /) -> ToolGuardrail: ...
 @overload
 def tool_guardrail(*, name: str | None = None) -> Callable[[Function], ToolGuardrail]: ...
-@refusing_unknown
 def tool_guardrail(
     check: Function | None = None, /, *, name: str | None = None
 ) -> ToolGuardrail | Callable[[Function], ToolGuardrail]:

@@ -143,3 +143,11 @@ class RunConfig(Settings):
         default=60.0, converter=unlimited, validator=time_limit_or_none
     )
     """Seconds for a tool that sets no `timeout` itself. None: a tool may hang its turn."""
+    stall_timeout: float | None = field(
+        default=30.0, converter=unlimited, validator=time_limit_or_none
+    )
+    """Seconds in which the server may say nothing of a response that it has begun. Then the
+    response is cancelled, and soon after given up: an `ErrorEvent` ("response_stalled") and an
+    `AgentEndEvent` ("lost") say so, and what is wanted next is asked for. The time in which the
+    server waits for a tool or an approval does not count, and its own tools may take longer.
+    None: a response whose end never comes is waited for, for ever."""

@@ -15,6 +15,7 @@ from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.history import History
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.rounds import Rounds
+from realtime_actors.core.stalls import StallWatch
 from realtime_actors.core.tool_calls import Call, ToolCalls, is_json
 from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem
 
@@ -31,6 +32,7 @@ class Calling:
     handoffs: Handoffs
     approvals: Approvals
     rounds: Rounds
+    stalls: StallWatch
     _names: dict[str, str] = field(factory=dict)  # of tools, by call id
 
     def item(self, item: Item, response_id: str | None) -> Effects:
@@ -86,4 +88,7 @@ class Calling:
         if effects and self.rounds.are_over:
             why = self.rounds.refusal
             return effects + self.calls.finish(call.call_id, why, why)
+        if effects and self.stalls.is_given_up(response_id):
+            why = "Error: the response that made this call was given up, so it was not run"
+            return effects + self.calls.finish(call_id, why, why)
         return effects + self.handoffs.called(call) if effects else []

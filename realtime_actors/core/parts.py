@@ -11,7 +11,6 @@ from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import BargeIn, GuardrailsSettings, SessionModelSettings
-from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.calling import Calling
 from realtime_actors.core.configuration import Configuration
@@ -31,6 +30,7 @@ from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.screening import Screening
 from realtime_actors.core.speech import Speech
+from realtime_actors.core.stalls import StallWatch
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.core.transcripts import Transcripts
 from realtime_actors.core.turns import Turns
@@ -84,6 +84,9 @@ class Parts:
     max_cost: Decimal | None = None
     max_duration: float | None = None
     idle_timeout: float | None = None
+    stall_timeout: float | None = None
+    """Seconds without any event of a response in progress until it is cancelled; None for no
+    watch."""
 
     _event_ids: int = field(default=0, init=False)
     _reports: Reports = field(init=False)
@@ -101,9 +104,9 @@ class Parts:
     _screening: Screening = field(init=False)
     _turns: Turns = field(init=False)
     _requests: Requests = field(init=False)
-    _accounting: Accounting = field(init=False)
     _limits: Limits = field(init=False)
     _transcripts: Transcripts = field(init=False)
+    _stalls: StallWatch = field(init=False)
     _reconnecting: Reconnecting = field(init=False)
     _airs: bool = field(init=False)  # speech is published as it comes: nothing is to be decided
 
@@ -155,6 +158,7 @@ class Parts:
             handoffs=self._handoffs,
             timeout=self.approval_timeout,
         )
+        self._stalls = StallWatch(self.stall_timeout)
         self._calling = Calling(
             history=self._history,
             responses=self._responses,
@@ -162,6 +166,7 @@ class Parts:
             handoffs=self._handoffs,
             approvals=self._approvals,
             rounds=self._rounds,
+            stalls=self._stalls,
         )
         self._guarding = Guarding(
             info=self.info,
@@ -200,6 +205,7 @@ class Parts:
             turns=self._turns,
             guarding=self._guarding,
             transcripts=self._transcripts,
+            stalls=self._stalls,
         )
         self._requests = Requests(
             self._configuration,
@@ -209,13 +215,12 @@ class Parts:
             editing,
             self._approvals,
         )
-        self._accounting = Accounting(
-            info=self.info, model=self.model, pricing=self.pricing, max_cost=self.max_cost
-        )
         self._limits = Limits(
             info=self.info,
             responses=self._responses,
             speech=self._speech,
+            model=lambda: self._configuration.settings.model or self.model,
+            pricing=self.pricing,
             max_cost=self.max_cost,
             max_duration=self.max_duration,
             idle_timeout=self.idle_timeout,

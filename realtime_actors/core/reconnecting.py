@@ -47,6 +47,7 @@ from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.retelling import retold
 from realtime_actors.core.speech import Speech
+from realtime_actors.core.stalls import StallWatch
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.core.transcripts import Transcripts
 from realtime_actors.core.turns import Turns
@@ -117,6 +118,7 @@ class Reconnecting:
     turns: Turns
     guarding: Guarding
     transcripts: Transcripts
+    stalls: StallWatch
     _phase: Phase = None
 
     def begin(self, handoff: HandoffResolved) -> Effects:
@@ -217,6 +219,7 @@ class Reconnecting:
         effects: Effects = [SwitchConnection(handoff.call_id), *self._timers()]
         self._phase = None
         self.responses.moved()
+        self.stalls.moved()
         self.calls.moved()
         self.speech.moved()
         self.guarding.lost()

@@ -176,6 +176,10 @@ class ResponseMachine:
         """Whether this response has begun, and perhaps ended."""
         return response_id in self._begun or response_id in self._over
 
+    def has_begun(self, response_id: str | None) -> bool:
+        """Whether the server has said that this response began. None: the one without an id."""
+        return self.is_active if response_id is None else self.is_known(response_id)
+
     def is_out_of_band(self, response_id: str | None) -> bool:
         """Whether this response runs beside the conversation."""
         return response_id in self.out_of_band
@@ -235,7 +239,8 @@ class ResponseMachine:
 
     def done(self, response: Response) -> Effects:
         """A response ended. Gives what is to be done besides `flush`."""
-        beside = None if self.is_known(response.id) else self._out_of_band(response)
+        is_older = self.is_known(response.id)
+        beside = None if is_older else self._out_of_band(response)
         if response.id is not None:
             self._over.add(response.id)
         if self.is_out_of_band(response.id):
@@ -243,6 +248,8 @@ class ResponseMachine:
         active, phase = self.active_id, self.phase
         if active is not None and response.id not in (active, None):
             return []
+        if is_older and isinstance(phase, Requested):
+            return []  # it began before this one was asked for, and another took its place
         if self.protects and self._asked and _was_talked_over(response):
             self._wanted.appendleft(self._asked.pop().wanted)
         self._retries = 0

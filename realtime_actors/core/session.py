@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from typing import Final, assert_never
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
-from realtime_actors.config import OFF, TranscriptionConfig, merge_settings
+from realtime_actors.config import OFF, merge_settings
 from realtime_actors.core.configuration import (
     ForBarrier,
     ForCaller,
@@ -98,6 +98,13 @@ _OF_A_TURN: Final = (
 )
 """What says that the user has had a turn, whatever else a server leaves out."""
 
+_HEARD_OR_READ: Final = (
+    wire.ResponseOutputAudioDelta,
+    wire.ResponseOutputAudioDone,
+    wire.ResponseOutputAudioTranscriptDelta,
+    wire.ResponseOutputTextDelta,
+)
+
 _ENDED: Final = Phase.ENDED  # quicker to find than the member: looked at for each message
 
 
@@ -129,6 +136,8 @@ class SessionMachine(Parts):
             and 0 <= message.content_index <= MAX_INDEX
             and not message.ignored
         ):
+            if not self._stalls.speech_came(message.response_id, now):
+                return []
             if self._airs:
                 return self._speech.audio(message, now)
             effects = self._speech_came(message, now)
@@ -143,6 +152,7 @@ class SessionMachine(Parts):
             effects += [*reconnecting, *self._follow_up(now)]
         self._limits.looked(now, is_busy=self._is_busy)
         effects += self._leave(now)
+        effects += self._stalls.sent(effects, self._responses.active_id, now)
         # First: what is sent may rely on it that nobody is heard.
         return self._with_hooks([*self._set_gate(now), *effects])
 
@@ -214,6 +224,9 @@ class SessionMachine(Parts):
     def _server_event(self, event: wire.ServerEvent, now: float) -> Effects:
         if isinstance(event, _OF_A_TURN):
             self._responses.out_of_band.user_had_turn()
+        in_time = self._stalls.came(event, self._responses.active_id, now)
+        if not in_time and isinstance(event, _HEARD_OR_READ):
+            return []
         match event:
             case wire.SessionCreated(session=session):
                 self._configuration.told(session.settings)
@@ -285,8 +298,8 @@ class SessionMachine(Parts):
             case wire.ConversationItemInputAudioTranscriptionDelta():
                 return self._transcripts.delta(event)
             case wire.ConversationItemInputAudioTranscriptionCompleted(usage=usage):
-                counted = self._transcription_counted(usage)
-                return counted + self._screened(self._transcripts.completed(event))
+                self._limits.transcription(usage)
+                return self._screened(self._transcripts.completed(event))
             case wire.ConversationItemInputAudioTranscriptionFailed():
                 return self._transcripts.failed(event)
             case wire.RateLimitsUpdated(rate_limits=limits):
@@ -433,7 +446,7 @@ class SessionMachine(Parts):
             *self._calls.cancel_all(f"Error: {error}"),
         ]
         active, started = self._responses.active_id, self._responses.is_active
-        effects += self._responses.lost()
+        effects += [*self._responses.lost(), *self._stalls.lost()]
         if started:
             effects += self._turns.broke_off(active)
         self._handoffs.lost()
@@ -470,7 +483,7 @@ class SessionMachine(Parts):
                     return [Refuse(caller, ConfigError(f"played_ms is a number: {error}"))]
                 return [Answer(caller)]
             case messages.Usage():
-                return [Answer(caller, self._accounting.usage)]
+                return [Answer(caller, self._limits.usage)]
             case messages.Close():
                 return [*self._end(None), Answer(caller)]
         if self.phase is not Phase.LIVE:
@@ -498,7 +511,7 @@ class SessionMachine(Parts):
         if self._responses.is_known(response.id):
             return []  # it came twice
         asked_for = self._responses.is_requested
-        effects = self._responses.created(response)
+        effects = [*self._responses.created(response), *self._stalls.began(response.id, now)]
         if self._responses.is_out_of_band(response.id):
             return [*effects, self._as_it_came(event)]
         effects += self._turns.began(response)
@@ -510,14 +523,22 @@ class SessionMachine(Parts):
         self, event: wire.ServerEvent, response: wire.Response, now: float
     ) -> Effects:
         if self._responses.is_over(response.id):
-            return []  # it came twice
+            return self._response_done_again(response)
         self._limits.active(now)
-        effects = self._responses.done(response)
-        effects += self._response_counted(response)
+        if response.id is None:  # a server that does not name its responses means the active one
+            response = evolve(response, id=self._responses.active_id)
+        has_begun = self._responses.has_begun(response.id)
+        effects = [*self._responses.done(response), *self._stalls.over(response.id)]
+        if response.usage is not None:
+            effects += self._limits.response(response.id, response.usage)
         self._speech.response_done(response.id)
         if self._responses.is_out_of_band(response.id):
+            if self._stalls.is_given_up(response.id):
+                return effects
             failure = self._turns.failure(response)
             return [*effects, *failure, self._as_it_came(event), *self._end_if_fatal(response)]
+        if not has_begun:  # the server has not said so
+            effects += self._turns.began(response)
         for item in response.output:
             effects += self._calling.item_done(item, response.id)
         effects += self._guarding.response_done(response.id, now)
@@ -526,18 +547,41 @@ class SessionMachine(Parts):
         effects += self._turns.failure(response) + self._turns.ended(response)
         return effects + self._end_if_fatal(response)
 
-    def _response_counted(self, response: wire.Response) -> Effects:
-        if response.usage is None:
-            return self._accounting.not_counted()
-        model = self._configuration.settings.model
-        effects = self._accounting.response(response.id, response.usage, model)
-        return effects + self._limits.spent(self._accounting.known_cost)
+    def _response_done_again(self, response: wire.Response) -> Effects:
+        """Take what is new in the end of a response that was given up; else it came twice."""
+        if not self._stalls.late_end(response.id):
+            return []
+        effects: Effects = []
+        for item in response.output:
+            effects += self._calling.item_done(item, response.id)
+        if response.usage is not None:
+            effects += self._limits.response(response.id, response.usage)
+        return effects
 
-    def _transcription_counted(self, usage: wire.TranscriptionUsage | None) -> Effects:
-        settings = self._configuration.settings.input_audio_transcription
-        model = settings.model if isinstance(settings, TranscriptionConfig) else None
-        effects = self._accounting.transcription(usage, model)
-        return effects + self._limits.spent(self._accounting.known_cost)
+    def _stalled(self, response_id: str | None, now: float) -> Effects:
+        """Look whether a response in progress is silent for too long."""
+        effects, is_lost = self._stalls.fired(
+            response_id,
+            now,
+            has_open_call=any(call.response_id == response_id for call in self._calls.open),
+            unapproved=self._calls.hosted,
+        )
+        if not is_lost:
+            return effects
+        error = self._error(
+            "response_stalled",
+            "the server said nothing more of a response, nor of its end, and did not answer when it"
+            " was cancelled: it was given up",
+            response_id=response_id,
+            source="response",
+        )
+        return [error, *self._response_lost(response_id, now)]
+
+    def _response_lost(self, response_id: str | None, now: float) -> Effects:
+        """Go on without a response whose end the server has not told."""
+        self._stalls.give_up(response_id)
+        response = wire.Response(id=response_id, status="lost")
+        return self._response_done(wire.ResponseDone(response=response), response, now)
 
     def _end_if_fatal(self, response: wire.Response) -> Effects:
         error = response.status_details.error if response.status_details else None
@@ -656,6 +700,8 @@ class SessionMachine(Parts):
                 return self._reconnecting.out_of_time()
             case _ if key == QUIET_TIMER:
                 return []  # to look whether all was heard: see `go_on`
+            case ("stall", (str() | None) as response_id):
+                return self._stalled(response_id, now)
             case ("out_of_band", str(event_id)):
                 return self._out_of_band_unanswered(event_id)
             case _ if key == RETRY_TIMER:

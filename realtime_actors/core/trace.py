@@ -65,6 +65,7 @@ _OPTIONS: Final = (
     "model",
     "max_duration",
     "idle_timeout",
+    "stall_timeout",
 )
 """What of a machine is plain data."""
 

@@ -54,6 +54,8 @@ class Watch:
     """A `response.create` was sent, and nothing that could be its answer has come."""
     known: set[str] = field(factory=set)
     """Those that have begun, or ended: what is said of their beginning again is no news."""
+    over: set[str] = field(factory=set)
+    """Those that have ended: the beginning of one may be told with its end."""
     received: Counter[str] = field(factory=Counter)
     silenced: set[str] = field(factory=set)
     asking: Counter[object] = field(factory=Counter)
@@ -83,6 +85,8 @@ class Watch:
     in_doubt: bool = False
     """The client may hold another response for one of those: the server began one by itself
     while that was being asked for, or took so long that it was given up."""
+    given_up: set[str | None] = field(factory=set)
+    """Responses whose end nobody has told: nothing of them is heard or read any more."""
     counted: Counter[str | None] = field(factory=Counter)
     holds: bool = False
     """Nothing is heard before the guardrails have passed its words."""
@@ -198,6 +202,7 @@ class Watch:
                 self.asked = False
                 if response.id is not None:
                     self.known.add(response.id)
+                    self.over.add(response.id)
                 if self.active == response.id:
                     self.active = None
             case wire.ResponseOutputAudioDelta(item_id=item_id, delta=delta):
@@ -300,6 +305,7 @@ class Watch:
         match event:
             case events.AudioEvent(response_id=response_id, audio=audio):
                 assert response_id not in self.silenced, f"heard: {response_id}"
+                assert response_id not in self.given_up, f"heard: {response_id}"
                 unjudged = self.holds and response_id in self.unjudged
                 assert not unjudged, f"heard, and never judged: {response_id}"
                 self.audio_at[response_id] = self.now
@@ -310,6 +316,8 @@ class Watch:
                 if limit == "idle_timeout" and self.idle_timeout is not None:
                     assert not self._is_busy, "idle, and something is owed"
                     assert self.now >= self.busy_at + self.idle_timeout - 0.001, "not counted anew"
+            case events.TranscriptDeltaEvent() | events.TextDeltaEvent():
+                assert event.response_id not in self.given_up, f"read: {event.response_id}"
             case events.AudioInterruptedEvent(response_id=response_id):
                 assert response_id is not None
                 assert response_id not in self.silenced, f"interrupted twice: {response_id}"
@@ -332,18 +340,22 @@ class Watch:
             case events.AgentStartEvent(response_id=response_id):
                 self.begun[response_id] += 1
                 assert self.begun[response_id] <= 1, f"began twice: {response_id}"
-                # Of two at once, which no server makes, the later one counts.
-                self.active = self.answer = response_id
-            case events.AgentEndEvent(response_id=response_id):
+                self.answer = response_id
+                if response_id not in self.over:
+                    # Of two at once, which no server makes, the later one counts.
+                    self.active = response_id
+            case events.AgentEndEvent(response_id=response_id, status=status):
                 self.finished[response_id] += 1
                 assert self.finished[response_id] <= 1, f"ended twice: {response_id}"
+                if status == "lost":
+                    self.given_up.add(response_id)
+                    self.active = None if self.active == response_id else self.active
             case events.InputTranscriptEvent(item_id=item_id, status="partial"):
                 assert not self.told_words[item_id], f"more words after the end: {item_id}"
             case events.InputTranscriptEvent(item_id=item_id):
                 self.told_words[item_id] += 1
                 assert self.told_words[item_id] == 1, f"ended twice: {item_id}"
-            case events.UsageEvent(response_id=response_id, cost=cost):
-                assert cost is None or cost >= 0
+            case events.UsageEvent(response_id=response_id):
                 self.counted[response_id] += 1
                 assert self.counted[response_id] == 1, f"counted twice: {response_id}"
 

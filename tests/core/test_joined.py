@@ -54,6 +54,7 @@ worlds = st.fixed_dictionaries(
                 "parallel_tools": st.booleans(),
                 "playback_reported": st.booleans(),
                 "approval_timeout": st.sampled_from([None, 5.0]),
+                "stall_timeout": st.sampled_from([None, 3.0]),
                 "input_guardrails": st.sampled_from([(), (NO_NAMES,)]),
                 "barge_in": st.sampled_from(
                     [BargeIn(mode=mode) for mode in ("full", "gated", "half_duplex", "off")]

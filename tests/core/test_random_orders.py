@@ -34,6 +34,7 @@ from realtime_actors.core.messages import (
 )
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.stalls import stall_timer
 from realtime_actors.core.tool_calls import tool_timer
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
@@ -78,8 +79,12 @@ from tests.core.machine import (
     user_words,
     written,
 )
+from tests.core.timed import Timed
 
 T = TypeVar("T")
+
+SILENCE = 90.0
+"""Seconds in which each thing that is wanted is answered or given up, with the settings below."""
 
 BILLING = agent_with("weather", name="Billing")
 DESK = Agent(
@@ -246,6 +251,7 @@ FINDINGS: list[list[AnyMessage]] = [
     each(TimerFired, (ANSWER_TIMER, RETRY_TIMER, *map(tool_timer, CALLS))),
     [TimerFired(approval_timer(call_id)) for call_id in (*CALLS, *HOSTED)],
     [TimerFired(("update", event_id)) for event_id in EVENT_IDS[1:]],
+    each(TimerFired, map(stall_timer, RESPONSES)),
     [HookFailed("on_start", "no")],
 ]
 steps = st.tuples(
@@ -258,6 +264,7 @@ modes = st.fixed_dictionaries(
         "parallel_tools": st.booleans(),
         "max_tool_rounds_per_turn": st.sampled_from([None, 1, 3]),
         "playback_reported": st.booleans(),
+        "stall_timeout": st.sampled_from([None, 2.0]),
         "barge_in": st.sampled_from(
             [BargeIn(mode=mode) for mode in ("full", "gated", "half_duplex", "off")]
         ),
@@ -371,3 +378,22 @@ def test_whatever_happened_the_next_wish_is_granted(trace, mode) -> None:
 
     assert creates(play(session, created("y"), done("y"))) == 0, "something is wanted for ever"
     assert creates(session.handle(say(), 1000.0)) == 1
+
+
+@times(2)
+@given(trace=traces, mode=modes)
+def test_whatever_happened_a_server_that_falls_silent_is_in_no_wishs_way(trace, mode) -> None:
+    watch = Watch(names_conversations=False)
+    timed = Timed(machine(**mode | {"stall_timeout": 5.0}), after=watch.step)
+    for number, (message, pause) in enumerate(trace):
+        timed.wait(pause)
+        timed.tell(Asked(message.verb, number) if isinstance(message, Asked) else message)
+
+    effects = timed.wait(SILENCE * (1 + len(trace)))
+
+    assert timed.timers == {}, "something is waited for for ever"
+    assert watch.finished == watch.begun
+    assert watch.ended == watch.started
+    assert not watch.unapproved
+    assert creates(timed.tell(Asked(messages.SendMessage("Hello?"), "at last"))) == 1
+    assert creates(effects) <= len(trace)

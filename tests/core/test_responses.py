@@ -380,6 +380,13 @@ def test_a_server_that_never_says_that_a_response_begins_is_understood_all_the_s
     assert creates(machine.handle(say(), now=0.0)) == 1
 
 
+def test_a_response_that_is_only_seen_ending_begins_and_ends() -> None:
+    assert published(after(live(), say()).handle(done("r1"), now=0.0)) == [
+        AgentStartEvent(agent=AGENT, response_id="r1"),
+        AgentEndEvent(agent=AGENT, response_id="r1", status="completed"),
+    ]
+
+
 @pytest.mark.parametrize(("begun", "over"), [("r1", None), (None, "r1"), (None, None)])
 def test_a_server_that_does_not_name_its_responses_is_understood(begun, over) -> None:
     machine = after(live(), say(), created(begun), say())
@@ -392,6 +399,13 @@ def test_an_older_response_that_ends_late_is_not_the_active_one() -> None:
 
     assert creates(machine.handle(done("r1"), now=0.0)) == 0
     assert creates(machine.handle(done("r2"), now=0.0)) == 1
+
+
+def test_an_older_response_that_ends_late_is_not_the_answer_to_the_next_wish() -> None:
+    machine = after(live(), created("r1"), created("r2"), done("r2"), say(), say())
+
+    assert creates(machine.handle(done("r1"), now=0.0)) == 0
+    assert creates(play(machine, created("r3"), done("r3"))) == 1
 
 
 class TestTurns:

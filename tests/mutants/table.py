@@ -9,6 +9,7 @@
      5  the interruption fence       12  editing the history
      6  echo policy                  13  accounting and limits
      7  one outcome per call         14  transcription sessions
+    15  what a server leaves out, and what it never answers
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -39,6 +40,7 @@ class Mutant:
 
 
 RESPONSES = ("core/test_responses.py", "core/test_wishes.py")
+STALLS = ("core/test_stalls.py", "core/test_random_orders.py")
 OUT_OF_BAND = ("core/test_out_of_band.py", "core/test_responses.py")
 ERRORS = ("core/test_errors.py",)
 READING = ("protocol/test_reading.py", "protocol/test_writing.py")
@@ -56,7 +58,6 @@ WORDS = ("core/test_conversation.py", "core/test_transcripts.py", "core/test_hea
 EDITING = ("core/test_editing.py", "core/test_handoffs.py", "session/test_editing.py")
 STORIES = ("soak/test_soak.py",)
 LIMITS = ("core/test_limits.py", "session/test_limits.py")
-USAGE = ("values/test_usage.py", *LIMITS)
 LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
 
 MUTANTS: Final = (
@@ -826,63 +827,15 @@ MUTANTS: Final = (
         13,
         "a session that may cost so much costs more",
         "core/limits.py",
-        "dollars < self.max_cost",
-        "dollars <= self.max_cost",
+        "total >= self.max_cost",
+        "total > self.max_cost",
         LIMITS,
-    ),
-    Mutant(
-        13,
-        "a session costs more than it may, since the cost of one response is not known",
-        "core/accounting.py",
-        "        self.known_cost += cost\n        return effects\n",
-        "        self.known_cost = self.usage.cost or Decimal(0)\n        return effects\n",
-        LIMITS,
-    ),
-    Mutant(
-        13,
-        "nobody learns that a limit to the cost can't be kept",
-        "core/accounting.py",
-        "if self.max_cost is None or what in self._told:",
-        "if True:",
-        LIMITS,
-    ),
-    Mutant(
-        13,
-        "each response says again that its cost is not known",
-        "core/accounting.py",
-        "self._told.add(what)",
-        "pass",
-        LIMITS,
-    ),
-    Mutant(
-        13,
-        "tokens that are not broken down cost nothing",
-        "usage.py",
-        "if total not in (0, sum_of_kinds):",
-        "if False:",
-        USAGE,
-    ),
-    Mutant(
-        13,
-        "counts that contradict each other earn money",
-        "usage.py",
-        "if any(cached[kind] > counted[kind] for kind in counted):",
-        "if False:",
-        USAGE,
-    ),
-    Mutant(
-        13,
-        "an image costs nothing where its price is not known",
-        "usage.py",
-        "if any(tokens and price is None for tokens, price in parts):",
-        "if False:",
-        USAGE,
     ),
     Mutant(
         13,
         "what the transcription used is not counted",
-        "core/accounting.py",
-        "self.usage = self.usage.add_transcription(usage, cost)",
+        "core/session.py",
+        "self._limits.transcription(usage)",
         "pass",
         LIMITS,
     ),
@@ -892,7 +845,7 @@ MUTANTS: Final = (
         "usage.py",
         'price = self.models.get(model or "")',
         'price = self.models.get(model or "") or next(iter(self.models.values()), None)',
-        USAGE,
+        ("values/test_usage.py", *LIMITS),
     ),
     Mutant(
         13,
@@ -998,5 +951,86 @@ MUTANTS: Final = (
         'isinstance(event, InputTranscriptEvent) and event.status != "partial"',
         "isinstance(event, InputTranscriptEvent)",
         LISTENING,
+    ),
+    # 15: what a server leaves out, and what it never answers
+    Mutant(
+        15,
+        "a response that falls silent is waited for, for ever",
+        "core/stalls.py",
+        "return [] if self.limit is None else [SetTimer(stall_timer(response_id), self.limit)]",
+        "return []",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "a silent response is cancelled, and then waited for, for ever",
+        "core/stalls.py",
+        "return [], True",
+        "return [], False",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "a cancel that the server does not answer is waited for as long as anything",
+        "core/stalls.py",
+        "return [SetTimer(stall_timer(response_id), GIVE_UP_AFTER)]",
+        "return []",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "a user who asks whether anyone is there keeps a silent response alive",
+        "core/stalls.py",
+        "return active_id if by_the_model else _No.RESPONSE",
+        "return active_id",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "a response is given up while the server waits for a tool or an approval",
+        "core/stalls.py",
+        "if has_open_call or watched.asks & unapproved:",
+        "if False:",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "the server's own tools may take no longer than anything else",
+        "core/stalls.py",
+        "elif watched.hosted:",
+        "elif False:",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "a response that was given up is heard when another one speaks",
+        "core/stalls.py",
+        "            return response_id not in self._given_up\n        watched",
+        "            return True\n        watched",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "a response that was given up calls tools later",
+        "core/calling.py",
+        "if effects and self.stalls.is_given_up(response_id):",
+        "if False:",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "nobody is charged for a response that was given up",
+        "core/session.py",
+        "self._limits.response(response.id, response.usage)\n        return effects\n",
+        "[]\n        return effects\n",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "a response that is only seen ending has no beginning",
+        "core/session.py",
+        "if not has_begun:  # the server has not said so",
+        "if False:",
+        ("core/test_responses.py", "core/test_random_orders.py"),
     ),
 )

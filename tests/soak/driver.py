@@ -137,6 +137,7 @@ def a_world(chance: random.Random) -> RoughWorld:
             "max_duration": chance.choice((None, None, None, 20.0)),
             "idle_timeout": chance.choice((None, None, None, 5.0)),
             "approval_timeout": chance.choice((None, 2.0, 20.0)),
+            "stall_timeout": chance.choice((None, 3.0, 30.0)),
             "input_guardrails": chance.choice(((), (NO_NAMES,), (NO_NAMES,))),
         },
     )
