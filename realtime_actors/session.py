@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 import pykka
 from attrs import define, field
@@ -22,12 +22,13 @@ from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.gate import Gate
 from realtime_actors.core.microphone import MicrophoneFilter
 from realtime_actors.errors import NotConnectedError, SessionClosedError
+from realtime_actors.event_stream import EVENTS_LIMIT, EventStream
 from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
 from realtime_actors.otp.process import end
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.seconds import seconds
-from realtime_actors.subscribers import EVENTS_LIMIT, EventStream, Only, Subscribers
+from realtime_actors.subscribers import Only, Subscribers, event_classes
 from realtime_actors.transcript import render_transcript
 from realtime_actors.usage import SessionUsage
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from realtime_actors.transport import Transport
 
 __all__ = ["DeadSessionError", "Line", "Session"]
+
+E = TypeVar("E", bound=events.Event)
 
 CALL_TIMEOUT = 10.0
 """Seconds that a verb waits for its answer; only `update_session` needs the server for it."""
@@ -289,34 +292,44 @@ class Session(otp.ServerRef):
         timeout: float | None = None,
         only: Only = None,
         limit: int = EVENTS_LIMIT,
-    ) -> EventStream:
+    ) -> EventStream[events.Event]:
         """Subscribe, and give the events as an iterator that ends with the session.
 
         After the last event it raises what ended the session, such as `SessionFailedError`,
         unless that was asked for (`close()`, a limit of `RunConfig`). It raises
         `TimeoutError` when nothing comes for `timeout` seconds. It keeps `limit` events
-        for a slow reader, then drops the oldest.
+        for a slow reader, then drops the oldest. The subscription ends with the stream: with
+        its `close()`, a `with` block around it, or when nobody holds it any more.
         """
-        stream = EventStream(self._is_over, timeout=timeout, limit=limit)
+        on_close = self.line.subscribers.remove
+        stream: EventStream[events.Event] = EventStream(
+            self._is_over, timeout=timeout, limit=limit, on_close=on_close
+        )
+        return self._read(stream, only)
+
+    def _read(self, stream: EventStream[E], only: Only) -> EventStream[E]:
         # It has to see the end, whatever else it sees.
-        classes = (only,) if isinstance(only, type) else only
+        classes = event_classes(only)
         wanted = None if classes is None else (*classes, events.ConnectionEvent)
         self._verb(messages.Subscribe(stream, only=wanted))
         return stream
 
-    def transcripts(self, *, timeout: float | None = None) -> Iterator[InputTranscriptEvent]:
+    def transcripts(self, *, timeout: float | None = None) -> EventStream[InputTranscriptEvent]:
         """Subscribe, and give what the user says, turn by turn, until the session ends.
 
         One event per turn of speech, when its words are known or known to be lost: see its
         `status` and `text`. Raises what ended the session, like `events()`, and
         `TimeoutError` when no word comes for `timeout` seconds.
         """
-        stream = self.events(timeout=timeout, only=[InputTranscriptEvent])
-        return (
-            event
-            for event in stream
-            if isinstance(event, InputTranscriptEvent) and event.status != "partial"
+        stream: EventStream[InputTranscriptEvent] = EventStream(
+            self._is_over,
+            timeout=timeout,
+            wanted=lambda event: (
+                isinstance(event, InputTranscriptEvent) and event.status != "partial"
+            ),
+            on_close=self.line.subscribers.remove,
         )
+        return self._read(stream, InputTranscriptEvent)
 
     def dropped(self, subscriber: Any) -> int:
         """How many events `subscriber` was too full to take."""

@@ -59,6 +59,10 @@ __all__ = ["SessionPlan", "SessionServer"]
 
 log = logging.getLogger("realtime_actors.session")
 
+SUBSCRIBERS_GRACE = 0.25
+"""Seconds of an orderly end for subscribers of the program's own to take the last events. Ours:
+more than any `put` needs that does not wait for something."""
+
 GOODBYE = 1.5
 """Seconds of `close()` for the server's own goodbye: what is left of two is for the rest."""
 
@@ -190,6 +194,7 @@ class SessionServer(otp.GenServer):
     def terminate(self, reason: otp.Reason, state: _Running) -> None:
         machine = state.machine
         self._inlet.air(None)
+        self._line.subscribers.wait_for_nobody()
         if isinstance(reason, BaseException):
             # Nothing trusts the state of a machine that failed: only say so, and clean up.
             log.error("session %s failed: %s", self.actor_urn, type(reason).__name__)
@@ -222,6 +227,7 @@ class SessionServer(otp.GenServer):
         # Nobody waits for the goodbye of a server that never let us in.
         state.transport.close(GOODBYE if started else 0.0)
         self._is_closed = True
+        self._line.subscribers.let_finish(SUBSCRIBERS_GRACE)
 
     # -- what `proxy()` shows: the verbs, done in the session's own thread ---------------
 
@@ -383,7 +389,11 @@ class SessionServer(otp.GenServer):
 
     def _perform(self, state: _Running, effects: fx.Effects) -> None:
         failure: RealtimeError | None = None
+        if effects and isinstance(effects[-1], fx.End):
+            self._line.subscribers.wait_for_nobody()
         for effect in effects:
+            if self._process.dead:
+                raise otp.Cancelled(self._process.reason)  # nothing of ours follows our end
             match effect:
                 case fx.Publish(event=event):
                     self._line.subscribers.publish(event)
@@ -609,6 +619,7 @@ class SessionServer(otp.GenServer):
     def _say_if_killed(self) -> None:
         """Do what `terminate` had no time for, in the thread of whoever has ended us."""
         line = self._line
+        line.subscribers.wait_for_nobody()
         if not line.over:  # else it was killed in the middle of `terminate`
             line.over = "the session has ended (it was killed)"
             line.gate = fx.Gate(False, line.over)

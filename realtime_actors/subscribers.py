@@ -1,51 +1,78 @@
-"""Handing events to whoever subscribed, without ever waiting for one of them.
+"""Handing events to whoever subscribed.
 
 A subscriber is an actor's ref (it is told `SessionEvent`s), or anything with `put`
 (`queue.Queue`, `queue.SimpleQueue`, ...). One that is full drops what it can't take,
-counted; one that raises or is dead is removed, logged once. None of them is noticed by
-the session or by the others.
+counted; one that raises, whatever it raises, or is dead is removed, logged once. None of
+them is noticed by the others, and a stream (`EventStream`) that nobody holds any more is
+unsubscribed by that.
+
+An object of the program's own may take its time in its `put`. It holds up its session
+then, but not the session's end: from then on such subscribers are fed by threads of
+their own (`wait_for_nobody`).
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
-import math
 import queue
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any, Final, TypeAlias
 
 import pykka
 from attrs import define, field
 
-from realtime_actors.errors import ConfigError, RealtimeError, SessionClosedError
-from realtime_actors.events import AudioEvent, ConnectionEvent, Event, RawModelEvent
+from realtime_actors import otp
+from realtime_actors.errors import ConfigError
+from realtime_actors.event_stream import EVENTS_LIMIT, EventStream
+from realtime_actors.events import AudioEvent, Event, RawModelEvent
 from realtime_actors.messages import SessionEvent
-from realtime_actors.seconds import seconds_or_none
+from realtime_actors.otp.mailbox import BoundedMailbox, Mailbox
 
-__all__ = ["EventStream", "Only", "Subscribers"]
+__all__ = ["Only", "Subscribers", "event_classes"]
 
 Only: TypeAlias = Sequence[type[Any]] | type[Any] | None
 """Which events a subscriber wants: those of these classes; None for all."""
+Put: TypeAlias = Callable[[SessionEvent], object]
 
 log = logging.getLogger("realtime_actors.session")
 
-EVENTS_LIMIT: Final = 10_000
-"""Events that wait in `session.events()`: three minutes of audio at 50 frames a second."""
+NEVER_WAIT: Final = (queue.SimpleQueue, queue.Queue, queue.LifoQueue, queue.PriorityQueue)
+"""Classes whose `put_nowait` takes a few instructions. (A subclass may do anything.)"""
 
 
 @define(eq=False)
 class _Subscription:
-    subscriber: Any
-    put: Callable[[SessionEvent], object]
+    held: Any
+    """The subscriber; of a stream, a weak reference."""
+    put: Put
     only: tuple[type[Any], ...] | None
     raw: bool
     direct: bool = False
     dropped: int = 0
+    turn: Lock | None = None
+    """Held while a subscriber that may wait is in its `put`."""
+    feeder: _Feeder | None = None
+    """The thread that waits for it, since the session's end."""
 
     def wants(self, kind: type[Any]) -> bool:
         return self.only is None or issubclass(kind, self.only)
+
+    @property
+    def subscriber(self) -> Any:
+        """Who receives; None for a stream that is gone."""
+        return self.held() if isinstance(self.held, weakref.ref) else self.held
+
+    def is_of(self, subscriber: Any) -> bool:
+        mine = self.subscriber
+        return bool(mine == subscriber if isinstance(mine, pykka.ActorRef) else mine is subscriber)
 
 
 @define
@@ -64,28 +91,47 @@ class Subscribers:
     _direct: tuple[_Subscription, ...] = field(default=(), init=False)
     # Who wants events of this class: looked for once, so that a filter costs nothing.
     _wanting: dict[type[Any], tuple[_Subscription, ...]] = field(factory=dict, init=False)
+    # What is left of streams. It is noted here first, since a stream may be collected at any
+    # moment, in any thread, with any lock held.
+    _gone: deque[object] = field(factory=deque, init=False)
     _lock: Lock = field(factory=Lock)
 
     @property
     def all(self) -> tuple[Any, ...]:
         """The subscribers, in the order in which they came."""
-        return tuple(each.subscriber for each in self._subscriptions)
+        self._forget_the_gone()
+        subscribers = (each.subscriber for each in self._subscriptions)
+        return tuple(each for each in subscribers if each is not None)
 
     def add(
         self, subscriber: Any, *, only: Only = None, raw: bool = False, direct: bool = False
     ) -> None:
         """Subscribe, or change how one is subscribed. Raises `ConfigError`."""
-        new = _Subscription(subscriber, _put_for(subscriber), _classes(only), raw, direct)
+        put, waits = _put_for(subscriber)
+        held: Any = subscriber
+        if isinstance(subscriber, EventStream):
+            held = weakref.ref(subscriber, self._gone.append)
+        new = _Subscription(held, put, event_classes(only), raw, direct)
+        if waits:
+            new.turn = Lock()
         with self._lock:
-            self._replace((*self._others(subscriber), new))
+            others = [each for each in self._subscriptions if not each.is_of(subscriber)]
+            self._replace((*others, new))
 
     def remove(self, subscriber: Any) -> None:
         """Unsubscribe. Does nothing for a stranger."""
-        with self._lock:
-            self._replace(self._others(subscriber))
+        self._drop(lambda each: each.is_of(subscriber))
+
+    def dropped(self, subscriber: Any) -> int:
+        """How many events a subscriber was too full to take."""
+        return sum(each.dropped for each in self._subscriptions if each.is_of(subscriber))
+
+    # -- publishing --------------------------------------------------------------------
 
     def publish(self, event: Event) -> None:
         """Hand an event to everyone who wants it."""
+        if self._gone:
+            self._forget_the_gone()
         known, kind = self._wanting, type(event)
         wanting = known.get(kind)
         if wanting is None:
@@ -115,12 +161,60 @@ class Subscribers:
             if each.raw and each.wants(RawModelEvent):
                 self._hand(each, message)
 
-    def dropped(self, subscriber: Any) -> int:
-        """How many events a subscriber was too full to take."""
-        return sum(each.dropped for each in self._subscriptions if _same(each, subscriber))
+    def wait_for_nobody(self) -> None:
+        """From now on, have a thread of its own hand events to each subscriber that may wait.
 
-    def _others(self, subscriber: Any) -> tuple[_Subscription, ...]:
-        return tuple(each for each in self._subscriptions if not _same(each, subscriber))
+        Called when the session ends, and by whoever ends it.
+        """
+        with self._lock:
+            for each in self._subscriptions:
+                if each.turn is not None and each.feeder is None:
+                    each.feeder = _Feeder(partial(self._put, each))
+
+    def let_finish(self, within: float) -> None:
+        """Wait until those threads have handed over all that there is, but not for long."""
+        deadline = time.monotonic() + within
+        for each in self._subscriptions:
+            if each.feeder is not None:
+                each.feeder.idle.wait(max(0.0, deadline - time.monotonic()))
+
+    def _hand(self, to: _Subscription, message: SessionEvent) -> None:
+        if to.feeder is None:
+            self._put(to, message)
+        elif not to.feeder.put(message):
+            self._dropped(to)
+
+    def _put(self, to: _Subscription, message: SessionEvent) -> None:
+        try:
+            if to.turn is None or to.direct:
+                to.put(message)
+            else:
+                with to.turn:
+                    to.put(message)
+        except queue.Full:
+            self._dropped(to)
+        except BaseException as error:
+            if _is_not_the_subscribers(error):
+                raise
+            self._drop(lambda each: each is to)
+            if not isinstance(error, pykka.ActorDeadError):
+                log.warning("a subscriber raised %s: it was removed", type(error).__name__)
+        if to.turn is not None:
+            otp.check()  # it may have taken long: nothing of ours follows our end
+
+    def _dropped(self, to: _Subscription) -> None:
+        to.dropped += 1
+        if to.dropped == 1:
+            log.warning("a subscriber is full: events for it are dropped")
+
+    def _drop(self, unwanted: Callable[[_Subscription], bool]) -> None:
+        with self._lock:
+            self._replace(tuple(each for each in self._subscriptions if not unwanted(each)))
+
+    def _forget_the_gone(self) -> None:
+        while self._gone:
+            gone = self._gone.popleft()
+            self._drop(lambda each, gone=gone: each.held is gone)  # type: ignore[misc]
 
     def _replace(self, subscriptions: tuple[_Subscription, ...]) -> None:
         # In this order: what is found in a new table comes from the new subscriptions.
@@ -139,103 +233,97 @@ class Subscribers:
             each for each in self._subscriptions if each.wants(kind) and not (is_raw and each.raw)
         )
 
-    def _hand(self, to: _Subscription, message: SessionEvent) -> None:
-        try:
-            to.put(message)
-        except queue.Full:
-            to.dropped += 1
-            if to.dropped == 1:
-                log.warning("a subscriber is full: events for it are dropped")
-        except Exception as error:
-            self.remove(to.subscriber)
-            if not isinstance(error, pykka.ActorDeadError):
-                log.warning("a subscriber raised %s: it was removed", type(error).__name__)
 
+class _Feeder:
+    """Hands events to one subscriber that may wait, in order, in a thread of its own.
 
-LOOK_EVERY: Final = 1.0
-"""Seconds after which a reader that waits looks whether anybody is left to say something. Ours:
-the end of a supervisor that gave up is nobody's event."""
-
-
-class EventStream(Iterator[Event]):
-    """The events of a session, one after the other, until the session ends.
-
-    After the last of them it raises what ended the session (`ConnectionEvent.error`); when
-    the end was asked for, it just ends.
-
-    Waits for the next event as long as it takes, or raises `TimeoutError` after
-    `timeout` seconds. Holds at most `limit` events that nobody took; more are dropped,
-    oldest first, and counted in `dropped`. One thread may iterate.
+    The thread runs as long as there are events. It is a daemon: a subscriber that waits for
+    ever holds up nobody, not even the end of the program.
     """
 
-    def __init__(
-        self, is_over: Callable[[], bool], *, timeout: float | None, limit: int = EVENTS_LIMIT
-    ) -> None:
-        """`is_over` tells that nothing will come any more, if nobody is left to say so."""
-        self.dropped = 0
-        self._is_over = is_over
-        self._timeout = seconds_or_none(timeout, "the timeout of events()")
-        self._queue: queue.Queue[SessionEvent] = queue.Queue(limit)
-        self._ended = False
-        self._error: RealtimeError | None = None
+    def __init__(self, hand: Callable[[SessionEvent], None]) -> None:
+        self.idle = threading.Event()
+        """All events have been handed over."""
+        self.idle.set()
+        self._hand = hand
+        self._waiting: deque[SessionEvent] = deque()
+        self._lock = Lock()  # guards whether the thread goes on
 
-    def put(self, message: SessionEvent) -> None:
-        """Called by the session."""
+    def put(self, message: SessionEvent) -> bool:
+        """Take an event. False: too many are waiting."""
+        if len(self._waiting) >= EVENTS_LIMIT:
+            return False
+        with self._lock:
+            self._waiting.append(message)
+            if not self.idle.is_set():
+                return True
+            self.idle.clear()
+        threading.Thread(target=self._run, name="realtime-subscriber", daemon=True).start()
+        return True
+
+    def _run(self) -> None:
         while True:
-            try:
-                self._queue.put_nowait(message)
-                return
-            except queue.Full:
-                self.dropped += 1
-                self._drop_oldest()
-
-    def _drop_oldest(self) -> None:
-        try:
-            self._queue.get_nowait()
-        except queue.Empty:
-            return  # the reader was faster
-
-    def __next__(self) -> Event:
-        if self._ended:
-            error, self._error = self._error, None
-            raise error or StopIteration
-        event = self._take()
-        if isinstance(event, ConnectionEvent) and event.state == "closed":
-            # The last event of a session: nothing follows it.
-            self._ended, self._error = True, event.error
-        return event
-
-    def _take(self) -> Event:
-        deadline = math.inf if self._timeout is None else time.monotonic() + self._timeout
-        while True:
-            over = self._is_over()
-            left = 0.0 if over else max(0.0, deadline - time.monotonic())
-            try:
-                return self._queue.get(timeout=min(left, LOOK_EVERY)).event
-            except queue.Empty:
-                if over:
-                    self._ended = True
-                    raise SessionClosedError("the session and its supervisor have ended") from None
-                if left < LOOK_EVERY:
-                    why = f"no event of the session in {self._timeout:g} s"
-                    raise TimeoutError(why) from None
+            with self._lock:
+                if not self._waiting:
+                    self.idle.set()
+                    return
+                message = self._waiting.popleft()
+            self._hand(message)
 
 
-def _put_for(subscriber: Any) -> Callable[[SessionEvent], object]:
+def _is_not_the_subscribers(error: BaseException) -> bool:
+    """Whether this is none of a subscriber's errors: our own end, or the user's Ctrl-C."""
+    if isinstance(error, KeyboardInterrupt):
+        return threading.current_thread() is threading.main_thread()
+    return isinstance(error, otp.Cancelled) and otp.cancelled()
+
+
+def _put_for(subscriber: Any) -> tuple[Put, bool]:
+    """How a subscriber is handed events, and whether that may wait. Raises `ConfigError`."""
+    if isinstance(subscriber, EventStream):
+        return subscriber.kept.put, False
     if isinstance(subscriber, pykka.ActorRef):
-        tell: Callable[[SessionEvent], object] = subscriber.tell
-        return tell
+        return subscriber.tell, _may_wait(subscriber.actor_inbox)
+    _refuse_other_worlds(subscriber)
     for name in ("put_nowait", "put"):
         put = getattr(subscriber, name, None)
         if callable(put):
-            return put  # type: ignore[no-any-return]  # any object with `put` will do
+            return put, type(subscriber) not in NEVER_WAIT
     raise ConfigError(
         f"{type(subscriber).__name__} cannot receive events: give an actor's ref, or something"
         " with put(), such as a queue.SimpleQueue"
     )
 
 
-def _classes(only: Only) -> tuple[type[Any], ...] | None:
+def _may_wait(inbox: Any) -> bool:
+    """Whether putting something into an actor's mailbox may wait for room in it."""
+    if isinstance(inbox, BoundedMailbox):
+        return inbox.may_wait
+    if type(inbox) in NEVER_WAIT:
+        return getattr(inbox, "maxsize", 0) > 0
+    return not isinstance(inbox, Mailbox)
+
+
+def _refuse_other_worlds(subscriber: Any) -> None:
+    """Raise `ConfigError` for a queue of an event loop, or of another process."""
+    kind = f"{type(subscriber).__module__}.{type(subscriber).__qualname__}"
+    asyncio = sys.modules.get("asyncio")
+    is_asyncio = asyncio is not None and isinstance(subscriber, asyncio.Queue)
+    if is_asyncio or inspect.iscoroutinefunction(getattr(subscriber, "put", None)):
+        raise ConfigError(
+            f"{kind} belongs to an event loop, and the session to another thread: its reader"
+            " would not wake up. Subscribe a queue.SimpleQueue and read it by"
+            " `await asyncio.to_thread(queue.get)`, or an object whose put(message) calls"
+            " `loop.call_soon_threadsafe(asyncio_queue.put_nowait, message)`"
+        )
+    if kind.startswith("multiprocessing."):
+        raise ConfigError(
+            f"{kind} leads to another process, and a session can't go there. Subscribe an object"
+            " whose put(message) puts what you need of `message.event` into it"
+        )
+
+
+def event_classes(only: Only) -> tuple[type[Any], ...] | None:
     """The classes that are wanted. Raises `ConfigError` for what is none."""
     if only is None:
         return None
@@ -248,10 +336,3 @@ def _classes(only: Only) -> tuple[type[Any], ...] | None:
         f"only={only!r} names no classes of events: give one, or a list, such as"
         " only=[events.AudioEvent]"
     )
-
-
-def _same(subscription: _Subscription, subscriber: Any) -> bool:
-    known = subscription.subscriber
-    if isinstance(known, pykka.ActorRef):
-        return bool(known == subscriber)
-    return known is subscriber

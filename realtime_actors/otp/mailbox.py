@@ -231,6 +231,11 @@ class BoundedMailbox(Mailbox):
         self.dropped = 0
         self.take = self._take
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether `put` may wait for room."""
+        return self._bound.when_full is WhenFull.BLOCK
+
     def put(self, item: object, /) -> None:
         if is_signal(item):
             self.put_signal(item)

@@ -309,7 +309,10 @@ def end(process: Process, reason: Reason) -> None:
         _after_its_last_message(dying)
         try:
             for farewell in dying.farewell:
-                farewell()
+                try:
+                    farewell()
+                except Exception:  # it is not the fault of whoever ends it
+                    log.exception("%s could not say goodbye", dying.label)
         finally:
             dying.farewell = ()
             with signals:

@@ -12,7 +12,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "realtime_actors"
 INTERNAL = {
-    *("cli", "core", "seconds", "session_server", "subscribers", "surrogates", "user_code"),
+    *(
+        "cli",
+        "core",
+        "event_stream",
+        "seconds",
+        "session_server",
+        "subscribers",
+        "surrogates",
+        "user_code",
+    ),
 }
 
 
