@@ -15,8 +15,10 @@ functions of this module (`ra.send_message(session, "Hi")`), methods of the hand
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from opcode import opmap
 from typing import TYPE_CHECKING, Any, Unpack
 
 from realtime_actors import (
@@ -42,6 +44,7 @@ from realtime_actors.config import (
     TranscriptionConfig,
     TurnDetectionConfig,
 )
+from realtime_actors.config.names import hint_for_name
 from realtime_actors.errors import (
     AudioFormatError,
     ConfigError,
@@ -158,7 +161,15 @@ def __getattr__(name: str) -> Any:
             return import_module(f"{__name__}.{name}")
         case "Session":
             return import_module(f"{__name__}.session").Session
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    hint = hint_for_name(name, __all__)
+    message = f"module {__name__!r} has no {name!r}" + (f": {hint}" if hint else "")
+    caller = sys._getframe(1)
+    if hint and caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:
+        # Of an AttributeError that statement would not show a word.
+        raise ImportError(message, name=name)
+    raise AttributeError(message)
 
 
 def _session(session: Session | otp.Name) -> Session:

@@ -17,6 +17,7 @@ from attrs import evolve
 from realtime_actors import otp
 from realtime_actors.config import (
     ModelConfig,
+    RunConfig,
     SessionModelSettings,
     default_session_settings,
     merge_settings,
@@ -80,9 +81,7 @@ def start(
             spec = otp.child_spec(SessionServer, plan, name=name, restart=restart, keep_ref=True)
             session = cast(Session, supervisor.start_child(spec))
     except otp.StartFailed as failed:
-        raise StartError(
-            f"the session could not be made: {failed.reason!r}", StartCause.CONFIG
-        ) from failed
+        raise StartError(_why_not_made(failed.reason, name), StartCause.CONFIG) from failed
     try:
         plan.ready.result(timeout)
     except BaseException as error:
@@ -93,6 +92,14 @@ def start(
             raise
         raise failure from error
     return session
+
+
+def _why_not_made(reason: otp.Reason, name: otp.Name | None) -> str:
+    match reason:
+        case ("already_started", holder):
+            return f"the name {name!r} is taken by {holder}: close that, or choose another name"
+        case _:
+            return f"the session could not be made: {reason!r}"
 
 
 def _plan(
@@ -204,6 +211,8 @@ def _own_headers(where: ModelConfig, *, own_transport: bool) -> Mapping[str, str
 def _model_config(given: ModelConfig | Mapping[str, Any] | None) -> ModelConfig:
     if given is None:
         return ModelConfig()
+    if isinstance(given, RunConfig):
+        raise ConfigError("a RunConfig is given as config=, model_config= takes a ModelConfig")
     return given if isinstance(given, ModelConfig) else ModelConfig.from_dict(given)
 
 

@@ -33,6 +33,7 @@ from realtime_actors._schema.function_tool import (
     function_to_wire,
     parse_arguments,
 )
+from realtime_actors.config.places import Explained, unknown
 from realtime_actors.errors import ConfigError, ToolError, did_you_mean
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
@@ -59,7 +60,7 @@ def _agent_name(agent: object) -> str:
 
 
 @frozen
-class Handoff:
+class Handoff(Explained):
     """A tool with which the model hands the conversation over to another agent.
 
     The target is `agent`: an agent, or a function of no argument that returns it.
@@ -219,7 +220,7 @@ def _label(member: AnyTool | OutputGuardrail | InputGuardrail) -> str:
 
 
 @frozen(kw_only=True)
-class Agent:
+class Agent(Explained):
     """A voice with a purpose. Raises `ConfigError` when something about it is wrong."""
 
     name: str = "Agent"
@@ -283,7 +284,7 @@ class Agent:
 
     def clone(self, **changes: Unpack[AgentOptions]) -> Self:
         """A copy with some options changed. Raises `ConfigError` for an unknown one."""
-        _check_options(changes)
+        _check_options(changes, attrs.fields_dict(type(self)))
         return attrs.evolve(self, **changes)
 
     def default_model(self, dialect: str = "ga") -> str:
@@ -333,12 +334,11 @@ class Agent:
 
 def agent(**options: Unpack[AgentOptions]) -> Agent:
     """Make an `Agent`. Raises `ConfigError` for an unknown option, or a wrong value."""
-    _check_options(options)
+    _check_options(options, AgentOptions.__annotations__)
     return Agent(**options)
 
 
-def _check_options(options: Mapping[str, object]) -> None:
-    known = AgentOptions.__annotations__
+def _check_options(options: Mapping[str, object], known: Iterable[str]) -> None:
     for name in options:
         if name not in known:
-            raise ConfigError(f"an agent has no option {name!r}: {did_you_mean(name, known)}")
+            raise unknown(name, known, what="an agent")

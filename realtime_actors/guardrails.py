@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 from attrs import Attribute, field, frozen
 
 from realtime_actors._calling import Function, call, check_takes
+from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class GuardrailVerdict:
+class GuardrailVerdict(Explained):
     """What a guardrail thinks of something."""
 
     tripped: bool
@@ -41,7 +42,7 @@ class GuardrailVerdict:
 
 
 @frozen(kw_only=True)
-class _Guardrail:
+class _Guardrail(Explained):
     """A name and a check."""
 
     judges: ClassVar[str]
@@ -111,6 +112,7 @@ class ToolGuardrail(_Guardrail):
 def output_guardrail(check: Function, /) -> OutputGuardrail: ...
 @overload
 def output_guardrail(*, name: str | None = None) -> Callable[[Function], OutputGuardrail]: ...
+@refusing_unknown
 def output_guardrail(
     check: Function | None = None, /, *, name: str | None = None
 ) -> OutputGuardrail | Callable[[Function], OutputGuardrail]:
@@ -129,6 +131,7 @@ def output_guardrail(
 def input_guardrail(check: Function, /) -> InputGuardrail: ...
 @overload
 def input_guardrail(*, name: str | None = None) -> Callable[[Function], InputGuardrail]: ...
+@refusing_unknown
 def input_guardrail(
     check: Function | None = None, /, *, name: str | None = None
 ) -> InputGuardrail | Callable[[Function], InputGuardrail]:
@@ -147,6 +150,7 @@ def input_guardrail(
 def tool_guardrail(check: Function, /) -> ToolGuardrail: ...
 @overload
 def tool_guardrail(*, name: str | None = None) -> Callable[[Function], ToolGuardrail]: ...
+@refusing_unknown
 def tool_guardrail(
     check: Function | None = None, /, *, name: str | None = None
 ) -> ToolGuardrail | Callable[[Function], ToolGuardrail]:

@@ -17,6 +17,7 @@ from realtime_actors.config import (
     TranscriptionConfig,
     TurnDetectionConfig,
 )
+from realtime_actors.config.places import refusing_unknown
 from realtime_actors.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Runner:
                 ' ra.agent(instructions="You are ...")'
             )
 
+    @refusing_unknown
     def run(
         self,
         *,
@@ -73,6 +75,7 @@ class Runner:
         )
 
 
+@refusing_unknown
 def runner(
     agent: Agent,
     *,
@@ -83,6 +86,7 @@ def runner(
     return Runner(agent=agent, config=_run_config(config), transport=transport)
 
 
+@refusing_unknown
 def run(
     agent: Agent,
     *,
@@ -126,6 +130,7 @@ def run(
     )
 
 
+@refusing_unknown
 def transcribe(
     *,
     model: str = "gpt-4o-transcribe",
@@ -169,4 +174,6 @@ def transcribe(
 def _run_config(given: RunConfig | Mapping[str, Any] | None) -> RunConfig:
     if given is None:
         return RunConfig()
+    if isinstance(given, ModelConfig):
+        raise ConfigError("a ModelConfig is given as model_config=, config= takes a RunConfig")
     return given if isinstance(given, RunConfig) else RunConfig.from_dict(given)

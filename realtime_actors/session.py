@@ -19,6 +19,7 @@ from realtime_actors import events, messages, otp
 from realtime_actors.agent import Agent
 from realtime_actors.audio import check_audio
 from realtime_actors.config import SessionModelSettings
+from realtime_actors.config.names import hint_for_verb
 from realtime_actors.core.gate import Gate
 from realtime_actors.core.microphone import MicrophoneFilter
 from realtime_actors.errors import NotConnectedError, SessionClosedError
@@ -383,6 +384,12 @@ class Session(otp.ServerRef):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    if not TYPE_CHECKING:  # a checker must go on to find these mistakes itself
+
+        def __getattr__(self, name):
+            hint = "" if name.startswith("_") else hint_for_verb(name, dir(type(self)))
+            raise AttributeError(f"a Session has no {name!r}" + (f": {hint}" if hint else ""))
 
     def _check_may_wait(self, operation: str, message: object, timeout: float | None) -> None:
         """Raise `otp.DeadlockError` from the `put` of a direct subscriber.

@@ -39,6 +39,7 @@ from realtime_actors._schema.function_tool import (
 )
 from realtime_actors._schema.signature import Signature
 from realtime_actors._schema.types import enum_to_json
+from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
 from realtime_actors.guardrails import ToolGuardrail
 from realtime_actors.items import InputImage, InputText
@@ -122,7 +123,7 @@ class ToolOutput:
 
 
 @frozen(kw_only=True)
-class Tool:
+class Tool(Explained):
     """A function that the model may call. Usually made by `@tool`.
 
     Made by hand, `parameters` is the JSON Schema of an object, and `invoke` a function
@@ -240,7 +241,7 @@ class Tool:
 
 
 @frozen(kw_only=True)
-class HostedMcpTool:
+class HostedMcpTool(Explained):
     """An MCP server whose tools the Realtime API calls itself: we only name it.
 
     Exactly one of `server_url`, `connector_id` and `tunnel_id` is needed. What has no
@@ -311,6 +312,7 @@ def tool(
     needs_approval: NeedsApproval = False,
     input_guardrails: Sequence[ToolGuardrail] = (),
 ) -> Callable[[Function], Tool]: ...
+@refusing_unknown
 def tool(
     function: Function | None = None,
     /,

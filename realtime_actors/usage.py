@@ -1,18 +1,20 @@
 """What a conversation costs: tokens as the server counts them, and money by a price list.
 
 The counts come from the server (`response.done`, transcriptions). What they cost is
-looked up in a `Pricing`, which is data: for a model that is not in it the answer is
-None, never a guess.
+looked up in a `Pricing`, which is data. The answer is None, never a guess, for a model that
+is not in it, and for counts that are not broken down by kind or contradict each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, Self
 
 import attrs
 from attrs import field, frozen
+from attrs.converters import optional
 
 from realtime_actors.errors import ConfigError, did_you_mean
 
@@ -27,6 +29,7 @@ __all__ = [
     "SessionUsage",
     "TranscriptionUsage",
     "Usage",
+    "why_not_priced",
 ]
 
 
@@ -103,8 +106,21 @@ class SessionUsage:
     transcribed_seconds: float = 0.0
     """Transcriptions are counted in tokens or in seconds: that depends on their model."""
     cost: Decimal | None = None
-    """US dollars of the responses; None when the model has no price. Transcriptions have
-    models, and prices, of their own: they are not in it."""
+    """US dollars of the responses; None before the first one, and when what one of them cost
+    is not known. Transcriptions have models, and prices, of their own: they are not in it."""
+    transcriptions: int = 0
+    """Transcriptions that the server has counted."""
+    transcription_cost: Decimal | None = None
+    """US dollars of the transcriptions; None as in `cost`."""
+
+    @property
+    def total_cost(self) -> Decimal | None:
+        """US dollars of all that was counted; None when a part of it is not known."""
+        counted = (self.responses, self.cost), (self.transcriptions, self.transcription_cost)
+        total: Decimal | None = Decimal(0)
+        for number, cost in counted:
+            total = _sum(total, cost) if number else total
+        return total
 
     def add(self, usage: Usage, cost: Decimal | None) -> SessionUsage:
         """With one response more."""
@@ -113,17 +129,79 @@ class SessionUsage:
             self, responses=self.responses + 1, tokens=_added(self.tokens, usage), cost=total
         )
 
-    def add_transcription(self, usage: TranscriptionUsage) -> SessionUsage:
+    def add_transcription(
+        self, usage: TranscriptionUsage, cost: Decimal | None = None
+    ) -> SessionUsage:
         """With one transcription more."""
+        total = cost if self.transcriptions == 0 else _sum(self.transcription_cost, cost)
         return attrs.evolve(
             self,
+            transcriptions=self.transcriptions + 1,
             transcribed_tokens=self.transcribed_tokens + (usage.total_tokens or 0),
             transcribed_seconds=self.transcribed_seconds + (usage.seconds or 0.0),
+            transcription_cost=total,
         )
 
 
+def why_not_priced(usage: Usage) -> str | None:
+    """Say why nobody can tell what these tokens cost, at any price. None: it can be told."""
+    given, made = usage.input_token_details, usage.output_token_details
+    if any(count < 0 for count in _counts(usage)):
+        return "a count is below 0"
+    inputs = sum(_by_kind(given).values())
+    outputs = made.text_tokens + made.audio_tokens
+    sides = ("input", usage.input_tokens, inputs), ("output", usage.output_tokens, outputs)
+    for side, total, sum_of_kinds in sides:
+        # A total of 0 beside kinds that were counted is one that the server left out.
+        if total not in (0, sum_of_kinds):
+            return f"{total} {side} tokens are counted, and {sum_of_kinds} of a kind"
+    if usage.total_tokens not in (0, inputs + outputs):
+        return f"{usage.total_tokens} tokens are counted, and {inputs + outputs} of a kind"
+    if _cached(given) is None:
+        return f"of {given.cached_tokens} cached tokens it is not said of which kind they are"
+    return None
+
+
+def _cached(given: InputTokenDetails) -> CachedTokensDetails | None:
+    """Return the cached tokens by kind; None where that is not known, or can't be."""
+    counted, cached = _by_kind(given), _by_kind(given.cached_tokens_details)
+    if given.cached_tokens and not any(cached.values()):
+        # Where there is one kind only, or all was cached, nothing is left to guess.
+        kinds = [kind for kind, count in counted.items() if count]
+        if len(kinds) == 1:
+            cached[kinds[0]] = given.cached_tokens
+        elif given.cached_tokens == sum(counted.values()):
+            cached = counted
+    if given.cached_tokens not in (0, sum(cached.values())):
+        return None
+    if any(cached[kind] > counted[kind] for kind in counted):
+        return None
+    return CachedTokensDetails(**cached)
+
+
+def _by_kind(details: InputTokenDetails | CachedTokensDetails) -> dict[str, int]:
+    return {
+        "text_tokens": details.text_tokens,
+        "audio_tokens": details.audio_tokens,
+        "image_tokens": details.image_tokens,
+    }
+
+
+def _counts(value: Any) -> Iterator[int]:
+    """All counts of a usage, at any depth."""
+    for each in attrs.fields(type(value)):
+        member = getattr(value, each.name)
+        yield from _counts(member) if attrs.has(type(member)) else (member,)
+
+
 def _money(value: object) -> Decimal:
-    return Decimal(str(value))
+    try:
+        money = Decimal(str(value))
+    except ArithmeticError:
+        money = Decimal("nan")
+    if not money.is_finite() or money < 0:
+        raise ConfigError(f"not a price: {value!r}. Allowed are US dollars, 0 or more")
+    return money
 
 
 @frozen(kw_only=True)
@@ -136,24 +214,33 @@ class Price:
     audio_input: Decimal = field(converter=_money)
     audio_cached: Decimal = field(converter=_money)
     audio_output: Decimal = field(converter=_money)
-    image_input: Decimal = field(default=Decimal(0), converter=_money)
-    image_cached: Decimal = field(default=Decimal(0), converter=_money)
+    image_input: Decimal | None = field(default=None, converter=optional(_money))
+    """None: not known. A response that was shown images costs an unknown amount then."""
+    image_cached: Decimal | None = field(default=None, converter=optional(_money))
 
-    def cost(self, usage: Usage) -> Decimal:
-        """US dollars for this usage. Cached tokens are among the input, and cost less."""
+    def cost(self, usage: Usage) -> Decimal | None:
+        """US dollars for this usage. Cached tokens are among the input, and cost less.
+
+        None when tokens are counted and not broken down, or counts contradict each other.
+        """
         given, made = usage.input_token_details, usage.output_token_details
-        cached = given.cached_tokens_details
-        dollars = (
-            (given.text_tokens - cached.text_tokens) * self.text_input
-            + cached.text_tokens * self.text_cached
-            + (given.audio_tokens - cached.audio_tokens) * self.audio_input
-            + cached.audio_tokens * self.audio_cached
-            + (given.image_tokens - cached.image_tokens) * self.image_input
-            + cached.image_tokens * self.image_cached
-            + made.text_tokens * self.text_output
-            + made.audio_tokens * self.audio_output
+        cached = _cached(given)
+        if cached is None or why_not_priced(usage) is not None:
+            return None
+        parts = (
+            (given.text_tokens - cached.text_tokens, self.text_input),
+            (given.audio_tokens - cached.audio_tokens, self.audio_input),
+            (given.image_tokens - cached.image_tokens, self.image_input),
+            (cached.text_tokens, self.text_cached),
+            (cached.audio_tokens, self.audio_cached),
+            (cached.image_tokens, self.image_cached),
+            (made.text_tokens, self.text_output),
+            (made.audio_tokens, self.audio_output),
         )
-        return dollars / 1_000_000
+        if any(tokens and price is None for tokens, price in parts):
+            return None
+        dollars = (tokens * price for tokens, price in parts if price is not None)
+        return sum(dollars, Decimal(0)) / 1_000_000
 
 
 @frozen
@@ -161,38 +248,65 @@ class Pricing:
     """A price list, by model.
 
     Prices change: `Pricing.from_dict({"my-model": {"text_input": 4, ...}})` makes your
-    own, `PRICES | yours` adds it to the ones that the library knows.
+    own, `PRICES | yours` adds it to the ones that the library knows. A model that writes down
+    what it hears may have a price per minute instead: `{"my-ears": {"per_minute": "0.005"}}`.
     """
 
     models: Mapping[str, Price]
+    per_minute: Mapping[str, Decimal] = field(factory=dict)
+    """US dollars per minute of what is transcribed."""
 
     @classmethod
     def from_dict(cls, prices: Mapping[str, Mapping[str, Any]]) -> Self:
-        """Read a list of US dollars per million tokens. Raises `ConfigError`."""
+        """Read a list of US dollars per million tokens, or per minute. Raises `ConfigError`."""
         known = {each.name for each in attrs.fields(Price)}
         for model, price in prices.items():
             for kind in price:
-                if kind not in known:
+                if kind not in known and not _is_per_minute(price):
+                    kinds = known | {"per_minute"}
                     raise ConfigError(
-                        f"the price of {model!r} has no kind {kind!r}: {did_you_mean(kind, known)}"
+                        f"the price of {model!r} has no kind {kind!r}: {did_you_mean(kind, kinds)}"
                     )
         try:
-            return cls({model: Price(**price) for model, price in prices.items()})
+            timed = {model: price for model, price in prices.items() if _is_per_minute(price)}
+            return cls(
+                {model: Price(**price) for model, price in prices.items() if model not in timed},
+                {model: _money(price["per_minute"]) for model, price in timed.items()},
+            )
         except (TypeError, ArithmeticError) as error:
             raise ConfigError(f"not a price list: {error}") from error
 
     def cost(self, model: str | None, usage: Usage) -> Decimal | None:
-        """US dollars for this usage of a model; None for a model without a price.
+        """US dollars for this usage of a model; None when that is not known.
 
         Snapshots have prices of their own: a name counts as it is written.
         """
         price = self.models.get(model or "")
         return None if price is None else price.cost(usage)
 
+    def transcription_cost(self, model: str | None, usage: TranscriptionUsage) -> Decimal | None:
+        """US dollars for a transcription; None when that is not known.
+
+        Only time has a price here: what is counted in tokens costs an unknown amount.
+        """
+        price, seconds = self.per_minute.get(model or ""), usage.seconds
+        if price is None or seconds is None or not 0 <= seconds < math.inf:
+            return None
+        return price * Decimal(str(seconds)) / 60
+
     def __or__(self, other: Pricing) -> Pricing:
-        return Pricing({**self.models, **other.models})
+        return Pricing({**self.models, **other.models}, {**self.per_minute, **other.per_minute})
 
 
+def _is_per_minute(price: Mapping[str, Any]) -> bool:
+    return set(price) == {"per_minute"}
+
+
+_REALTIME_2: Final = {
+    "text_input": 4, "text_cached": "0.40", "text_output": 24,
+    "audio_input": 32, "audio_cached": "0.40", "audio_output": 64,
+    "image_input": 5, "image_cached": "0.50",
+}  # fmt: skip
 _REALTIME: Final = {
     "text_input": 4, "text_cached": "0.40", "text_output": 16,
     "audio_input": 32, "audio_cached": "0.40", "audio_output": 64,
@@ -212,15 +326,22 @@ NOTHING_USED: Final = SessionUsage()
 
 PRICES: Final = Pricing.from_dict(
     {
+        "gpt-realtime-2.1": _REALTIME_2,
+        "gpt-realtime-2": _REALTIME_2,
+        "gpt-realtime-2.1-mini": _REALTIME_MINI,
+        "gpt-realtime-1.5": _REALTIME,
         "gpt-realtime": _REALTIME,
         "gpt-realtime-2025-08-28": _REALTIME,
         "gpt-realtime-mini": _REALTIME_MINI,
         "gpt-realtime-mini-2025-10-06": _REALTIME_MINI,
         "gpt-4o-realtime-preview": _PREVIEW,
         "gpt-4o-realtime-preview-2024-12-17": _PREVIEW,
+        "gpt-transcribe": {"per_minute": "0.0045"},
+        "gpt-live-transcribe": {"per_minute": "0.017"},
+        "gpt-realtime-whisper": {"per_minute": "0.017"},
     }
 )
-"""OpenAI's list prices as of January 2026. Models that are not here cost an unknown amount."""
+"""OpenAI's list prices as of November 2026. Models that are not here cost an unknown amount."""
 
 
 def _added(one: Any, other: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias, TypeGuard, TypeVar, cast
 
 from attrs import NOTHING, Attribute, fields_dict, frozen
 
+from realtime_actors.config.places import Explained, place_of
 from realtime_actors.errors import ConfigError
 from realtime_actors.seconds import seconds, seconds_or_none
 
@@ -51,7 +52,7 @@ T = TypeVar("T")
 
 
 @frozen(kw_only=True, repr=False)
-class Settings:
+class Settings(Explained):
     """The base of all settings: immutable, compared by value, made by keywords or from a dict.
 
     A subclass says `repr=False` to attrs: the repr here shows what is set, and no secrets.
@@ -70,10 +71,13 @@ class Settings:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Make one from a mapping. Raises `ConfigError` for an unknown key or a wrong value."""
         if not isinstance(values, Mapping):
-            raise ConfigError(f"{cls.__name__} is made from a mapping, not from {_shown(values)}")
+            given = type(values).__name__ if isinstance(values, Settings) else _shown(values)
+            raise ConfigError(f"{cls.__name__} is made from a mapping, not from {given}")
         known = fields_dict(cls)
         for key, value in values.items():
             if key not in known:
+                if place := place_of(str(key), known):
+                    raise ConfigError(f"{cls.__name__} has no setting {key!r}: {place}")
                 secrets = [name for name in known if not known[name].repr]
                 secret = difflib.get_close_matches(str(key), secrets)
                 given = "" if secret else f" (given: {_shown(value)})"

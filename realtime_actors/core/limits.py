@@ -14,7 +14,7 @@ time is counted anew after the last of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -25,7 +25,6 @@ from realtime_actors.core.effects import Effects, Publish, SetTimer
 from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
-from realtime_actors.usage import NOTHING_USED, Pricing, SessionUsage, TranscriptionUsage, Usage
 
 __all__ = ["DURATION_TIMER", "FINISH_WITHIN", "GOODBYE_TIMER", "IDLE_TIMER", "Limits"]
 
@@ -44,17 +43,14 @@ Limit = Literal["max_cost", "max_duration", "idle_timeout"]
 
 @define(kw_only=True)
 class Limits:
-    """What was used, and what may be."""
+    """What a session may use, and whether it has done so."""
 
     info: events.EventInfo
     responses: ResponseMachine
     speech: Speech
-    model: Callable[[], str | None]
-    pricing: Pricing
     max_cost: Decimal | None = None
     max_duration: float | None = None
     idle_timeout: float | None = None
-    usage: SessionUsage = NOTHING_USED
     reached: Limit | None = None
     """The limit that ends the session."""
     _last_activity: float = field(default=0.0)
@@ -83,23 +79,11 @@ class Limits:
             self._last_activity = now
         self._is_busy = is_busy
 
-    def response(self, response_id: str | None, usage: Usage) -> Effects:
-        """The server has counted a response."""
-        cost = self.pricing.cost(self.model(), usage)
-        self.usage = self.usage.add(usage, cost)
-        event = events.UsageEvent(
-            response_id=response_id, usage=usage, cost=cost, session=self.usage, info=self.info
-        )
-        effects: Effects = [Publish(event)]
-        total = self.usage.cost
-        if self.max_cost is not None and total is not None and total >= self.max_cost:
-            effects += self._reach("max_cost")
-        return effects
-
-    def transcription(self, usage: TranscriptionUsage | None) -> None:
-        """The server has counted a transcription."""
-        if usage is not None:
-            self.usage = self.usage.add_transcription(usage)
+    def spent(self, dollars: Decimal) -> Effects:
+        """The session has cost so much, at least."""
+        if self.max_cost is None or dollars < self.max_cost:
+            return []
+        return self._reach("max_cost")
 
     def out_of_time(self) -> Effects:
         """`DURATION_TIMER` fired."""

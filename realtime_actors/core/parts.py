@@ -11,6 +11,7 @@ from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import BargeIn, GuardrailsSettings, SessionModelSettings
+from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.calling import Calling
 from realtime_actors.core.configuration import Configuration
@@ -104,6 +105,7 @@ class Parts:
     _screening: Screening = field(init=False)
     _turns: Turns = field(init=False)
     _requests: Requests = field(init=False)
+    _accounting: Accounting = field(init=False)
     _limits: Limits = field(init=False)
     _transcripts: Transcripts = field(init=False)
     _stalls: StallWatch = field(init=False)
@@ -215,12 +217,13 @@ class Parts:
             editing,
             self._approvals,
         )
+        self._accounting = Accounting(
+            info=self.info, model=self.model, pricing=self.pricing, max_cost=self.max_cost
+        )
         self._limits = Limits(
             info=self.info,
             responses=self._responses,
             speech=self._speech,
-            model=lambda: self._configuration.settings.model or self.model,
-            pricing=self.pricing,
             max_cost=self.max_cost,
             max_duration=self.max_duration,
             idle_timeout=self.idle_timeout,

@@ -18,7 +18,7 @@ from attrs import define, evolve, field
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
-from realtime_actors.config import OFF, merge_settings
+from realtime_actors.config import OFF, TranscriptionConfig, merge_settings
 from realtime_actors.core.configuration import (
     ForBarrier,
     ForCaller,
@@ -298,8 +298,8 @@ class SessionMachine(Parts):
             case wire.ConversationItemInputAudioTranscriptionDelta():
                 return self._transcripts.delta(event)
             case wire.ConversationItemInputAudioTranscriptionCompleted(usage=usage):
-                self._limits.transcription(usage)
-                return self._screened(self._transcripts.completed(event))
+                counted = self._transcription_counted(usage)
+                return counted + self._screened(self._transcripts.completed(event))
             case wire.ConversationItemInputAudioTranscriptionFailed():
                 return self._transcripts.failed(event)
             case wire.RateLimitsUpdated(rate_limits=limits):
@@ -483,7 +483,7 @@ class SessionMachine(Parts):
                     return [Refuse(caller, ConfigError(f"played_ms is a number: {error}"))]
                 return [Answer(caller)]
             case messages.Usage():
-                return [Answer(caller, self._limits.usage)]
+                return [Answer(caller, self._accounting.usage)]
             case messages.Close():
                 return [*self._end(None), Answer(caller)]
         if self.phase is not Phase.LIVE:
@@ -529,8 +529,7 @@ class SessionMachine(Parts):
             response = evolve(response, id=self._responses.active_id)
         has_begun = self._responses.has_begun(response.id)
         effects = [*self._responses.done(response), *self._stalls.over(response.id)]
-        if response.usage is not None:
-            effects += self._limits.response(response.id, response.usage)
+        effects += self._response_counted(response)
         self._speech.response_done(response.id)
         if self._responses.is_out_of_band(response.id):
             if self._stalls.is_given_up(response.id):
@@ -547,6 +546,19 @@ class SessionMachine(Parts):
         effects += self._turns.failure(response) + self._turns.ended(response)
         return effects + self._end_if_fatal(response)
 
+    def _response_counted(self, response: wire.Response) -> Effects:
+        if response.usage is None:
+            return self._accounting.not_counted()
+        model = self._configuration.settings.model
+        effects = self._accounting.response(response.id, response.usage, model)
+        return effects + self._limits.spent(self._accounting.known_cost)
+
+    def _transcription_counted(self, usage: wire.TranscriptionUsage | None) -> Effects:
+        settings = self._configuration.settings.input_audio_transcription
+        model = settings.model if isinstance(settings, TranscriptionConfig) else None
+        effects = self._accounting.transcription(usage, model)
+        return effects + self._limits.spent(self._accounting.known_cost)
+
     def _response_done_again(self, response: wire.Response) -> Effects:
         """Take what is new in the end of a response that was given up; else it came twice."""
         if not self._stalls.late_end(response.id):
@@ -555,7 +567,7 @@ class SessionMachine(Parts):
         for item in response.output:
             effects += self._calling.item_done(item, response.id)
         if response.usage is not None:
-            effects += self._limits.response(response.id, response.usage)
+            effects += self._response_counted(response)
         return effects
 
     def _stalled(self, response_id: str | None, now: float) -> Effects:

@@ -137,6 +137,14 @@ class DeadlockError(Exit, RuntimeError):
     actors that wait for each other.
     """
 
+    def __str__(self) -> str:
+        """The reason, and what to do instead."""
+        return (
+            f"{super().__str__()}: don't wait for the answer there. Send it with `tell` or `cast`,"
+            " ask from a task or another thread, or answer your own caller later (`NoReply`, then"
+            " `otp.reply`)"
+        )
+
 
 class StartFailed(RealtimeError):  # noqa: N818 - what became of the start
     """A process did not start.
@@ -146,7 +154,10 @@ class StartFailed(RealtimeError):  # noqa: N818 - what became of the start
     """
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(f"did not start: {reason!r}")
+        why = f"{reason!r}"
+        if isinstance(reason, tuple) and len(reason) == 2 and reason[0] == "already_started":
+            why = f"the name is taken by {reason[1]}"
+        super().__init__(f"did not start: {why}")
         self.reason = reason
         self.__cause__ = exception_in(reason)
 

@@ -355,7 +355,8 @@ class Watch:
             case events.InputTranscriptEvent(item_id=item_id):
                 self.told_words[item_id] += 1
                 assert self.told_words[item_id] == 1, f"ended twice: {item_id}"
-            case events.UsageEvent(response_id=response_id):
+            case events.UsageEvent(response_id=response_id, cost=cost):
+                assert cost is None or cost >= 0
                 self.counted[response_id] += 1
                 assert self.counted[response_id] == 1, f"counted twice: {response_id}"
 

@@ -27,7 +27,13 @@ from realtime_actors.core.messages import (
 from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_WITHIN
 from realtime_actors.core.session import SessionMachine
-from realtime_actors.events import AudioEvent, LimitReachedEvent, UsageEvent
+from realtime_actors.events import (
+    AudioEvent,
+    ErrorEvent,
+    ErrorInfo,
+    LimitReachedEvent,
+    UsageEvent,
+)
 from realtime_actors.guardrails import OutputGuardrail
 from realtime_actors.items import McpApprovalRequestItem
 from realtime_actors.usage import OutputTokenDetails, Pricing, TranscriptionUsage, Usage
@@ -111,6 +117,124 @@ def test_transcription_is_counted_too() -> None:
 
     (told,) = only(UsageEvent, turn(machine, "r1"))
     assert told.session.transcribed_seconds == 2.5
+
+
+TOTALS = Usage(total_tokens=1500, input_tokens=1000, output_tokens=500)
+MINUTE = TranscriptionUsage(type="duration", seconds=60.0)
+
+
+def user_said(usage: TranscriptionUsage | None, item_id: str = "u1") -> AnyMessage:
+    return wire.ConversationItemInputAudioTranscriptionCompleted(
+        item_id=item_id, transcript="Hi", usage=usage
+    )
+
+
+def cannot_be_kept(why: str) -> ErrorEvent:
+    return ErrorEvent(
+        error=ErrorInfo(
+            type="cost_unknown",
+            message=f"max_cost of $2 can't be kept exactly: {why}. What is known counts; give"
+            " prices in RunConfig(pricing=...), or set max_duration as well",
+        ),
+        source="session",
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "why"),
+    [
+        pytest.param(
+            "mine",
+            TOTALS,
+            "a response cost an unknown amount: 1000 input tokens are counted, and 0 of a kind",
+            id="totals only",
+        ),
+        pytest.param(
+            "theirs",
+            ONE_DOLLAR,
+            "a response cost an unknown amount: 'theirs' has no price",
+            id="no price",
+        ),
+        pytest.param("mine", None, "the server has not said what a response used", id="nothing"),
+    ],
+)
+def test_a_limit_that_cannot_be_kept_is_told_once(model, usage, why) -> None:
+    machine = live(model=model, pricing=PRICING, max_cost=Decimal(2))
+
+    effects = [
+        *play(machine, created("r1"), done("r1", usage=usage)),
+        *play(machine, created("r2"), done("r2", usage=usage)),
+    ]
+
+    assert only(ErrorEvent, effects) == [cannot_be_kept(why)]
+
+
+def test_who_set_no_limit_is_told_nothing_of_what_is_not_known() -> None:
+    machine = live(model="theirs", pricing=PRICING)
+
+    effects = play(machine, created("r1"), done("r1", usage=TOTALS), created("r2"), done("r2"))
+
+    assert only(ErrorEvent, [*effects, *machine.handle(user_said(MINUTE), 0.0)]) == []
+
+
+def test_what_is_known_counts_beside_what_is_not() -> None:
+    machine = priced(max_cost=Decimal(2))
+
+    effects = [
+        *turn(machine, "r1"),
+        *play(machine, created("r2"), done("r2", usage=TOTALS)),
+        *turn(machine, "r3"),
+    ]
+
+    assert [event.session.cost for event in only(UsageEvent, effects)] == [1, None, None]
+    assert [event.limit for event in only(LimitReachedEvent, effects)] == ["max_cost"]
+
+
+def test_what_is_written_down_costs_money_too() -> None:
+    prices = PRICING | Pricing.from_dict({"ears": {"per_minute": 1}})
+    machine = live(model="mine", pricing=prices, max_cost=Decimal(2))
+    after(machine, updated(input_audio_transcription={"model": "ears"}))
+
+    first = [*turn(machine, "r1"), *machine.handle(user_said(None, "u0"), 0.0)]
+    effects = machine.handle(user_said(MINUTE), 0.0)
+
+    assert only(LimitReachedEvent, first) == []
+    assert [event.limit for event in only(LimitReachedEvent, effects)] == ["max_cost"]
+
+
+@pytest.mark.parametrize(
+    ("usage", "why"),
+    [
+        (MINUTE, "'theirs' has no price per minute"),
+        (TranscriptionUsage(type="tokens", total_tokens=40), "'theirs' has no price per minute"),
+    ],
+)
+def test_a_transcription_of_unknown_cost_is_told_once(usage, why) -> None:
+    machine = priced(max_cost=Decimal(2))
+    after(machine, updated(input_audio_transcription={"model": "theirs"}))
+
+    effects = play(machine, user_said(usage, "u1"), user_said(usage, "u2"))
+
+    assert only(ErrorEvent, effects) == [
+        cannot_be_kept(f"a transcription is not counted in it: {why}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("named", "cost"),
+    [
+        (None, Decimal(1)),
+        ("mine", Decimal(1)),
+        ("mine-2026-10-01", Decimal(1)),
+        ("mine-mini", None),
+        ("mine-mini-2026-10-01", None),
+        ("yours", None),
+    ],
+)
+def test_a_snapshot_has_the_price_of_the_name_that_was_asked_for(named, cost) -> None:
+    machine = after(priced(), updated(model=named))
+
+    assert [event.cost for event in only(UsageEvent, turn(machine, "r1"))] == [cost]
 
 
 def test_a_session_ends_when_it_has_cost_as_much_as_it_may() -> None:

@@ -58,6 +58,7 @@ WORDS = ("core/test_conversation.py", "core/test_transcripts.py", "core/test_hea
 EDITING = ("core/test_editing.py", "core/test_handoffs.py", "session/test_editing.py")
 STORIES = ("soak/test_soak.py",)
 LIMITS = ("core/test_limits.py", "session/test_limits.py")
+USAGE = ("values/test_usage.py", *LIMITS)
 LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
 
 MUTANTS: Final = (
@@ -827,15 +828,63 @@ MUTANTS: Final = (
         13,
         "a session that may cost so much costs more",
         "core/limits.py",
-        "total >= self.max_cost",
-        "total > self.max_cost",
+        "dollars < self.max_cost",
+        "dollars <= self.max_cost",
         LIMITS,
     ),
     Mutant(
         13,
+        "a session costs more than it may, since the cost of one response is not known",
+        "core/accounting.py",
+        "        self.known_cost += cost\n        return effects\n",
+        "        self.known_cost = self.usage.cost or Decimal(0)\n        return effects\n",
+        LIMITS,
+    ),
+    Mutant(
+        13,
+        "nobody learns that a limit to the cost can't be kept",
+        "core/accounting.py",
+        "if self.max_cost is None or what in self._told:",
+        "if True:",
+        LIMITS,
+    ),
+    Mutant(
+        13,
+        "each response says again that its cost is not known",
+        "core/accounting.py",
+        "self._told.add(what)",
+        "pass",
+        LIMITS,
+    ),
+    Mutant(
+        13,
+        "tokens that are not broken down cost nothing",
+        "usage.py",
+        "if total not in (0, sum_of_kinds):",
+        "if False:",
+        USAGE,
+    ),
+    Mutant(
+        13,
+        "counts that contradict each other earn money",
+        "usage.py",
+        "if any(cached[kind] > counted[kind] for kind in counted):",
+        "if False:",
+        USAGE,
+    ),
+    Mutant(
+        13,
+        "an image costs nothing where its price is not known",
+        "usage.py",
+        "if any(tokens and price is None for tokens, price in parts):",
+        "if False:",
+        USAGE,
+    ),
+    Mutant(
+        13,
         "what the transcription used is not counted",
-        "core/session.py",
-        "self._limits.transcription(usage)",
+        "core/accounting.py",
+        "self.usage = self.usage.add_transcription(usage, cost)",
         "pass",
         LIMITS,
     ),
@@ -845,7 +894,7 @@ MUTANTS: Final = (
         "usage.py",
         'price = self.models.get(model or "")',
         'price = self.models.get(model or "") or next(iter(self.models.values()), None)',
-        ("values/test_usage.py", *LIMITS),
+        USAGE,
     ),
     Mutant(
         13,
@@ -1021,7 +1070,7 @@ MUTANTS: Final = (
         15,
         "nobody is charged for a response that was given up",
         "core/session.py",
-        "self._limits.response(response.id, response.usage)\n        return effects\n",
+        "self._response_counted(response)\n        return effects\n",
         "[]\n        return effects\n",
         STALLS,
     ),

@@ -34,6 +34,14 @@ def test_calling_oneself_is_told_at_once():
     assert issubclass(otp.DeadlockError, otp.Exit)
 
 
+def test_its_message_says_what_to_do_instead():
+    told = str(otp.DeadlockError("calling_self", otp.InCall("GenServer.call")))
+
+    assert told.startswith("'calling_self' in GenServer.call: don't wait for the answer there.")
+    assert "`tell` or `cast`" in told
+    assert "`NoReply`" in told
+
+
 def test_a_deadlock_can_be_caught_and_the_server_lives():
     def careful(server: Any, from_: Any, state: Any) -> otp.Reply:
         try:

@@ -44,7 +44,7 @@ def test_a_name_that_is_taken_is_refused(server):
     config = {"url": server.url}
     with (
         ra.run(ra.agent(), model_config=config, name="busy"),
-        pytest.raises(ra.StartError, match="already_started"),
+        pytest.raises(ra.StartError, match="the name 'busy' is taken by SessionServer"),
     ):
         ra.run(ra.agent(), model_config=config, name="busy")
 
