@@ -169,6 +169,7 @@ def _machine(
         max_concurrency=config.max_concurrency,
         approval_timeout=config.approval_timeout,
         tool_timeout=config.tool_timeout,
+        tool_texts=config.tool_texts,
         playback_reported=playback_reported,
         model=model,
         pricing=config.pricing,

@@ -102,7 +102,8 @@ def serve(request: Mapping[str, Any]) -> None:
             "images": [asdict(each) for each in output.images],
         }
     except Exception as error:
-        answer = {"error": str(error) or type(error).__name__}
+        said = str(error) or type(error).__name__
+        answer = {"error": said, "is_told": isinstance(error, ToolError)}
     with open(answers, "wb") as out:
         out.write(json.dumps(answer).encode())
 
@@ -125,6 +126,6 @@ def _find(request: Mapping[str, Any]) -> Tool:
 
 def _output(answer: Mapping[str, Any]) -> ToolOutput:
     if "error" in answer:
-        raise ToolError(answer["error"])
+        raise (ToolError if answer["is_told"] else RuntimeError)(answer["error"])
     images = tuple(InputImage(**each) for each in answer["images"])
     return ToolOutput(text=answer["text"], images=images)

@@ -577,7 +577,8 @@ class SessionServer(otp.GenServer):
             if reason == otp.NORMAL:
                 return None
             # It has no outcome yet if it ended in a way that no `except` sees.
-            why = f"Error: Tool execution failed - {str(reason) or repr(reason)}"
+            how = type(reason).__name__ if isinstance(reason, BaseException) else reason
+            why = f"Error: Tool execution failed - {how}"
             return ToolFinished(call_id=call_id, output=why, error=why)
 
         return died

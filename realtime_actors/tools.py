@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime, time
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
 import attrs
 from attrs import field, frozen
@@ -39,6 +39,8 @@ from realtime_actors._schema.function_tool import (
 )
 from realtime_actors._schema.signature import Signature
 from realtime_actors._schema.types import enum_to_json
+from realtime_actors.config import ToolTexts
+from realtime_actors.config.checks import from_mapping, instance_of
 from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
 from realtime_actors.guardrails import ToolGuardrail
@@ -61,6 +63,7 @@ __all__ = [
     "tool_output",
 ]
 
+NO_TEXTS: Final = ToolTexts()
 RunIn: TypeAlias = Literal["thread", "process"]
 NeedsApproval: TypeAlias = bool | Function
 """Whether somebody has to approve a call: a bool, or a function of context and arguments."""
@@ -70,6 +73,10 @@ def _guardrails(given: Sequence[ToolGuardrail]) -> tuple[ToolGuardrail, ...]:
     if isinstance(given, ToolGuardrail):
         raise ConfigError(f"input_guardrails come in a list, not as {given!r}")
     return tuple(given)
+
+
+def _texts(given: ToolTexts | Mapping[str, Any]) -> ToolTexts:
+    return from_mapping(ToolTexts, given)
 
 
 def _never() -> bool:
@@ -145,6 +152,13 @@ class Tool(Explained):
     all others. It is ended when the call is cancelled."""
     needs_approval: NeedsApproval = field(default=False, repr=False)
     """The call waits for `session.approve(call_id)`. Asked once the arguments are known to fit."""
+    texts: ToolTexts = field(
+        factory=ToolTexts,
+        converter=_texts,
+        validator=instance_of(ToolTexts, "ToolTexts, or a dict"),
+        repr=False,
+    )
+    """What the model is told when it fails, takes too long or is not approved."""
     input_guardrails: tuple[ToolGuardrail, ...] = field(
         default=(), converter=_guardrails, repr=False
     )
@@ -310,6 +324,7 @@ def tool(
     is_enabled: IsEnabled = True,
     run_in: RunIn = "thread",
     needs_approval: NeedsApproval = False,
+    texts: ToolTexts | Mapping[str, Any] = NO_TEXTS,
     input_guardrails: Sequence[ToolGuardrail] = (),
 ) -> Callable[[Function], Tool]: ...
 @refusing_unknown
@@ -323,6 +338,7 @@ def tool(
     is_enabled: IsEnabled = True,
     run_in: RunIn = "thread",
     needs_approval: NeedsApproval = False,
+    texts: ToolTexts | Mapping[str, Any] = NO_TEXTS,
     input_guardrails: Sequence[ToolGuardrail] = (),
 ) -> Tool | Callable[[Function], Tool]:
     """Make a `Tool` of a function, from its signature, type hints and docstring.
@@ -352,6 +368,7 @@ def tool(
             is_enabled=is_enabled,
             run_in=run_in,
             needs_approval=needs_approval,
+            texts=texts,
             input_guardrails=input_guardrails,
             signature=signature,
         )
@@ -403,7 +420,7 @@ def output_text(value: object) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """What the model is told instead of an output, when a tool raised `error`."""
+    """What an error says, as a line. The model is told that of a `ToolError`."""
     return f"Error: {str(error) or type(error).__name__}"
 
 

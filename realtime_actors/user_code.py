@@ -16,6 +16,7 @@ from realtime_actors import otp
 from realtime_actors._calling import finish
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent, Handoff
+from realtime_actors.config import ToolTexts
 from realtime_actors.core.effects import CallHook, RunGuardrails, RunHandoff, RunTool, ScreenInput
 from realtime_actors.core.messages import (
     AgentNotResolved,
@@ -30,6 +31,7 @@ from realtime_actors.core.messages import (
     ToolProgressed,
     ToolRefused,
 )
+from realtime_actors.errors import ToolError
 from realtime_actors.tools import Tool, ToolContext, error_text
 
 __all__ = [
@@ -84,8 +86,8 @@ def run_tool(
         log.warning("tool %s failed with %s, in call %s", name, kind, effect.call_id)
         # With what it said: for whoever looks for the fault, and asked for it.
         log.debug("tool %s failed", name, exc_info=error)
-        text = error_text(error)
-        return ToolFinished(call_id=effect.call_id, output=text, error=text)
+        told = _told(effect.tool.name, effect.texts, error, context)
+        return ToolFinished(call_id=effect.call_id, output=told, error=error_text(error))
     return ToolFinished(call_id=effect.call_id, output=output.text, images=output.images)
 
 
@@ -99,8 +101,8 @@ def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinis
             history = handoff.filter_history(effect.history, context)
     except Exception as error:
         log.info("handoff %s failed: %s", effect.call_id, type(error).__name__)
-        text = error_text(error)
-        return ToolFinished(call_id=effect.call_id, output=text, error=text)
+        told = _told(handoff.tool_name, effect.texts, error, context)
+        return ToolFinished(call_id=effect.call_id, output=told, error=error_text(error))
     return HandoffResolved(call_id=effect.call_id, resolved=resolved, history=history)
 
 
@@ -145,6 +147,17 @@ class HookRunner(otp.GenServer):
             log.warning("hook %s failed: %s", message.method, type(error).__name__)
             otp.send(session, HookFailed(message.method, error_text(error)))
         return otp.NoReply(state)
+
+
+def _told(tool: str, texts: ToolTexts, error: Exception, context: object) -> str:
+    """What the model is told of an error: what it says only if it was made for that."""
+    if isinstance(error, ToolError):
+        return error_text(error)
+    try:
+        return texts.after_failure(tool, error, context)
+    except Exception as failure:
+        log.warning("the text for a failed %s failed with %s", tool, type(failure).__name__)
+        return ToolTexts().after_failure(tool, error, context)
 
 
 @define

@@ -24,6 +24,7 @@ from realtime_actors.config.session import (
     default_session_settings,
     merge_settings,
 )
+from realtime_actors.config.tool_texts import ToolTexts
 
 __all__ = [
     "OFF",
@@ -36,6 +37,7 @@ __all__ = [
     "ResponseSettings",
     "RunConfig",
     "SessionModelSettings",
+    "ToolTexts",
     "TracingConfig",
     "TranscriptionConfig",
     "TurnDetectionConfig",

@@ -23,6 +23,7 @@ from realtime_actors.config.checks import (
     wrong,
 )
 from realtime_actors.config.session import SessionModelSettings
+from realtime_actors.config.tool_texts import ToolTexts
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.seconds import unlimited
 from realtime_actors.usage import PRICES, Pricing
@@ -50,6 +51,10 @@ def _model_settings(
 
 def _guardrails_settings(value: GuardrailsSettings | Mapping[str, Any]) -> GuardrailsSettings:
     return from_mapping(GuardrailsSettings, value)
+
+
+def _tool_texts(value: ToolTexts | Mapping[str, Any]) -> ToolTexts:
+    return from_mapping(ToolTexts, value)
 
 
 def _barge_in(value: BargeIn | Mapping[str, Any]) -> BargeIn:
@@ -139,6 +144,12 @@ class RunConfig(Settings):
         default=PRICES, validator=instance_of(Pricing, "a Pricing"), repr=False
     )
     """What `max_cost` and the costs of `UsageEvent` go by."""
+    tool_texts: ToolTexts = field(
+        factory=ToolTexts,
+        converter=_tool_texts,
+        validator=instance_of(ToolTexts, "ToolTexts, or a dict"),
+    )
+    """What the model is told when a tool fails, takes too long or is not approved."""
     tool_timeout: float | None = field(
         default=60.0, converter=unlimited, validator=time_limit_or_none
     )

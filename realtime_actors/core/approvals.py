@@ -14,6 +14,7 @@ from collections.abc import Hashable
 from attrs import define, field
 
 from realtime_actors import events
+from realtime_actors.config import ToolTexts
 from realtime_actors.core.effects import CancelTimer, Effects, Publish, Send, SetTimer
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.tool_calls import ToolCalls, tool_timer
@@ -91,9 +92,9 @@ class Approvals:
             return [timer, self._answer(call_id, approve=False, reason=reason)]
         call = self.calls.get(call_id)
         assert call is not None  # it is suspended
-        because = f": {reason}" if reason else ""
-        why = f"Error: the call of {call.name} was not approved{because}"
-        return [timer, *self.calls.finish(call_id, why, why)]
+        told = self.calls.texts_of(call).after_rejection(call.name, reason)
+        why = ToolTexts().after_rejection(call.name, reason)
+        return [timer, *self.calls.finish(call_id, told, why)]
 
     def time_out(self, call_id: str) -> Effects:
         """Nobody has answered."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import define, field, frozen
 
+from realtime_actors.config import ToolTexts
 from realtime_actors.core.gate import Echo, Gate
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class RunTool:
     agent: Agent
     approved: bool = False
     """Its guardrails have passed, and somebody has approved the call."""
+    texts: ToolTexts = field(factory=ToolTexts)
 
 
 @frozen(kw_only=True)
@@ -108,6 +110,7 @@ class RunHandoff:
     arguments: str = field(repr=False)
     agent: Agent
     history: tuple[Item, ...] = field(repr=False)
+    texts: ToolTexts = field(factory=ToolTexts)
 
 
 @frozen

@@ -10,7 +10,7 @@ from attrs import define, field
 from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
-from realtime_actors.config import BargeIn, GuardrailsSettings, SessionModelSettings
+from realtime_actors.config import BargeIn, GuardrailsSettings, SessionModelSettings, ToolTexts
 from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.calling import Calling
@@ -77,6 +77,8 @@ class Parts:
     """How many tools may run at once; None for as many as the model calls."""
     tool_timeout: float | None = None
     """Seconds for tools that set none themselves; None for no limit."""
+    tool_texts: ToolTexts = field(factory=ToolTexts)
+    """What the model is told when a tool fails, takes too long or is not approved."""
     playback_reported: bool = False
     """A `PlaybackTracker` reports what was heard."""
     model: str | None = None
@@ -138,6 +140,7 @@ class Parts:
             info=self.info,
             at_once=self.max_concurrency if self.parallel_tools else 1,
             timeout=self.tool_timeout,
+            texts=self.tool_texts,
         )
         editing = Editing(self._new_id, self._history, self._calls)
         self._transcripts = Transcripts(self.info, self._history)

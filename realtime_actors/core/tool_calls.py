@@ -22,6 +22,7 @@ from attrs import define, field, frozen
 
 from realtime_actors import events
 from realtime_actors.agent import Agent, Handoff
+from realtime_actors.config import ToolTexts
 from realtime_actors.core.effects import (
     CallHook,
     CancelTimer,
@@ -80,6 +81,8 @@ class ToolCalls:
     """How many may run at a time; None for all."""
     timeout: float | None = None
     """Seconds for a tool that sets none itself."""
+    texts: ToolTexts = field(factory=ToolTexts)
+    """What the model is told in place of an output, by tools that don't say it themselves."""
     hosted: set[str] = field(factory=set)
     """Calls that the server would run, and that wait for approval (see `Approvals`)."""
     _open: dict[str, Call] = field(factory=dict)
@@ -221,8 +224,15 @@ class ToolCalls:
         call = self._open.get(call_id)
         if call is None:
             return []
-        why = f"Error: {call.name} took longer than {self._timeout_of(call):g} s"
-        return [CancelTool(call_id), *self.finish(call_id, why, why)]
+        seconds = self._timeout_of(call) or 0.0
+        told = self.texts_of(call).after_timeout(call.name, seconds)
+        why = ToolTexts().after_timeout(call.name, seconds)
+        return [CancelTool(call_id), *self.finish(call_id, told, why)]
+
+    def texts_of(self, call: Call) -> ToolTexts:
+        """What the model is told when a call comes to nothing."""
+        own = call.target.texts if isinstance(call.target, Tool) else ToolTexts()
+        return own.over(self.texts)
 
     def moved(self) -> None:
         """Another connection is in use: the ids of calls that are answered may come again."""
@@ -258,6 +268,7 @@ class ToolCalls:
                     arguments=call.arguments,
                     agent=call.agent,
                     approved=call.call_id in self._approved,
+                    texts=self.texts_of(call),
                 )
                 return [run, *self._limit(call)]
             case Handoff() as handoff:
@@ -268,6 +279,7 @@ class ToolCalls:
                     arguments=call.arguments,
                     agent=call.agent,
                     history=self._shown[call.call_id],
+                    texts=self.texts,
                 )
                 return [hand_off, *self._limit(call)]
 

@@ -91,6 +91,7 @@ class TracedMachine:
                 ],
                 "guardrails_settings": _encode(machine.guardrails_settings),
                 "barge_in": _encode(machine.barge_in),
+                "tool_texts": _encode(machine.tool_texts),
                 **{name: getattr(machine, name) for name in _OPTIONS},
             }
         )
@@ -187,6 +188,7 @@ def _machine(header: Mapping[str, Any], cast: _Cast) -> SessionMachine:
         ),
         guardrails_settings=cast.decode(header["guardrails_settings"]),
         barge_in=cast.decode(header.get("barge_in", {"$": "BargeIn"})),
+        tool_texts=cast.decode(header.get("tool_texts", {"$": "ToolTexts"})),
         **{name: header[name] for name in _OPTIONS if name in header},
     )
 
@@ -196,7 +198,7 @@ def _encode(value: Any) -> Any:
         case Agent(name=name, voice=voice):
             return {"$agent": name} if voice is None else {"$agent": name, "voice": voice}
         case Tool(name=name):
-            return {"$tool": name, "timeout": value.timeout}
+            return {"$tool": name, "timeout": value.timeout, "texts": _encode(value.texts)}
         case Handoff():
             return {"$handoff": value.tool_name, "voice": value.voice}
         case ServerEvent():
@@ -213,6 +215,9 @@ def _encode(value: Any) -> Any:
             return [_encode(each) for each in value]
         case core_messages.Asked(verb=verb):
             return {"$": "Asked", "verb": _encode(verb)}
+        case config.ToolTexts() if callable(value.failed):
+            # Its code is not in a trace, and the core never asks for it.
+            return _encode(attrs.evolve(value, failed=None))
         case _ if attrs.has(type(value)):
             return {"$": type(value).__name__, **_members(value)}
         case _:
@@ -254,7 +259,8 @@ class _Cast:
             case {"$agent": name}:
                 return self.agent(name, value.get("voice"))
             case {"$tool": name, "timeout": timeout}:
-                return Tool(name=name, invoke=_no_tool, timeout=timeout)
+                texts = self.decode(value.get("texts", {"$": "ToolTexts"}))
+                return Tool(name=name, invoke=_no_tool, timeout=timeout, texts=texts)
             case {"$handoff": name}:
                 return Handoff(_no_agent, tool_name=name, voice=value.get("voice", "refuse"))
             case {"$server": said}:

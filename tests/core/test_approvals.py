@@ -9,6 +9,7 @@ import pytest
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
+from realtime_actors.config import ToolTexts
 from realtime_actors.core.approvals import approval_timer
 from realtime_actors.core.effects import Answer, CancelTimer, Publish, RunTool, Send, SetTimer
 from realtime_actors.core.messages import (
@@ -52,6 +53,18 @@ BANKER = Agent(name="Banker", tools=[MCP])
 REQUEST = McpApprovalRequestItem(
     id="m1", server_label="bank", name="transfer", arguments='{"to": "Ada"}'
 )
+
+
+def test_a_rejection_is_told_in_the_words_of_the_run() -> None:
+    texts = ToolTexts(rejected="{tool} is not for you: {reason}")
+    machine = after(live(AGENT, tool_texts=texts), created("r1"), called("c1", "pay"))
+    after(machine, ApprovalNeeded("c1"))
+
+    effects = machine.handle(ask(messages.Reject("c1", reason="too much")), now=0.0)
+
+    assert [(event.output, event.error) for event in only(ToolEndEvent, effects)] == [
+        ("pay is not for you: too much", "Error: the call of pay was not approved: too much")
+    ]
 
 
 def approve(call_id: str = "c1"):

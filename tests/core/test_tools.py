@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from attrs import evolve
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
+from realtime_actors.config import ToolTexts
 from realtime_actors.core.effects import (
     CancelTimer,
     CancelTool,
@@ -284,6 +286,22 @@ class TestTimeLimits:
         assert only(CancelTool, effects) == [CancelTool("c1")]
         assert ended(effects) == [("c1", "Error: weather took longer than 2.5 s")]
         assert creates(effects) == 1
+
+    def test_the_model_is_told_in_the_words_of_the_tool_or_else_of_the_run(self) -> None:
+        own = evolve(tool_named("slow"), texts={"timed_out": "{tool} is slow today."})
+        machine = live(
+            AGENT.clone(tools=[own, tool_named("plain")]),
+            tool_timeout=2.5,
+            tool_texts=ToolTexts(timed_out="Gave up after {seconds} s."),
+        )
+        after(machine, created("r1"), called("c1", "slow"), called("c2", "plain"))
+
+        effects = play(machine, *(TimerFired(tool_timer(call_id)) for call_id in ("c1", "c2")))
+
+        assert [(event.output, event.error) for event in only(ToolEndEvent, effects)] == [
+            ("slow is slow today.", "Error: slow took longer than 2.5 s"),
+            ("Gave up after 2.5 s.", "Error: plain took longer than 2.5 s"),
+        ]
 
     def test_its_late_result_is_dropped(self) -> None:
         machine = after(live(AGENT, tool_timeout=2.5), created("r1"), called("c1"), done("r1"))

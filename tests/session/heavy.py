@@ -27,6 +27,11 @@ def fail() -> str:
 
 
 @ra.tool(run_in="process")
+def refuse() -> str:
+    raise ra.ToolError("not today")
+
+
+@ra.tool(run_in="process")
 def vanish() -> str:
     os._exit(7)
 

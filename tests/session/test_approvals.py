@@ -178,7 +178,7 @@ def broken(arguments: dict[str, object]) -> bool:
     [
         ([small_sums], 100, "paid 100"),
         ([small_sums], 101, "Error: the guardrail 'small_sums' stopped the call of pay: 100 at"),
-        ([broken], 1, "Error: the list of customers is gone"),
+        ([broken], 1, "Error: pay failed"),
     ],
 )
 def test_a_guardrail_sees_the_arguments_before_the_tool(guardrails, euros, said):

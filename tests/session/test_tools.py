@@ -186,7 +186,7 @@ class TestInAProcess:
             (heavy.add, {"one": 40, "other": 2}, "42"),
             (heavy.handmade, {"number": 21}, "42"),
             (heavy.renamed, {"number": 42}, "-42"),
-            (heavy.fail, {}, "Error: no such thing"),
+            (heavy.fail, {}, "Error: fail failed"),
             (heavy.vanish, {}, "Error: the process of the tool ended with status 7"),
             (heavy.add, {"one": "x", "other": 2}, "Error: Wrong arguments for add: "),
         ],
