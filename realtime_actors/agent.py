@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypedDict, Unpack
+from itertools import pairwise
+from typing import Any, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
 import attrs
 from attrs import field, frozen
@@ -37,10 +38,8 @@ from realtime_actors.config.places import Explained, unknown
 from realtime_actors.errors import ConfigError, ToolError, did_you_mean
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
+from realtime_actors.items import Item, items_from_input
 from realtime_actors.tools import HostedMcpTool, Tool
-
-if TYPE_CHECKING:
-    from realtime_actors.items import Item
 
 __all__ = ["Agent", "AgentOptions", "Handoff", "agent", "default_model"]
 
@@ -147,13 +146,26 @@ class Handoff(Explained):
         return self._checked(self.target())
 
     def filter_history(self, history: tuple[Item, ...], context: object) -> tuple[Item, ...]:
-        """The items that the new agent is to know: all of them without `input_filter`."""
+        """The items that the new agent is to know: all of them without `input_filter`.
+
+        It may return what `Session.update_history` takes. Raises `ConfigError` for anything
+        else.
+        """
         if self.input_filter is None:
             return history
+        what = f"input_filter of {self.tool_name!r}"
         kept = call(self.input_filter, history, context)
         if not isinstance(kept, Iterable):
-            raise ConfigError(f"input_filter of {self.tool_name!r} must return items, not {kept!r}")
-        return tuple(kept)
+            raise ConfigError(f"{what} must return items, not {kept!r}")
+        try:
+            items = items_from_input(kept)
+        except ConfigError as error:
+            raise ConfigError(f"{what} returned something else than items: {error}") from error
+        known = {item.id: place for place, item in enumerate(history) if item.id is not None}
+        places = [known[item.id] for item in items if item.id in known]
+        if any(place >= later for place, later in pairwise(places)):
+            raise ConfigError(f"{what} changed the places of items, or gave one twice")
+        return items
 
     def enabled_for(self, context: object, agent: Agent) -> bool:
         """Whether the model is offered this handoff now."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from attrs import field, fields_dict, frozen
+from attrs import evolve, field, fields_dict, frozen
 
 from realtime_actors.errors import ConfigError, did_you_mean
 
@@ -41,6 +41,7 @@ __all__ = [
     "assistant_message",
     "item_from_wire",
     "item_to_wire",
+    "items_from_input",
     "message_from_input",
     "part_from_wire",
     "part_to_wire",
@@ -268,7 +269,51 @@ def message_from_input(message: str | Wire | Item) -> Item:
         return _item_from_mapping(message)
     if not isinstance(message, _Item):
         raise ConfigError(f"a message is text, an item or a mapping, not {type(message).__name__}")
-    return message
+    return _checked(message)
+
+
+def items_from_input(items: Iterable[str | Wire | Item]) -> tuple[Item, ...]:
+    """Turn a list of what a program wants to be the conversation into items.
+
+    Each is what `message_from_input` takes. Raises `ConfigError` for anything else, and for a
+    lone one: a text is a list too, of its letters.
+    """
+    if isinstance(items, str | bytes | Mapping | _Item) or not isinstance(items, Iterable):
+        raise ConfigError(
+            f"a conversation is a list of items, not a lone {type(items).__name__}:"
+            " put it into a list, behind those of history() that are to stay"
+        )
+    return tuple(map(message_from_input, items))
+
+
+def _checked(item: Item) -> Item:
+    """Refuse an item whose members are of the wrong types: nothing checks them when it is made."""
+    what = f"a {item.type} item"
+    try:
+        # What is written is what is read, or it is not what it says that it is.
+        wire = item_to_wire(item, encode64=_no_sound)
+        read = item_from_wire(wire, decode64=lambda text: b"")
+        again = item_to_wire(read, encode64=_no_sound)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(f"{what} has a member of the wrong type: {error}") from error
+    if type(read) is not type(item):
+        raise ConfigError(f"{what} has a member of the wrong type, or none where one is needed")
+    for name, value in wire.items():
+        if again.get(name) != value:
+            raise ConfigError(f"{name!r} of {what} is of the wrong type: {value!r:.80}")
+    if isinstance(item, MessageItem) and isinstance(read, MessageItem):
+        for part, part_read in zip(item.content, read.content, strict=True):
+            if type(part_read) is not type(part):
+                raise ConfigError(f"a content part of {what} has a member of the wrong type")
+        return item if isinstance(item.content, tuple) else evolve(item, content=(*item.content,))
+    return item
+
+
+def _no_sound(audio: bytes) -> str:
+    """Stand in for `encode64`: only the type matters, and there may be megabytes of it."""
+    if not isinstance(audio, bytes):
+        raise TypeError(f"audio is bytes, not {type(audio).__name__}")
+    return ""
 
 
 def _item_from_mapping(given: Wire) -> Item:
@@ -403,7 +448,7 @@ def part_from_wire(
                 return InputAudio(**_sound(wire, decode64))
             case "output_audio":
                 return OutputAudio(**_sound(wire, decode64))
-            case "input_image":
+            case "input_image" if isinstance(wire["image_url"], str):
                 return InputImage(image_url=wire["image_url"], detail=_text(wire, "detail"))
     except (KeyError, ValueError):  # no image in an image, no base64 in audio
         pass

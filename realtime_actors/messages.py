@@ -224,8 +224,8 @@ class RetrieveItem:
 class UpdateHistory:
     """Make the conversation these items: the difference to `History` is sent.
 
-    Raises `ConfigError` for what is no item, or when items changed places;
-    `NotConnectedError`.
+    Compared is with the history as it was when the program read it. Raises `ConfigError` for
+    what is no list of items, or when items changed places; `NotConnectedError`.
     """
 
     items: Sequence[Mapping[str, object] | Item] = field(repr=False)

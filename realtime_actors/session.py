@@ -206,13 +206,17 @@ class Session(otp.ServerRef):
         """Add an item to the conversation without asking for a response. Gives its id.
 
         Text is a message of the user; `after` is the id of the item that it follows
-        ("root": before all, None: at the end). Raises `ConfigError`.
+        ("root": before all, None: at the end). The id can be used at once, before the server
+        has answered. Raises `ConfigError`.
         """
         item_id: str = self._verb(messages.AddItem(item, after=after))
         return item_id
 
     def delete_item(self, item_id: str) -> None:
-        """Take an item out of the conversation. Raises `ConfigError` if there is none."""
+        """Take an item out of the conversation.
+
+        Raises `ConfigError` if there is none, or it is a call that is not answered yet.
+        """
         self._verb(messages.DeleteItem(item_id))
 
     def truncate_item(self, item_id: str, audio_end_ms: int, *, content_index: int = 0) -> None:
@@ -226,8 +230,9 @@ class Session(otp.ServerRef):
     def update_history(self, items: Sequence[Mapping[str, object] | Item]) -> None:
         """Make the conversation these items; what differs from `history()` is sent.
 
-        A changed item is deleted, and added anew. Raises `ConfigError` for what is no
-        item, or when items have changed places.
+        Compared is with the history as it was when the program read it: what has grown or
+        come since stays. A changed item is deleted, and added anew. Raises `ConfigError` for
+        what is no list of items, or when items have changed places.
         """
         self._verb(messages.UpdateHistory(items))
 

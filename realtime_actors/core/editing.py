@@ -1,32 +1,51 @@
 """Changing the conversation by hand: items added, deleted, cut, or the whole replaced.
 
-What the server has to do is sent; the history follows when it says that it has.
+What the server has to do is sent; the history follows when it says that it has. An item that
+it was asked to create can be referred to at once: what is said of it is sent after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from attrs import define, evolve
+from attrs import define, evolve, field, frozen
 
+from realtime_actors.core.difference import ROOT, Difference, Place, difference, sayable
 from realtime_actors.core.effects import Effects, Send
 from realtime_actors.core.history import History
-from realtime_actors.core.retelling import in_words
+from realtime_actors.core.readings import Readings, Seen
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.errors import ConfigError
-from realtime_actors.items import ContentPart, InputAudio, Item, MessageItem, OutputAudio
+from realtime_actors.items import FunctionCallItem, Item, item_from_wire
 from realtime_actors.protocol import (
+    ClientEvent,
     ConversationItemCreate,
     ConversationItemDelete,
     ConversationItemRetrieve,
     ConversationItemTruncate,
     RawClientEvent,
+    dialect,
 )
 
-__all__ = ["Editing"]
+__all__ = ["Editing", "check_sendable"]
 
-ROOT = "root"
-"""In place of an item's id: before all items."""
+C = TypeVar("C", bound=ClientEvent)
+
+
+def check_sendable(event: C) -> C:
+    """Raise `LocalProtocolError` for what is no JSON, before anything counts on its being sent."""
+    dialect("ga").encode_client(event)
+    return event
+
+
+@frozen
+class _Created:
+    """An item that the server was asked to create, and has not told yet."""
+
+    item: Item
+    previous_id: str | None
+    event_id: str | None
 
 
 @define
@@ -36,6 +55,9 @@ class Editing:
     new_id: Callable[[], str]
     history: History
     calls: ToolCalls
+    readings: Readings
+    _created: dict[str, _Created] = field(factory=dict)
+    _removed: set[str] = field(factory=set)  # what the program has deleted: it may want it back
 
     def add(self, item: Item, after: str | None = None) -> tuple[str, Effects]:
         """Add an item behind another (`"root"`: before all; None: at the end).
@@ -45,35 +67,48 @@ class Editing:
         if after is not None and after != ROOT:
             self._check_told(after)
         item_id = item.id or f"item_{self.new_id()}"
-        if item_id in self.history.conversation:
+        if item_id in self.history.conversation or item_id in self._asked_for():
             raise ConfigError(f"the conversation has an item {item_id!r} already")
-        told = _sayable(item)
+        told = sayable(item)
         if told is None:
             raise ConfigError(
                 "speech without its sound needs a transcript: there is nothing to add"
             )
-        if after == ROOT:
-            self.history.first.add(item_id)
-        create = ConversationItemCreate(item=evolve(told, id=item_id), previous_item_id=after)
-        return item_id, [Send(create)]
+        return item_id, self._create(evolve(told, id=item_id), after)
 
     def add_raw(self, payload: Mapping[str, object]) -> RawClientEvent:
-        """What a `conversation.item.create` that somebody wrote is to be sent as.
+        """Give what a `conversation.item.create` of the program's own is to be sent as.
 
         The server will not say that an item comes before all others, so we have to know it.
         """
-        item = payload.get("item")
-        if payload.get("previous_item_id") != ROOT or not isinstance(item, Mapping):
+        item, previous_id = payload.get("item"), payload.get("previous_item_id")
+        if not isinstance(item, Mapping):
             return RawClientEvent(payload=payload)
-        item_id = item.get("id")
+        item_id, event_id = item.get("id"), payload.get("event_id")
         if not isinstance(item_id, str):
+            if previous_id != ROOT:
+                return RawClientEvent(payload=payload)  # the server will name it
             item_id = f"item_{self.new_id()}"
-        self.history.first.add(item_id)
-        return RawClientEvent(payload={**payload, "item": {**item, "id": item_id}})
+        if previous_id == ROOT:
+            self.history.first.add(item_id)
+        item = {**item, "id": item_id}
+        self._created[item_id] = _Created(
+            item_from_wire(item),
+            previous_id if isinstance(previous_id, str) else None,
+            event_id if isinstance(event_id, str) else None,
+        )
+        return RawClientEvent(payload={**payload, "item": item})
 
     def delete(self, item_id: str) -> Effects:
-        """Take an item out of the conversation."""
+        """Take an item out of the conversation, unless it is a call that is not answered."""
         self._check(item_id)
+        item = self.history.conversation.get(item_id)
+        if item is not None and self._is_open_call(item):
+            raise ConfigError(
+                f"the item {item_id!r} is a call that is not answered yet: it cannot be deleted"
+                " before its output is there"
+            )
+        self._removed.add(item_id)
         if self.history.is_untold(item_id):
             return self.history.deleted(item_id)
         return [Send(ConversationItemDelete(item_id=item_id))]
@@ -93,42 +128,109 @@ class Editing:
         """Ask the server for all that it has of an item."""
         return [Send(ConversationItemRetrieve(item_id=item_id))]
 
-    def replace(self, shown: tuple[Item, ...], wanted: tuple[Item, ...]) -> Effects:
-        """Send the difference between the conversation as it was shown and as it shall be.
+    def update(self, wanted: Sequence[Item]) -> Effects:
+        """Make the conversation these items, as far as it was read when they were made up."""
+        change = self._difference(wanted, self.readings.seen_by(wanted))
+        self._removed.update(str(item.id) for item in change.gone)
+        self.readings.made.update(str(item.id) for item, _ in change.new)
+        return self._change(change)
 
-        Items are compared as a whole: a changed one is deleted, and added anew. What has
-        come since it was shown stays. Speech of which nobody has the sound any more is added
-        in its words, or not at all. Raises `ConfigError` when items changed places.
+    def filter(self, shown: Sequence[Item], wanted: Sequence[Item]) -> Effects:
+        """Make of the conversation that was shown what a filter has made of it."""
+        return self._change(self._difference(wanted, Seen.of(shown)))
+
+    def filter_untold(
+        self, shown: Sequence[Item], wanted: Sequence[Item]
+    ) -> tuple[Effects, list[Item], set[str]]:
+        """Do the same to the history only, for a server that was not told the conversation.
+
+        Gives what it is to be told, and the ids of those items that the history does not have.
         """
-        kept = [item for item in shown if item in wanted]
-        if kept != [item for item in wanted if item in shown]:
-            raise ConfigError("items of a conversation cannot change places: delete and add them")
-        # The model's call, and our answer to it, must stay a pair.
-        open_calls = {call.call_id for call in self.calls.open}
+        change = self._difference(wanted, Seen.of(shown))
         effects: Effects = []
-        for item in shown:
-            gone = item not in wanted and getattr(item, "call_id", None) not in open_calls
-            if gone and item.id is not None and item.id in self.history.conversation:
-                if not self.history.is_untold(item.id):
-                    effects.append(Send(ConversationItemDelete(item_id=item.id)))
-                effects += self.history.deleted(item.id)
-        previous = ROOT
-        for item in wanted:
-            if item in shown:
-                is_there = item.id is not None and item.id in self.history.conversation
-                is_there = is_there and not self.history.is_untold(item.id)
-                previous = str(item.id) if is_there else previous
-                continue
-            told = _sayable(item)
-            if told is None:
-                continue
-            name = f"item_{self.new_id()}"
-            create = ConversationItemCreate(item=evolve(told, id=name), previous_item_id=previous)
-            if previous == ROOT:
-                self.history.first.add(name)
-            effects.append(Send(create))
-            previous = name
+        for item in change.gone:
+            effects += self.history.deleted(str(item.id))
+        items = list(self.history.items)
+        for item, previous_id in change.new:
+            ids = [each.id for each in items]
+            items.insert(ids.index(previous_id) + 1 if previous_id in ids else 0, item)
+            if previous_id == ROOT:
+                self.history.first.add(str(item.id))
+        return effects, items, {str(item.id) for item, _ in change.new}
+
+    def refused(self, event_id: str | None) -> None:
+        """The server refused an event. If that was to create an item, there is none."""
+        for item_id, created in tuple(self._created.items()):
+            if event_id is not None and created.event_id == event_id:
+                del self._created[item_id]
+                self.history.first.discard(item_id)
+
+    def _change(self, change: Difference) -> Effects:
+        effects: Effects = []
+        for item in change.gone:
+            item_id = str(item.id)
+            if not self.history.is_untold(item_id):
+                effects.append(Send(ConversationItemDelete(item_id=item_id)))
+            effects += self.history.deleted(item_id)
+        for item, previous_id in change.new:
+            effects += self._create(item, previous_id)
         return effects
+
+    def _difference(self, wanted: Sequence[Item], seen: Seen) -> Difference:
+        # What was deleted meanwhile, by the server or a filter, does not come back.
+        left = [
+            item
+            for item in wanted
+            if item.id is None or item.id in self._removed or not self.history.is_deleted(item.id)
+        ]
+        return difference(self._places(), left, seen, lambda: f"item_{self.new_id()}")
+
+    def _places(self) -> list[Place]:
+        """The conversation as it will be when the server has answered, in its order."""
+        places = [
+            Place(
+                item=item,
+                is_bound=self._is_open_call(item),
+                is_told=not self.history.is_untold(item.id),
+            )
+            for item in self.history.items
+        ]
+        for created in self._asked_for().values():
+            ids = [place.item.id for place in places]
+            at = len(places)
+            if created.previous_id == ROOT:
+                at = 0
+            elif created.previous_id in ids:
+                at = ids.index(created.previous_id) + 1
+            places.insert(at, Place(item=created.item, is_asked_for=True))
+        return places
+
+    def _create(self, item: Item, previous_id: str | None) -> Effects:
+        item_id, event_id = str(item.id), self.new_id()
+        if previous_id == ROOT:
+            self.history.first.add(item_id)
+        self._created[item_id] = _Created(item, previous_id, event_id)
+        return [
+            Send(ConversationItemCreate(event_id=event_id, item=item, previous_item_id=previous_id))
+        ]
+
+    def _asked_for(self) -> dict[str, _Created]:
+        """What the server was asked to create and has not told yet, oldest first."""
+        for item_id in tuple(self._created):
+            if item_id in self.history.conversation or self.history.is_deleted(item_id):
+                del self._created[item_id]
+        return self._created
+
+    def _is_open_call(self, item: Item) -> bool:
+        """Whether this is a call that is not answered: call and answer must stay a pair.
+
+        One that is being made is answered once it is.
+        """
+        if isinstance(item, FunctionCallItem):
+            return item.status == "in_progress" or any(
+                call.call_id in (item.call_id, item.id) for call in self.calls.open
+            )
+        return item.id in self.calls.hosted
 
     def _check_told(self, item_id: str) -> None:
         self._check(item_id)
@@ -139,21 +241,5 @@ class Editing:
             )
 
     def _check(self, item_id: str) -> None:
-        if item_id not in self.history.conversation:
+        if item_id not in self.history.conversation and item_id not in self._asked_for():
             raise ConfigError(f"the conversation has no item {item_id!r}")
-
-
-def _sayable(item: Item) -> Item | None:
-    """With speech told in its words where there is no sound. None if that leaves nothing."""
-    if not isinstance(item, MessageItem) or not item.content:
-        return item
-    content = tuple(
-        told
-        for part in item.content
-        if (told := in_words(part) if _is_silent(part) else part) is not None
-    )
-    return evolve(item, content=content) if content else None
-
-
-def _is_silent(part: ContentPart) -> bool:
-    return isinstance(part, InputAudio | OutputAudio) and part.audio is None

@@ -12,7 +12,7 @@ then the user has to say something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import define, evolve
@@ -155,11 +155,32 @@ class Handoffs:
 
     def _filtered(self, shown: tuple[Item, ...], wanted: tuple[Item, ...]) -> Effects:
         try:
-            return self.editing.replace(shown, wanted)
+            return self.editing.filter(shown, wanted)
         except ConfigError as error:
             # The handoff stands; the new agent knows more than it was meant to.
-            info = events.ErrorInfo(type="input_filter", message=str(error))
-            return [Publish(events.ErrorEvent(error=info, source="handoff", info=self.info))]
+            return [self._filter_failed(error)]
+
+    def _filter_failed(self, error: ConfigError) -> Publish:
+        info = events.ErrorInfo(type="input_filter", message=str(error))
+        return Publish(events.ErrorEvent(error=info, source="handoff", info=self.info))
+
+    def told_to_another(
+        self, handoff: HandoffResolved
+    ) -> tuple[Effects, Sequence[Item], Container[str]]:
+        """Give what another server is told of the conversation: what the filter has left of it.
+
+        And which of that the history does not have yet.
+        """
+        items = self.editing.history.items
+        if handoff.history is None:
+            return [], items, ()
+        shown = self.calls.shown(handoff.call_id)
+        try:
+            return self.editing.filter_untold(shown, handoff.history)
+        except ConfigError as error:
+            hidden = {item.id for item in shown} - {item.id for item in handoff.history}
+            left = [item for item in items if item.id not in hidden]
+            return [self._filter_failed(error)], left, ()
 
     def lost(self) -> None:
         """The connection is gone. The call itself is ended with all the others."""

@@ -24,6 +24,7 @@ from realtime_actors.core.history import History
 from realtime_actors.core.limits import Limits
 from realtime_actors.core.messages import ResolvedAgent
 from realtime_actors.core.playback import PlaybackLedger
+from realtime_actors.core.readings import Readings
 from realtime_actors.core.reconnecting import Reconnecting
 from realtime_actors.core.reports import Reports
 from realtime_actors.core.requests import Requests
@@ -100,6 +101,8 @@ class Parts:
     _echo: EchoPolicy = field(init=False)
     _rounds: Rounds = field(init=False)
     _calls: ToolCalls = field(init=False)
+    _readings: Readings = field(init=False)
+    _editing: Editing = field(init=False)
     _handoffs: Handoffs = field(init=False)
     _approvals: Approvals = field(init=False)
     _calling: Calling = field(init=False)
@@ -142,7 +145,8 @@ class Parts:
             timeout=self.tool_timeout,
             texts=self.tool_texts,
         )
-        editing = Editing(self._new_id, self._history, self._calls)
+        self._readings = Readings()
+        self._editing = Editing(self._new_id, self._history, self._calls, self._readings)
         self._transcripts = Transcripts(self.info, self._history)
         self._handoffs = Handoffs(
             info=self.info,
@@ -152,7 +156,7 @@ class Parts:
             configuration=self._configuration,
             responses=self._responses,
             calls=self._calls,
-            editing=editing,
+            editing=self._editing,
             speech=self._speech,
             reconnect=lambda handoff: self._reconnecting.begin(handoff),
             limit=self.max_handoffs_per_turn,
@@ -217,7 +221,7 @@ class Parts:
             self._responses,
             self._rounds,
             self._speech,
-            editing,
+            self._editing,
             self._approvals,
         )
         self._accounting = Accounting(

@@ -234,10 +234,12 @@ class Reconnecting:
             ),
             Publish(events.SessionUpdatedEvent(session=session, info=self.info)),
         ]
-        told = retold(self.history.items, self.calls.open, lambda: f"item_{self.new_id()}")
-        self.history.retold(item.id for item in told)
+        filtered, items, new = self.handoffs.told_to_another(handoff)
+        told = retold(items, self.calls.open, lambda: f"item_{self.new_id()}")
+        self.history.retold(item.id for item in told if item.id not in new)
+        effects += filtered
         effects += [Send(ConversationItemCreate(item=item)) for item in told]
-        return effects + self.handoffs.acknowledged(handoff)
+        return effects + self.handoffs.acknowledged(evolve(handoff, history=None))
 
     def _wanted(self, handoff: HandoffResolved) -> SessionModelSettings:
         agent = own_settings(self.configuration.base, handoff.resolved)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from attrs import define
 
@@ -12,15 +11,14 @@ from realtime_actors.agent import AnyTool
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import Configuration, ForCaller
-from realtime_actors.core.editing import Editing
+from realtime_actors.core.editing import Editing, check_sendable
 from realtime_actors.core.effects import Answer, Effects, Send
 from realtime_actors.core.response import PLAIN, ResponseMachine, Wish
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.speech import Speech
 from realtime_actors.errors import ConfigError
-from realtime_actors.items import Item, message_from_input
+from realtime_actors.items import Item, items_from_input, message_from_input
 from realtime_actors.protocol import (
-    ClientEvent,
     ConversationItemCreate,
     InputAudioBufferClear,
     InputAudioBufferCommit,
@@ -28,12 +26,9 @@ from realtime_actors.protocol import (
     ResponseCreate,
     ResponseSettings,
     SessionUpdate,
-    dialect,
 )
 
 __all__ = ["Requests"]
-
-C = TypeVar("C", bound=ClientEvent)
 
 
 @define
@@ -55,7 +50,7 @@ class Requests:
         match verb:
             case messages.SendMessage(message=message):
                 self._check_responds()
-                create = _sendable(ConversationItemCreate(item=message_from_input(message)))
+                create = check_sendable(ConversationItemCreate(item=message_from_input(message)))
                 self._want()
                 return [Send(create), Answer(caller)]
             case messages.CommitAudio():
@@ -84,9 +79,10 @@ class Requests:
             case messages.RetrieveItem(item_id=item_id):
                 return [*self.editing.retrieve(item_id), Answer(caller)]
             case messages.UpdateHistory(items=items):
-                wanted = tuple(_item(item) for item in items)
-                replaced = self.editing.replace(self.editing.history.items, wanted)
-                return [*replaced, Answer(caller)]
+                wanted = items_from_input(items)
+                for item in wanted:
+                    check_sendable(ConversationItemCreate(item=item))
+                return [*self.editing.update(wanted), Answer(caller)]
             case _:
                 raise ConfigError(f"a session does not know {type(verb).__name__}")
 
@@ -105,7 +101,7 @@ class Requests:
             extra=verb.extra,
         )
         plain = settings == ResponseSettings()
-        create = _sendable(ResponseCreate(response=None if plain else settings))
+        create = check_sendable(ResponseCreate(response=None if plain else settings))
         if verb.conversation == "none":
             return self.responses.send_out_of_band(create)
         self._want(create, interruptible=verb.interruptible)
@@ -115,7 +111,7 @@ class Requests:
         kind = event.get("type") if isinstance(event, Mapping) else None
         if not isinstance(kind, str) or not kind:
             raise ConfigError("a raw event needs a 'type', for example {'type': 'response.create'}")
-        raw = _sendable(RawClientEvent(payload=event))
+        raw = check_sendable(RawClientEvent(payload=event))
         if kind == "session.update":
             return self.configuration.send_raw(event)
         if kind == "conversation.item.create":
@@ -143,7 +139,7 @@ class Requests:
         changes = SessionModelSettings.from_dict(given) if isinstance(given, Mapping) else given
         if not isinstance(changes, SessionModelSettings):
             raise ConfigError(f"settings are SessionModelSettings, or a dict, not {given!r}")
-        _sendable(SessionUpdate(session=changes))
+        check_sendable(SessionUpdate(session=changes))
         if changes.model is not None:
             raise ConfigError("the model of a running session cannot be changed: start a new one")
         voice = self.configuration.settings.voice
@@ -157,14 +153,8 @@ class Requests:
 
 def _item(given: str | Mapping[str, object] | Item) -> Item:
     item = message_from_input(given)
-    _sendable(ConversationItemCreate(item=item))
+    check_sendable(ConversationItemCreate(item=item))
     return item
-
-
-def _sendable(event: C) -> C:
-    """Raise `LocalProtocolError` for what is no JSON, before anything counts on its being sent."""
-    dialect("ga").encode_client(event)
-    return event
 
 
 def _tuple(words: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -153,6 +153,7 @@ class SessionMachine(Parts):
         self._limits.looked(now, is_busy=self._is_busy)
         effects += self._leave(now)
         effects += self._stalls.sent(effects, self._responses.active_id, now)
+        self._note_what_is_read(effects)
         # First: what is sent may rely on it that nobody is heard.
         return self._with_hooks([*self._set_gate(now), *effects])
 
@@ -471,7 +472,9 @@ class SessionMachine(Parts):
     def _asked(self, verb: messages.Verb, caller: object, now: float) -> Effects:
         match verb:
             case messages.History():
-                return [Answer(caller, self.history)]
+                history = self.history
+                self._readings.asked_for(history)
+                return [Answer(caller, history)]
             case messages.CurrentAgent():
                 return [Answer(caller, self.current_agent)]
             case messages.Interrupt():
@@ -684,6 +687,7 @@ class SessionMachine(Parts):
         if fatal:
             return effects + self._end(_failed(error))
         self._refusal = error
+        self._editing.refused(error.event_id)
         pending = self._configuration.refused(error)
         if pending is not None:
             return effects + self._update_refused(pending, error)
@@ -762,6 +766,15 @@ class SessionMachine(Parts):
                 info=self.info,
             )
         )
+
+    def _note_what_is_read(self, effects: Effects) -> None:
+        """Keep in mind what the subscribers are told of the conversation, for their edits."""
+        for each in effects:
+            match each:
+                case Publish(event=events.HistoryAddedEvent(item=item)):
+                    self._readings.told((item,))
+                case Publish(event=events.HistoryUpdatedEvent(history=history)):
+                    self._readings.told(history)
 
     def _with_hooks(self, effects: Effects) -> Effects:
         agent = self.current_agent

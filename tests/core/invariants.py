@@ -32,6 +32,7 @@ from realtime_actors.core.messages import (
 from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_TIMER
 from realtime_actors.items import McpApprovalResponseItem
+from tests.core.edits import EditsWatch
 from tests.core.machine import BYTES_PER_MS, AnyMessage
 
 __all__ = ["Watch"]
@@ -96,6 +97,8 @@ class Watch:
     """The model was asked to answer without tools, and the user has not said anything since."""
     too_late: set[str] = field(factory=set)
     """Calls that it made all the same."""
+    edits: EditsWatch = field(factory=EditsWatch)
+    """What the program does to the conversation."""
     is_lost: bool = False
     has_ended: bool = False
 
@@ -118,6 +121,7 @@ class Watch:
         self._before(message)
         self._check_ends()
         self._decided(message, effects)
+        self.edits.step(message, effects)
         for effect in effects:
             match effect:
                 case Send(event=event):

@@ -196,6 +196,15 @@ SERVER_EVENTS: list[list[AnyMessage]] = [
     ),
     [wire.MalformedEvent(reason="no"), wire.UnknownEvent(type="x", raw={})],
 ]
+EDITED = [
+    (),
+    (written("u1", "Hi"),),
+    (written(None, "In short: hello"), heard("u2", "Hi")),
+    (call_item("c1"), written(None, "In short: hello"), spoken("i1", "Hi")),
+    (spoken("i1"), spoken("i2"), written("u1", "Good morning, how are you?")),
+]
+"""Conversations as a program may want to have them."""
+
 VERBS: list[list[AnyMessage]] = [
     [ask(messages.SendMessage(sentence)) for sentence in SENTENCES],
     [ask(messages.Interrupt())],
@@ -213,6 +222,15 @@ VERBS: list[list[AnyMessage]] = [
         (*CALLS, *HOSTED, "c9"),
         (None, "no"),
     ),
+    [ask(messages.History())],
+    each(
+        lambda item, after: ask(messages.AddItem(item, after=after)),
+        ("By the way.", written("u1"), written("u3")),
+        (None, "root", "u1", "u3", "item_c1"),
+    ),
+    each(lambda item_id: ask(messages.DeleteItem(item_id)), (*ITEMS, "u3", "item_c1", "item_c2")),
+    each(lambda item_id: ask(messages.TruncateItem(item_id, audio_end_ms=0)), (*ITEMS, "u3")),
+    each(lambda items: ask(messages.UpdateHistory(items)), EDITED),
     each(
         lambda item_id, index, ms, absolute: ask(
             messages.PlaybackPosition(item_id, index, ms, absolute=absolute)

@@ -95,6 +95,7 @@ from tests.core.machine import (
     user_speaks,
     user_stops,
     user_words,
+    words,
     written,
 )
 
@@ -564,16 +565,41 @@ class TestRetelling:
         assert sent(deleted) == []
         assert "u2" not in [item.id for item in machine.history]
 
-    def test_a_filter_takes_out_what_was_told(self) -> None:
+    def test_what_a_filter_hides_is_not_told_to_the_new_server_at_all(self) -> None:
         machine = talking()
         kept = tuple(item for item in machine.history if item.id != "u1")
-        after(machine, handed_over(CEDAR, history=kept), done("r1"), added(heard("u2")))
+        after(machine, handed_over(CEDAR, history=kept), done("r1"), added(heard("u2", "So?")))
         after(machine, OPENED, at=1.0)
 
         effects = machine.handle(updated(), now=1.0)
 
-        assert [each.item_id for each in only(wire.ConversationItemDelete, effects)] == ["u1"]
+        # What came after the filter has looked is told, and the call that it belongs to.
+        assert [item.id for item in told(effects)] == ["i1", "item_c1", "u2", None]
+        assert only(wire.ConversationItemDelete, effects) == []
+        assert [each.item_id for each in only(HistoryUpdatedEvent, effects)] == ["u1"]
+        assert "u1" not in [item.id for item in machine.history]
         assert creates(effects) == 1
+
+    def test_what_a_filter_writes_is_told_in_its_place_and_comes_into_the_history(self) -> None:
+        machine = talking()
+        first, *rest = machine.history
+        summary, note = (
+            written(None, text, role="system") for text in ("In short.", "By the way.")
+        )
+        history = (summary, rest[0], note, *rest[1:])
+        after(machine, handed_over(CEDAR, history=history), done("r1"), OPENED, at=1.0)
+
+        effects = machine.handle(updated(), now=1.0)
+        one, i1, two, *_ = told(effects)
+        after(machine, added(one), added(i1, one.id), added(two, i1.id), at=1.0)
+
+        assert first.id == "u1"
+        assert [words(item) for item in (one, i1, two)] == ["In short.", GREETING, "By the way."]
+        assert texts(machine)[:3] == [
+            (one.id, "In short."),
+            ("i1", GREETING),
+            (two.id, "By the way."),
+        ]
 
 
 class TestACallBesideTheHandoff:

@@ -44,6 +44,7 @@ MOVES = (
     "update",
     "report",
     "edit",
+    "edit twice",
     "look",
 )
 ENDINGS = (*["rest"] * 7, "closed", "lost", "fatal")

@@ -15,8 +15,9 @@ from attrs import define, evolve
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
+from realtime_actors.core import effects as fx
 from realtime_actors.core.session import SessionMachine
-from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, user_message
+from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, Item, user_message
 from realtime_actors.protocol import ServerEvent
 from tests.core.joined import World
 
@@ -73,6 +74,8 @@ class RoughWorld(World):
     chance: random.Random
     hold: bool = False
     """Nothing is heard before the guardrails have passed its words."""
+    read: tuple[Item, ...] = ()
+    """The history as the program has read it last."""
 
     def new_client(self) -> SessionMachine:
         client = super().new_client()
@@ -109,7 +112,8 @@ class RoughWorld(World):
         self.model(number // 8 * 8 + 5)
 
     def edit(self, number: int) -> None:
-        history = self.client.history
+        # What was read some time ago, or just now.
+        history = self.read if number % 2 else self.client.history
         # A call and its output must stay a pair: nobody else's business.
         ids = [
             str(item.id)
@@ -117,6 +121,7 @@ class RoughWorld(World):
             if not isinstance(item, FunctionCallItem | FunctionCallOutputItem)
         ]
         item_id = self.chance.choice(ids) if ids else "nowhere"
+        pairs = [item for item in history[:-1] if item.id not in ids]
         verbs: list[messages.Verb] = [
             messages.AddItem(user_message("By the way."), after=self.chance.choice([None, "root"])),
             messages.AddItem(user_message("As I said."), after=item_id),
@@ -125,12 +130,39 @@ class RoughWorld(World):
             messages.RetrieveItem(item_id),
             messages.UpdateHistory((*history, user_message("One more thing."))),
             messages.UpdateHistory(tuple(item for item in history if item.id != item_id)),
+            messages.UpdateHistory((user_message("In short."), *pairs, *history[-1:])),
+            *[messages.DeleteItem(each) for each in self._items_of_open_calls()],
         ]
-        self.ask(verbs[number % len(verbs)])
+        self.ask(self.chance.choice(verbs))
+
+    def edit_twice(self, number: int) -> None:
+        """Two edits, the second before the server has answered the first."""
+        if number % 2:
+            update = messages.UpdateHistory((*self.client.history, user_message("Once only.")))
+            for _ in range(2):
+                self.ask(update)
+            return
+        self.ask(messages.AddItem(user_message("First.")))
+        answer = next(
+            each for each in reversed(self.told) if isinstance(each, fx.Answer | fx.Refuse)
+        )
+        if isinstance(answer, fx.Answer):
+            item_id = str(answer.value)
+            after = messages.AddItem(user_message("Second."), after=item_id)
+            self.ask(self.chance.choice([after, messages.DeleteItem(item_id)]))
+
+    def _items_of_open_calls(self) -> list[str]:
+        return [
+            str(item.id)
+            for item in self.client.history
+            if isinstance(item, FunctionCallItem) and item.call_id in self.watch.edits.open
+        ]
 
     def look(self, number: int) -> None:
         verbs = (messages.History(), messages.CurrentAgent(), messages.Usage())
         self.ask(verbs[number % len(verbs)])
+        if number % len(verbs) == 0:
+            self.read = self.client.history
 
     def happen(self, move: str, number: int) -> None:
         moves = {
@@ -138,6 +170,7 @@ class RoughWorld(World):
             "repeat": self.repeat,
             "reorder": self.reorder,
             "edit": self.edit,
+            "edit twice": self.edit_twice,
             "look": self.look,
         }
         if move in moves:

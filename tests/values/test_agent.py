@@ -10,7 +10,7 @@ from realtime_actors.agent import Agent, Handoff, agent, default_model
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
 from realtime_actors.guardrails import OutputGuardrail
 from realtime_actors.hooks import AgentHooks
-from realtime_actors.items import user_message
+from realtime_actors.items import MessageItem, user_message
 from realtime_actors.runner import run, runner
 from realtime_actors.tools import HostedMcpTool, Tool, tool
 
@@ -26,6 +26,7 @@ def silent(text: str) -> bool:
 
 
 SUPPORT = Agent(name="Support", handoff_description="Knows the manuals.")
+FIRST, SECOND = MessageItem(id="u1", role="user"), MessageItem(id="u2", role="user")
 NO_PARAMETERS = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -329,8 +330,28 @@ class TestHandoff:
         assert last.filter_history(history, None) == history[1:]
         some = Handoff(SUPPORT, input_filter=lambda items, context: items[:context])
         assert some.filter_history(history, 1) == history[:1]
-        with pytest.raises(ConfigError, match="must return items, not None"):
-            Handoff(SUPPORT, input_filter=lambda items: None).filter_history(history, None)
+        texts = Handoff(
+            SUPPORT, input_filter=lambda items: ["one", {"role": "user", "content": "two"}]
+        )
+        assert texts.filter_history(history, None) == history
+
+    @pytest.mark.parametrize(
+        ("result", "why"),
+        [
+            (None, "must return items, not None"),
+            (5, "must return items, not 5"),
+            ("The caller is Ada.", "something else than items: .* not a lone str"),
+            ([None], "something else than items: .* not NoneType"),
+            ([MessageItem(role="user", content=("text",))], "a member of the wrong type"),  # type: ignore[arg-type]
+            ([SECOND, FIRST], "changed the places of items"),
+            ([FIRST, FIRST], "or gave one twice"),
+        ],
+    )
+    def test_a_filter_that_gives_something_else_fails(self, result: object, why: str) -> None:
+        handoff = Handoff(SUPPORT, input_filter=lambda items: result)
+
+        with pytest.raises(ConfigError, match=f"input_filter of 'transfer_to_support' .*{why}"):
+            handoff.filter_history((FIRST, SECOND), None)
 
     @pytest.mark.parametrize(
         ("options", "message"),
