@@ -90,8 +90,14 @@ def serve(
     api_key: Annotated[
         str | None,
         typer.Option(
-            envvar="REALTIME_ACTORS_API_KEY", help="The key that clients have to show, if any."
+            envvar="REALTIME_ACTORS_API_KEY",
+            help="The key that clients have to show. One is made and printed when --host lets"
+            " other machines in and none is given.",
         ),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A site whose pages may connect, such as https://example.com."),
     ] = None,
     detector: Annotated[str, typer.Option(help=_names("Voice detector", DETECTORS))] = "silero",
     recognizer: Annotated[
@@ -126,6 +132,7 @@ def serve(
         port=port,
         beta=beta,
         api_key=api_key,
+        origins=tuple(origin or ()),
         detector=detector,
         recognizer=recognizer,
         recognizer_model=recognizer_model,

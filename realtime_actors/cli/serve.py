@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import signal
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ def run_server(
     port: int,
     beta: bool,
     api_key: str | None,
+    origins: tuple[str, ...],
     detector: str,
     recognizer: str,
     recognizer_model: Path | None,
@@ -51,10 +53,16 @@ def run_server(
             voice=voice,
         )
     # Only now: of all that can be missing, the engines' extra brings the most.
-    from realtime_actors.server import RealtimeServer
+    from realtime_actors.server import RealtimeServer, is_this_machine
 
+    made_key = None if api_key or is_this_machine(host) else secrets.token_urlsafe(24)
     server = RealtimeServer(
-        host, port, engines=engines, api_key=api_key, beta="serve" if beta else "retired"
+        host,
+        port,
+        engines=engines,
+        api_key=api_key or made_key,
+        origins=origins,
+        beta="serve" if beta else "retired",
     )
     try:
         server.start()
@@ -65,6 +73,8 @@ def run_server(
         signal.signal(number, lambda *_: stop.set())
     try:
         console.print(f"Serving [bold]{server.url}[/]  (Ctrl+C ends it)")
+        if made_key is not None:
+            console.print(f"Clients have to show the key [bold]{made_key}[/] (--api-key sets one)")
         stop.wait()
     finally:
         server.stop()

@@ -21,6 +21,7 @@ from realtime_actors.protocol.objects import (
     TranscriptionLanguage,
     TranscriptionUsage,
 )
+from realtime_actors.protocol.struct import NULL
 
 __all__ = [
     "ConversationCreated",
@@ -130,7 +131,7 @@ class ConversationItemAdded(ServerEvent):
     type = "conversation.item.added"
 
     item: Item
-    previous_item_id: str | None = None
+    previous_item_id: str | None = field(default=None, metadata={NULL: True})
     """None: it is the first."""
 
 
@@ -141,7 +142,7 @@ class ConversationItemDone(ServerEvent):
     type = "conversation.item.done"
 
     item: Item
-    previous_item_id: str | None = None
+    previous_item_id: str | None = field(default=None, metadata={NULL: True})
 
 
 @frozen(kw_only=True)
@@ -151,7 +152,7 @@ class ConversationItemCreated(ServerEvent):
     type = "conversation.item.created"
 
     item: Item
-    previous_item_id: str | None = None
+    previous_item_id: str | None = field(default=None, metadata={NULL: True})
 
 
 @frozen(kw_only=True)
@@ -247,7 +248,7 @@ class InputAudioBufferCommitted(ServerEvent):
 
     item_id: str | None = None
     """The message to come."""
-    previous_item_id: str | None = None
+    previous_item_id: str | None = field(default=None, metadata={NULL: True})
 
 
 @frozen(kw_only=True)

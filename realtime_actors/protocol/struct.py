@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from types import NoneType, UnionType
-from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 from attrs import NOTHING, frozen
 
-__all__ = ["Kind", "Kinds", "Struct", "UnreadableError"]
+__all__ = ["NULL", "Kind", "Kinds", "Struct", "UnreadableError"]
+
+NULL: Final = "null"
+"""The metadata of a field whose None means something, and is written: `{NULL: True}`."""
 
 T = TypeVar("T")
 
@@ -72,9 +75,10 @@ class Struct(Generic[T]):
         members: tuple[attrs.Attribute[Any], ...] = attrs.fields(cast("Any", cls))
         self._make: Callable[..., T] = cls
         names = {member.name for member in members}
+        self._nulls = [member.name for member in members if member.metadata.get(NULL)]
         self._keeps_raw, self._names_ignored = "raw" in names, "ignored" in names
         self._members = [
-            (member.name, kinds[hints[member.name]], member.default is NOTHING)
+            (member.name, kinds[hints[member.name]], member)
             for member in members
             if member.name not in ("raw", "ignored")
         ]
@@ -86,7 +90,7 @@ class Struct(Generic[T]):
         """
         values: dict[str, Any] = {}
         ignored: list[str] = []
-        for name, kind, is_needed in self._members:
+        for name, kind, member in self._members:
             given = wire.get(name)
             try:
                 value = None if given is None else kind.read(given)
@@ -94,7 +98,7 @@ class Struct(Generic[T]):
                 raise _unreadable(name, str(error)) from None
             if value is not None:
                 values[name] = value
-            elif is_needed:
+            elif member.default is NOTHING:
                 raise _unreadable(name, "is missing" if given is None else f"is not {kind.what}")
             elif given is not None:
                 ignored.append(f"{name} is not {kind.what}")
@@ -112,9 +116,12 @@ class Struct(Generic[T]):
             return None
 
     def write(self, value: T) -> dict[str, Any]:
-        """Make JSON. What is None is left out."""
+        """Make JSON. What is None is left out, or null where the field says so: see `NULL`."""
         members = ((name, kind, getattr(value, name)) for name, kind, _ in self._members)
-        return {name: kind.write(member) for name, kind, member in members if member is not None}
+        written = {name: kind.write(member) for name, kind, member in members if member is not None}
+        for name in self._nulls:
+            written.setdefault(name, None)
+        return written
 
 
 def _unreadable(member: str, why: str) -> UnreadableError:

@@ -13,17 +13,28 @@ from typing import TYPE_CHECKING
 from realtime_actors.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from realtime_actors.server.admission import is_this_machine
     from realtime_actors.server.app import RealtimeServer
     from realtime_actors.server.connection import Faults
     from realtime_actors.server.conversation import ConversationOptions, ServerConversation
+    from realtime_actors.server.limits import ServerLimits
 
-__all__ = ["ConversationOptions", "Faults", "RealtimeServer", "ServerConversation"]
+__all__ = [
+    "ConversationOptions",
+    "Faults",
+    "RealtimeServer",
+    "ServerConversation",
+    "ServerLimits",
+    "is_this_machine",
+]
 
 _HOMES = {
     "ConversationOptions": "conversation",
     "Faults": "connection",
     "RealtimeServer": "app",
     "ServerConversation": "conversation",
+    "ServerLimits": "limits",
+    "is_this_machine": "admission",
 }
 
 

@@ -11,19 +11,26 @@ import secrets
 import socket as sockets
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
-from attrs import asdict
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from realtime_actors.errors import ConfigError
 from realtime_actors.protocol import ErrorDetail, ServerError, dialect
 from realtime_actors.seconds import LONGEST_WAIT, seconds
-from realtime_actors.server.admission import Admission, Admitted, BetaPolicy, Dismissed, TurnedAway
+from realtime_actors.server.admission import (
+    Admission,
+    Admitted,
+    BetaPolicy,
+    Dismissed,
+    TurnedAway,
+    is_this_machine,
+)
 from realtime_actors.server.connection import Connection, Faults
 from realtime_actors.server.conversation import ConversationOptions, ServerConversation
 from realtime_actors.server.engines.base import Engines
@@ -31,13 +38,12 @@ from realtime_actors.server.engines.energy import EnergyDetector
 from realtime_actors.server.engines.loading import load_engines
 from realtime_actors.server.engines.scripted import Reply, ScriptedBrain, ScriptedRecognizer
 from realtime_actors.server.engines.tone import ToneVoice
+from realtime_actors.server.http_api import HttpApi, error_body
+from realtime_actors.server.limits import ServerLimits
 from realtime_actors.server.outbox import Ids
 
 __all__ = ["RealtimeServer"]
 
-MAX_MESSAGE_BYTES = 32 * 2**20
-"""More than the largest append (15 MiB of audio in base64), so that too much of it gets an
-error and not a closed connection."""
 CLOSE_TIMEOUT = 1.0
 """How long a client may take to answer a close frame."""
 
@@ -58,7 +64,9 @@ class RealtimeServer:
     (`OpenAI-Beta: realtime=v1`). Any path that ends with `/realtime` will do.
 
     `engines` None takes the default ones of the extra [local], loaded at `start()`.
-    `api_key`: what clients have to show; `models`: those there are, None for any;
+    `api_key`: what clients have to show. Without one the server is for programs on this
+    machine: a `host` that others reach is a `ConfigError`, and pages of other sites are
+    turned away unless `origins` has theirs. `models`: those there are, None for any;
     `beta="retired"` answers beta clients as the real service does today; `pace`: speech
     is sent at most so many times faster than it is spoken, None for as fast as it comes.
     `faults` may be replaced at any time, and holds for connections made from then on.
@@ -71,17 +79,28 @@ class RealtimeServer:
         *,
         engines: Engines | None = None,
         api_key: str | None = None,
+        origins: Collection[str] = (),
+        limits: ServerLimits | None = None,
         models: Collection[str] | None = None,
         beta: BetaPolicy = "serve",
         pace: float | None = None,
         options: ConversationOptions | None = None,
         faults: Faults | None = None,
     ) -> None:
+        if api_key is None and not is_this_machine(host):
+            raise ConfigError(
+                f"a server that listens on {host} is reached by others: give it an api_key, which"
+                " its clients have to show"
+            )
         self.faults = faults or Faults()
         self._host = host
         self._port = port
         self._engines = engines
-        self._admission = Admission(api_key=api_key, models=models, beta=beta)
+        self._limits = limits or ServerLimits()
+        self._admission = Admission(api_key=api_key, models=models, beta=beta, origins=origins)
+        self._http = HttpApi(
+            admission=self._admission, client_secrets=self._admission.client_secrets
+        )
         self._pace = pace
         self._options = options
         self._server: Server | None = None
@@ -127,6 +146,11 @@ class RealtimeServer:
         return f"ws://{host}:{self._port}/v1"
 
     @property
+    def http_url(self) -> str:
+        """What OpenAI's client wants as `base_url`, to ask for client secrets."""
+        return self.base_url.replace("ws://", "http://", 1)
+
+    @property
     def url(self) -> str:
         """Where to connect to, without a model."""
         return f"{self.base_url}/realtime"
@@ -138,6 +162,7 @@ class RealtimeServer:
         if self._engines is None:
             self._engines = load_engines()
         self._stopping.clear()
+        limits = self._limits
         server = serve(
             self._serve,
             self._host,
@@ -146,9 +171,11 @@ class RealtimeServer:
             process_request=self._process_request,
             select_subprotocol=_select_subprotocol,
             compression=None,
-            ping_interval=None,
+            open_timeout=limits.open_timeout,
+            ping_interval=limits.ping_interval,
+            ping_timeout=limits.ping_timeout,
             close_timeout=CLOSE_TIMEOUT,
-            max_size=MAX_MESSAGE_BYTES,
+            max_size=limits.message_bytes,
             server_header=None,
             logger=_websocket_log,
         )
@@ -160,9 +187,18 @@ class RealtimeServer:
                 if self._stopping.is_set():  # accepted at the last moment
                     socket.close()
                     return
+                is_full = len(self._threads) >= limits.connections
                 self._threads[thread] = socket
             try:
-                accepted(socket, address)
+                limits.bound_writes(socket)
+                if is_full:
+                    _turn_away(socket)
+                elif _begins_with_get(socket, limits.open_timeout):
+                    accepted(socket, address)
+                else:
+                    self._http.serve(socket, address, limits.open_timeout)
+                    _cut(socket)
+                    socket.close()
             finally:
                 with self._lock:
                     del self._threads[thread]
@@ -239,6 +275,10 @@ class RealtimeServer:
             return _refusal(
                 websocket, status, ErrorDetail(type="server_error", message=status.phrase)
             )
+        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        if "websocket" not in headers.get("upgrade", "").lower():
+            answer = self._http.answer("GET", request.path, headers)
+            return _json(websocket, answer.status, answer.body)
         decision = self._decide(request)
         if isinstance(decision, TurnedAway):
             return _refusal(websocket, decision.status, decision.error)
@@ -255,19 +295,25 @@ class RealtimeServer:
             return
         assert isinstance(decision, Admitted)  # or it was turned away before the upgrade
         assert self._engines is not None  # loaded by start()
+        conversation = ServerConversation(
+            ids=ids,
+            model=decision.model,
+            beta=decision.beta,
+            type_=decision.session_type,
+            options=self._options,
+            model_is_open=decision.model_is_open,
+            models=self._admission.models,
+        )
+        if decision.secret is not None:
+            conversation.configure(decision.secret.session)
         connection = Connection(
             websocket,
-            conversation=ServerConversation(
-                ids=ids,
-                model=decision.model,
-                beta=decision.beta,
-                type_=decision.session_type,
-                options=self._options,
-            ),
+            conversation=conversation,
             dialect=dialect(decision.dialect_name),
             engines=self._engines,
             pace=self._pace,
             faults=self.faults,
+            events_per_second=self._limits.events_per_second,
         )
         with self._lock:
             self._connections.add(connection)
@@ -284,8 +330,37 @@ class RealtimeServer:
             _log.info("%s is gone", peer)
 
 
+def _begins_with_get(socket: sockets.socket, within: float) -> bool:
+    """Whether a client asks by GET, as all WebSockets do. Takes nothing of what it says."""
+    socket.settimeout(within)
+    try:
+        return socket.recv(4, sockets.MSG_PEEK | sockets.MSG_WAITALL) in (b"GET ", b"")
+    except OSError:
+        return True  # websockets hangs up on it
+    finally:
+        socket.settimeout(None)
+
+
+def _turn_away(socket: sockets.socket) -> None:
+    """Say that there is no room, without a look at what was asked."""
+    body = b'{"error": {"type": "server_error", "message": "Too many connections."}}'
+    head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Length: {len(body)}\r\n"
+    with contextlib.suppress(OSError):
+        socket.sendall(
+            head.encode() + b"Content-Type: application/json\r\nConnection: close\r\n\r\n" + body
+        )
+        socket.shutdown(sockets.SHUT_WR)
+        socket.settimeout(1.0)
+        socket.recv(4096)  # else what it has sent resets the connection before it reads
+    socket.close()
+
+
 def _refusal(websocket: ServerConnection, status: HTTPStatus, error: ErrorDetail) -> Response:
-    response = websocket.respond(status, json.dumps({"error": asdict(error)}))
+    return _json(websocket, status, error_body(error))
+
+
+def _json(websocket: ServerConnection, status: HTTPStatus, body: Mapping[str, Any]) -> Response:
+    response = websocket.respond(status, json.dumps(body))
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"
     return response

@@ -43,6 +43,7 @@ from realtime_actors.server.effects import (
 )
 from realtime_actors.server.engines.base import Cancelled, Engines
 from realtime_actors.server.jobs import Job, Jobs
+from realtime_actors.server.limits import Pace
 from realtime_actors.server.messages import GenerationAudio, Message, Opened, TimerFired
 
 __all__ = ["Connection", "Faults", "Socket"]
@@ -104,8 +105,10 @@ class Connection:
         engines: Engines,
         pace: float | None = None,
         faults: Faults | None = None,
+        events_per_second: int = 1000,
     ) -> None:
         self._socket = socket
+        self._reading = Pace(events_per_second)
         self._conversation = conversation
         self._dialect = dialect
         self._engines = engines
@@ -164,6 +167,7 @@ class Connection:
             else:
                 message = MalformedEvent(reason="a binary message: events are text")
             self._post(message, self._over.is_set)
+            self._over.wait(self._reading.delay())
 
     def _post(self, message: Message | _Gone, pointless: Cancelled) -> None:
         while not pointless():

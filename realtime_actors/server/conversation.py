@@ -7,8 +7,9 @@ chance: the same messages at the same times, with the same ids, give the same ef
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from attrs import evolve, frozen
@@ -106,6 +107,8 @@ class ServerConversation:
         beta: bool = False,
         type_: SessionType = "realtime",
         options: ConversationOptions | None = None,
+        model_is_open: bool = False,
+        models: Collection[str] | None = None,
     ) -> None:
         self._options = options or ConversationOptions()
         self._beta = beta
@@ -118,6 +121,8 @@ class ServerConversation:
             beta=beta,
             type_=type_,
             silence_duration_ms=self._options.silence_duration_ms,
+            model_is_open=model_is_open,
+            models=models,
         )
         self._chain = ItemChain(self._out, beta=beta)
         self._hearing = Hearing(out=self._out, chain=self._chain, session=self._session)
@@ -138,6 +143,19 @@ class ServerConversation:
         )
         self._idle_runs = False
         self._closed = False
+
+    def configure(self, session: Mapping[str, Any]) -> None:
+        """Set the session as its client secret says, before it is opened.
+
+        What can't be set is left as it is: who made the secret was told by its answer.
+        """
+        event = self._dialect.decode_client(
+            json.dumps({"type": "session.update", "session": {"type": "realtime", **session}})
+        )
+        if isinstance(event, SessionUpdate):
+            with contextlib.suppress(Refused):
+                self._check(event)
+                self._session.update(event, fresh=True, spoke=False, responding=False)
 
     def handle(self, message: Message, now: float) -> Effects:
         """Take a message at a time (seconds of a monotonic clock), answer what to do."""

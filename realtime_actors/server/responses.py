@@ -175,8 +175,7 @@ class Responses:
                 return self._done(running, now)
             case _:
                 assert_never(finding)
-        limit = run.plan.max_output_tokens
-        if limit is not None and run.output.total >= limit:
+        if run.output.total >= (run.plan.max_output_tokens or MAX_OUTPUT_TOKENS):
             self._out.do(CancelGeneration(run.id))
             run.incomplete("max_output_tokens", self._usage(running))
             self._done(running, now)

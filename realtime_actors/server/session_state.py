@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, TypeVar, cast
 
 from attrs import evolve, fields
@@ -42,11 +42,15 @@ class SessionState:
         beta: bool = False,
         type_: SessionType = "realtime",
         silence_duration_ms: int = 500,
+        model_is_open: bool = False,
+        models: Collection[str] | None = None,
     ) -> None:
+        """`model_is_open`: nobody has named the model; the first update may, one of `models`."""
         self.id = session_id
         self.type: SessionType = type_
         self.expires_at: int | None = None
         self._silence_duration_ms = silence_duration_ms
+        self._model_is_open, self._models = model_is_open, models
         self.settings = self._realtime(model, beta=beta)
         if type_ == "transcription":
             self.settings = self._transcription()
@@ -117,6 +121,7 @@ class SessionState:
             updated = evolve(updated, turn_detection=self._filled_in(updated.turn_detection))
         _check_whole(updated)
         self.settings, self.type = updated, type_
+        self._model_is_open = False
 
     def plan(self, override: ResponseSettings | None, *, spoke: bool) -> ResponsePlan:
         """What holds for a response. Raises `Refused` when it can't be had."""
@@ -146,11 +151,7 @@ class SessionState:
     def _check(self, change: SessionModelSettings, *, spoke: bool, responding: bool) -> None:
         now = self.settings
         if change.model is not None and now.model and change.model != now.model:
-            raise Refused(
-                f"The model of a session cannot be changed: it is '{now.model}'.",
-                code="invalid_value",
-                param="session.model",
-            )
+            self._check_model(change.model, now.model)
         if change.voice is not None and change.voice != now.voice and spoke:
             raise _voice_is_fixed()
         if change.speed is not None and change.speed != now.speed and responding:
@@ -162,6 +163,20 @@ class SessionState:
             raise Refused(
                 "Cannot update tracing once it is enabled for a session.",
                 code="cannot_update_tracing",
+            )
+
+    def _check_model(self, wanted: str, now: str) -> None:
+        if not self._model_is_open:
+            raise Refused(
+                f"The model of a session cannot be changed: it is '{now}'.",
+                code="invalid_value",
+                param="session.model",
+            )
+        if self._models is not None and wanted not in self._models:
+            raise Refused(
+                f"The model `{wanted}` does not exist or you do not have access to it.",
+                code="model_not_found",
+                param="session.model",
             )
 
     def _realtime(self, model: str, *, beta: bool) -> SessionModelSettings:

@@ -46,6 +46,23 @@ def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
+def test_a_server_that_others_reach_makes_a_key_and_prints_it():
+    command = [*COMMAND, "serve", "--host", "0.0.0.0", "--port", "0", *NO_ENGINES]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = re.search(r":(\d+)/", process.stdout.readline())
+            key = re.search(r"the key (\S+)", process.stdout.readline())
+            assert port is not None
+            assert key is not None
+            url = f"ws://127.0.0.1:{port[1]}/v1/realtime"
+            with pytest.raises(ra.StartError, match="wants a key"):
+                ra.run(ra.agent(), model_config={"url": url})
+            ra.run(ra.agent(), model_config={"url": url, "api_key": key[1]}).close()
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
 def test_a_session_talks_to_a_served_server_until_that_is_told_to_stop() -> None:
     with serving() as (process, url):
         with ra.run(ra.agent(), model_config={"url": url}) as session:

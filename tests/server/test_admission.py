@@ -20,7 +20,10 @@ def test_the_model_is_in_the_query() -> None:
 
 def test_without_a_model_it_is_the_default_one() -> None:
     assert Admission().decide("/v1/realtime", {}) == Admitted(
-        beta=False, model=dialect("ga").default_model, session_type="realtime"
+        beta=False,
+        model=dialect("ga").default_model,
+        session_type="realtime",
+        model_is_open=True,
     )
 
 

@@ -149,7 +149,7 @@ def test_openais_agents_hold_a_spoken_conversation(server: RealtimeServer) -> No
     )
     config = {
         "api_key": "unused",
-        "url": f"{server.url}?model=gpt-realtime",
+        "url": server.url,
         "initial_model_settings": {
             "model_name": "gpt-realtime",
             "turn_detection": {"type": "server_vad", "interrupt_response": True},
