@@ -124,6 +124,9 @@ class ToolStartEvent:
     tool: Tool | Handoff | None
     name: str
     call_id: str
+    """No other call of the session has it. It is the server's id of the call; with `#2`, `#3`
+    behind it where the server has given that to another call before, and the item's where it
+    gives none."""
     arguments: str = field(repr=False)
     """JSON text, as the model wrote it: it may be invalid."""
     info: EventInfo = NO_INFO

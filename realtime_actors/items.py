@@ -12,6 +12,7 @@ of the repr: reprs end up in logs.
 from __future__ import annotations
 
 import binascii
+import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
@@ -387,9 +388,8 @@ def item_from_wire(wire: object, *, decode64: Callable[[str], bytes] = decode64)
             content = _parts_from_wire(wire.get("content"), role, decode64)
             return MessageItem(role=role, content=content, phase=text("phase"), **common)
         case {"type": "function_call", "name": str(name)}:
-            arguments = text("arguments") or ""
             return FunctionCallItem(
-                call_id=text("call_id"), name=name, arguments=arguments, **common
+                call_id=text("call_id"), name=name, arguments=_arguments(wire), **common
             )
         case {"type": "function_call_output", "call_id": str(call_id), "output": str(output)}:
             return FunctionCallOutputItem(call_id=call_id, output=output, **common)
@@ -403,16 +403,15 @@ def item_from_wire(wire: object, *, decode64: Callable[[str], bytes] = decode64)
             return McpCallItem(
                 server_label=label,
                 name=name,
-                arguments=text("arguments") or "",
+                arguments=_arguments(wire),
                 output=text("output"),
                 error=error if isinstance(error, Mapping) else None,
                 approval_request_id=text("approval_request_id"),
                 **common,
             )
         case {"type": "mcp_approval_request", "server_label": str(label), "name": str(name)}:
-            arguments = text("arguments") or ""
             return McpApprovalRequestItem(
-                server_label=label, name=name, arguments=arguments, **common
+                server_label=label, name=name, arguments=_arguments(wire), **common
             )
         case {
             "type": "mcp_approval_response",
@@ -485,6 +484,17 @@ def _sound(wire: Wire, decode64: Callable[[str], bytes]) -> dict[str, Any]:
 def _text(wire: Wire, name: str) -> str | None:
     value = wire.get(name)
     return value if isinstance(value, str) else None
+
+
+def _arguments(wire: Wire) -> str:
+    """Read the arguments of a call: JSON text, or what some servers make of it already."""
+    value = wire.get("arguments")
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else ""
+    except (TypeError, ValueError, RecursionError):
+        return ""
 
 
 # --- to the wire --------------------------------------------------------------------------------

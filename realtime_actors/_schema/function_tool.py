@@ -42,14 +42,18 @@ def check_parameters(schema: object, what: str) -> None:
 def parse_arguments(arguments: str, schema: Mapping[str, Any], name: str) -> dict[str, object]:
     """Read the JSON text that the model sent for the tool `name`.
 
-    Empty text is no arguments. Halves of characters are replaced. Raises
+    Blank text and null are no arguments: not every model writes `{}`. Halves of characters
+    are replaced. Raises
     `ToolArgumentsError` for what isn't JSON, isn't an object, or doesn't fit `schema`.
     """
     try:
-        values = json.loads(arguments, parse_constant=_refuse_constant) if arguments else {}
+        blank = not arguments or arguments.isspace()
+        values = {} if blank else json.loads(arguments, parse_constant=_refuse_constant)
         values = replace_surrogates_within(values)
     except (ValueError, RecursionError) as error:
         raise ToolArgumentsError(f"Invalid JSON arguments for {name}: {error}") from None
+    if values is None:
+        values = {}
     if not isinstance(values, dict):
         raise ToolArgumentsError(f"Invalid JSON arguments for {name}: expected an object")
     wrong = "; ".join(problems(values, schema))

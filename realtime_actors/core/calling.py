@@ -1,22 +1,32 @@
-"""From the items that the model makes to the calls that are in them.
+"""From what the server says of calls to the calls that are run.
 
-A call is announced several times: by its arguments, by its item, and in the response that
-made it. Here each of these is turned into a `Call`; `tool_calls` starts it once.
+A call begins with the first announcement that is whole: its arguments are JSON, or its item
+is completed. What was announced in any other way begins when its response has ended well: then
+arguments that are no JSON are the model's mistake, and none are none. What is announced again
+begins no second time (see `announcements`); a call that can't begin is reported.
 """
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define
 
+from realtime_actors import events
 from realtime_actors import protocol as wire
+from realtime_actors.core.announcements import (
+    Announcement,
+    Announcements,
+    How,
+    ToldCall,
+    is_json,
+)
 from realtime_actors.core.approvals import Approvals
-from realtime_actors.core.effects import Effects
+from realtime_actors.core.effects import Effects, Publish
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.history import History
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.stalls import StallWatch
-from realtime_actors.core.tool_calls import Call, ToolCalls, is_json
+from realtime_actors.core.tool_calls import Call, ToolCalls
 from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem
 
 __all__ = ["Calling"]
@@ -26,6 +36,7 @@ __all__ = ["Calling"]
 class Calling:
     """What the model makes, and wants done."""
 
+    info: events.EventInfo
     history: History
     responses: ResponseMachine
     calls: ToolCalls
@@ -33,32 +44,63 @@ class Calling:
     approvals: Approvals
     rounds: Rounds
     stalls: StallWatch
-    _names: dict[str, str] = field(factory=dict)  # of tools, by call id
+    announcements: Announcements
+
+    # A response out of band has no place in the conversation, so neither would the output of a
+    # tool have one: who asked for it answers its calls.
 
     def item(self, item: Item, response_id: str | None) -> Effects:
         """The model has begun an item."""
-        if isinstance(item, FunctionCallItem) and item.call_id is not None:
-            # Beta servers leave the name out of `function_call_arguments.done`.
-            self._names[item.call_id] = item.name
         if self.responses.is_out_of_band(response_id):
             return []
+        if isinstance(item, FunctionCallItem):
+            self._told(item, response_id, "added")
         return self.history.item(item, None)
+
+    def arguments_came(self, event: wire.ResponseFunctionCallArgumentsDelta) -> None:
+        """A piece of the arguments of a call came. It counts if nothing else says them."""
+        if self.responses.is_out_of_band(event.response_id):
+            return
+        said = Announcement(
+            how="pieces", item_id=event.item_id or None, call_id=event.call_id or None
+        )
+        call = self.announcements.find(event.response_id, said)
+        call.take(said)
+        call.pieces.append(event.delta)
 
     def arguments_done(self, event: wire.ResponseFunctionCallArgumentsDone) -> Effects:
         """All arguments of a call are known."""
-        if not is_json(event.arguments):
-            # Cut off by an interruption, or wrong: the item's status will say.
+        response_id = event.response_id or self.responses.active_id
+        if self.responses.is_out_of_band(response_id):
             return []
-        name = event.name or self._names.get(event.call_id or "")
-        return self._call(event.call_id, name, event.arguments, event.response_id)
+        said = Announcement(
+            how="arguments",
+            item_id=event.item_id or None,
+            call_id=event.call_id or None,
+            name=event.name or None,
+            arguments=event.arguments,
+        )
+        call = self.announcements.find(response_id, said)
+        call.take(said)
+        # No JSON: cut off by an interruption, wrong, or none at all. The item's status will
+        # say, or the response's.
+        return self._go_on(call, response_id, is_whole=is_json(event.arguments))
 
     def item_done(self, item: Item, response_id: str | None) -> Effects:
         """An item of the model is complete."""
-        effects = self.item(item, response_id)
-        if isinstance(item, FunctionCallItem) and item.status in ("completed", None):
-            call_id = item.call_id or item.id
-            effects += self._call(call_id, item.name, item.arguments, response_id)
-        return effects + self.approval_request(item, response_id)
+        return self._done(item, response_id, "item")
+
+    def response_done(self, response: wire.Response) -> Effects:
+        """A response of the conversation has ended: what it called is known."""
+        response_id = response.id
+        effects: Effects = []
+        for item in response.output:
+            effects += self._done(item, response_id, "response")
+        if response.status in ("completed", None):
+            self.announcements.completed(response_id)
+            for call in self.announcements.of(response_id):
+                effects += self._go_on(call, response_id, is_whole=False)
+        return effects
 
     def approval_request(self, item: Item, response_id: str | None = None) -> Effects:
         """Ask for approval, if that is what the item is for."""
@@ -68,27 +110,79 @@ class Calling:
             return []
         return self.approvals.requested(item)
 
-    def _call(
-        self, call_id: str | None, name: str | None, arguments: str, response_id: str | None
-    ) -> Effects:
-        # A response out of band has no place in the conversation, so neither would the
-        # tool's output: who asked for it answers its calls.
-        if call_id is None or name is None or self.responses.is_out_of_band(response_id):
+    def _done(self, item: Item, response_id: str | None, how: How) -> Effects:
+        if self.responses.is_out_of_band(response_id):
             return []
-        current = self.handoffs.current
+        effects = self.history.item(item, None)
+        if isinstance(item, FunctionCallItem):
+            call = self._told(item, response_id, how)
+            call.is_cut = item.status == "incomplete"
+            is_whole = item.status in ("completed", None)
+            effects += self._go_on(call, response_id, is_whole=is_whole)
+        return effects + self.approval_request(item, response_id)
+
+    def _told(self, item: FunctionCallItem, response_id: str | None, how: How) -> ToldCall:
+        said = Announcement(
+            how=how,
+            item_id=item.id or None,
+            call_id=item.call_id or None,
+            name=item.name or None,
+            arguments=item.arguments,
+        )
+        call = self.announcements.find(response_id, said)
+        call.take(said)
+        return call
+
+    def _go_on(self, call: ToldCall, response_id: str | None, *, is_whole: bool) -> Effects:
+        """Begin a call, if it is known well enough and has not begun."""
+        if call.began_as is not None:
+            self.calls.known_as(call.began_as, call.server_id)
+            return []
+        if self.announcements.is_completed(response_id) and not call.is_cut:
+            return self._begin(call, response_id)
+        if is_whole and call.name is not None and call.server_id is not None:
+            return self._begin(call, response_id)
+        return []
+
+    def _begin(self, told: ToldCall, response_id: str | None) -> Effects:
+        if told.server_id is None:
+            return self._unanswerable(told, response_id)
+        current, name = self.handoffs.current, told.name or ""
         call = Call(
-            call_id=call_id,
+            call_id=self.calls.new_name(told.server_id),
+            server_id=told.server_id,
+            item_id=told.item_id,
             response_id=response_id,
             name=name,
-            arguments=arguments,
+            arguments=told.all_arguments,
             agent=current.agent,
             target=current.handoffs.get(name) or current.tools.get(name),
         )
-        effects = self.calls.called(call, late=self.responses.is_over(response_id))
-        if effects and self.rounds.are_over:
+        told.began_as = call.call_id
+        is_late = self.responses.is_over(response_id)
+        effects = self.calls.called(call, late=is_late)
+        if self.rounds.are_over:
             why = self.rounds.refusal
             return effects + self.calls.finish(call.call_id, why, why)
-        if effects and self.stalls.is_given_up(response_id):
+        if self.stalls.is_given_up(response_id):
             why = "Error: the response that made this call was given up, so it was not run"
-            return effects + self.calls.finish(call_id, why, why)
-        return effects + self.handoffs.called(call) if effects else []
+            return effects + self.calls.finish(call.call_id, why, why)
+        return effects + self.handoffs.called(call)
+
+    def _unanswerable(self, told: ToldCall, response_id: str | None) -> Effects:
+        """Report a call that has neither an id nor an item with one. Once."""
+        if told.is_reported:
+            return []
+        told.is_reported = True
+        error = events.ErrorInfo(
+            type="call_without_id",
+            message=f"the model called {told.name or 'a tool'}, but the server gave neither the"
+            " call nor its item an id: it can't be answered, and was not run",
+        )
+        return [
+            Publish(
+                events.ErrorEvent(
+                    error=error, response_id=response_id, source="tool", info=self.info
+                )
+            )
+        ]

@@ -228,7 +228,8 @@ class Editing:
         """
         if isinstance(item, FunctionCallItem):
             return item.status == "in_progress" or any(
-                call.call_id in (item.call_id, item.id) for call in self.calls.open
+                item.call_id == call.server_id or item.id == (call.item_id or call.server_id)
+                for call in self.calls.open
             )
         return item.id in self.calls.hosted
 

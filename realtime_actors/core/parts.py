@@ -12,6 +12,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import BargeIn, GuardrailsSettings, SessionModelSettings, ToolTexts
 from realtime_actors.core.accounting import Accounting
+from realtime_actors.core.announcements import Announcements
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.calling import Calling
 from realtime_actors.core.configuration import Configuration
@@ -105,6 +106,7 @@ class Parts:
     _editing: Editing = field(init=False)
     _handoffs: Handoffs = field(init=False)
     _approvals: Approvals = field(init=False)
+    _announcements: Announcements = field(init=False)
     _calling: Calling = field(init=False)
     _guarding: Guarding = field(init=False)
     _screening: Screening = field(init=False)
@@ -168,7 +170,9 @@ class Parts:
             timeout=self.approval_timeout,
         )
         self._stalls = StallWatch(self.stall_timeout)
+        self._announcements = Announcements()
         self._calling = Calling(
+            info=self.info,
             history=self._history,
             responses=self._responses,
             calls=self._calls,
@@ -176,6 +180,7 @@ class Parts:
             approvals=self._approvals,
             rounds=self._rounds,
             stalls=self._stalls,
+            announcements=self._announcements,
         )
         self._guarding = Guarding(
             info=self.info,
@@ -211,6 +216,7 @@ class Parts:
             history=self._history,
             speech=self._speech,
             calls=self._calls,
+            announcements=self._announcements,
             turns=self._turns,
             guarding=self._guarding,
             transcripts=self._transcripts,

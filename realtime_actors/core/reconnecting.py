@@ -23,6 +23,7 @@ from attrs import define, evolve, frozen
 
 from realtime_actors import events
 from realtime_actors.config import SessionModelSettings
+from realtime_actors.core.announcements import Announcements
 from realtime_actors.core.configuration import (
     Configuration,
     ForBarrier,
@@ -115,6 +116,7 @@ class Reconnecting:
     history: History
     speech: Speech
     calls: ToolCalls
+    announcements: Announcements
     turns: Turns
     guarding: Guarding
     transcripts: Transcripts
@@ -221,6 +223,7 @@ class Reconnecting:
         self.responses.moved()
         self.stalls.moved()
         self.calls.moved()
+        self.announcements.moved()
         self.speech.moved()
         self.guarding.lost()
         effects += self.configuration.moved(waiting.told, session.settings)

@@ -32,12 +32,14 @@ def retold(
 ) -> tuple[Item, ...]:
     """The items to create, in order, each with the id that it has (or a new one).
 
-    Every open call is among them, since its output follows. Of a call that was broken off,
-    which nobody has answered or will, nothing is told.
+    Every open call is among them, by our id of it, since its output follows. Of a call that
+    was broken off, which nobody has answered or will, nothing is told.
     """
-    known = {call.call_id: call for call in open_calls}
+    ids = {item.id for item in items}
+    by_item = {call.item_id: call for call in open_calls if call.item_id in ids}
+    by_id = {call.server_id: call for call in open_calls if call.item_id not in ids}
     answered = {item.call_id for item in items if isinstance(item, FunctionCallOutputItem)}
-    called: set[str] = set()
+    called: set[str | None] = set()
     told: list[Item] = []
     for item in items:
         match item:
@@ -46,9 +48,11 @@ def retold(
                 if not content:
                     continue
                 item = evolve(item, content=content)
-            case FunctionCallItem(call_id=str(call_id)):
-                if call_id in known:  # the item may be of the time before its arguments came
-                    item = evolve(item, arguments=known[call_id].arguments)
+            case FunctionCallItem(call_id=call_id):
+                call = by_item.get(item.id) or by_id.get(call_id or "")
+                if call is not None:  # the item may be of the time before its arguments came
+                    call_id = call.call_id
+                    item = evolve(item, call_id=call_id, arguments=call.arguments)
                 elif call_id not in answered:
                     continue
                 called.add(call_id)

@@ -261,6 +261,9 @@ class SessionMachine(Parts):
                 return self._calling.item_done(item, response_id)
             case wire.ResponseFunctionCallArgumentsDone():
                 return self._calling.arguments_done(event)
+            case wire.ResponseFunctionCallArgumentsDelta():
+                self._calling.arguments_came(event)
+                return []
             case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
                 return self._history.item(item, event.previous_item_id)
             case wire.ConversationItemDone(item=item):
@@ -305,11 +308,7 @@ class SessionMachine(Parts):
                 return self._transcripts.failed(event)
             case wire.RateLimitsUpdated(rate_limits=limits):
                 return [Publish(events.RateLimitsEvent(rate_limits=limits, info=self.info))]
-            case (
-                wire.ResponseContentPartAdded()
-                | wire.ResponseContentPartDone()
-                | wire.ResponseFunctionCallArgumentsDelta()
-            ):
+            case wire.ResponseContentPartAdded() | wire.ResponseContentPartDone():
                 return []  # what they say comes again, in the events above
             case _:
                 return [self._as_it_came(event)]
@@ -515,6 +514,7 @@ class SessionMachine(Parts):
             return []  # it came twice
         asked_for = self._responses.is_requested
         effects = [*self._responses.created(response), *self._stalls.began(response.id, now)]
+        self._announcements.began(response.id)
         if self._responses.is_out_of_band(response.id):
             return [*effects, self._as_it_came(event)]
         effects += self._turns.began(response)
@@ -541,8 +541,7 @@ class SessionMachine(Parts):
             return [*effects, *failure, self._as_it_came(event), *self._end_if_fatal(response)]
         if not has_begun:  # the server has not said so
             effects += self._turns.began(response)
-        for item in response.output:
-            effects += self._calling.item_done(item, response.id)
+        effects += self._calling.response_done(response)
         effects += self._guarding.response_done(response.id, now)
         self._rounds.response_done(response.id)
         effects += self._rounds.go_on()

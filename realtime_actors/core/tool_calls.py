@@ -7,18 +7,18 @@
 
 A call waits only while as many run as may run at once.
 
-A call is known by its `call_id` and starts once, whichever event names it first. The
-first outcome counts; what comes later is dropped. When the last call of a response is
-answered, the model is asked to go on (see `rounds`).
+A call has an id of its own in the session, which is the server's unless that came before, and
+is answered by what the server knows it by. The first outcome counts; what comes later is
+dropped. When the last call of a response is answered, the model is asked to go on (see
+`rounds`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable
 from typing import TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from realtime_actors import events
 from realtime_actors.agent import Agent, Handoff
@@ -40,7 +40,7 @@ from realtime_actors.protocol import ConversationItemCreate
 from realtime_actors.surrogates import replace_surrogates
 from realtime_actors.tools import Tool
 
-__all__ = ["Call", "ToolCalls", "is_json", "tool_timer"]
+__all__ = ["Call", "ToolCalls", "tool_timer"]
 
 Target: TypeAlias = Tool | Handoff | None
 
@@ -50,20 +50,15 @@ def tool_timer(call_id: str) -> Hashable:
     return ("tool", call_id)
 
 
-def is_json(arguments: str) -> bool:
-    """Whether arguments are JSON. A part of them, cut off by an interruption, never is."""
-    try:
-        json.loads(arguments)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 @frozen(kw_only=True)
 class Call:
     """One call of a tool or a handoff by the model."""
 
     call_id: str
+    """Ours: no other call of the session has it."""
+    server_id: str
+    """What its output names: the server's id of the call, or else of its item."""
+    item_id: str | None
     response_id: str | None
     name: str
     arguments: str = field(repr=False)
@@ -89,7 +84,7 @@ class ToolCalls:
     _running: set[str] = field(factory=set)
     _suspended: set[str] = field(factory=set)
     _approved: set[str] = field(factory=set)
-    _seen: set[str] = field(factory=set)
+    _names: set[str] = field(factory=set)
     _shown: dict[str, tuple[Item, ...]] = field(factory=dict)
 
     @property
@@ -110,14 +105,23 @@ class ToolCalls:
         """The history that an open handoff was shown."""
         return self._shown.get(call_id, ())
 
-    def called(self, call: Call, *, late: bool = False) -> Effects:
-        """The model made a call. Does nothing for one that is known.
+    def new_name(self, server_id: str) -> str:
+        """Return an id for a call that no other has: a server may give one more than once."""
+        name, number = server_id, 1
+        while name in self._names:
+            number += 1
+            name = f"{server_id}#{number}"
+        self._names.add(name)
+        return name
 
-        `late`: the response that made it is done already.
-        """
-        if call.call_id in self._seen:
-            return []
-        self._seen.add(call.call_id)
+    def known_as(self, call_id: str, server_id: str | None) -> None:
+        """The server has said by what it knows a call."""
+        call = self._open.get(call_id)
+        if call is not None and server_id is not None:
+            self._open[call_id] = evolve(call, server_id=server_id)
+
+    def called(self, call: Call, *, late: bool = False) -> Effects:
+        """The model made a call. `late`: the response that made it is done already."""
         self._open[call.call_id] = call
         self.rounds.called(call.response_id, call.call_id, late=late)
         effects: Effects = [
@@ -158,7 +162,7 @@ class ToolCalls:
         # What the subscribers read is what the model is told.
         output = replace_surrogates(output)
         error = None if error is None else replace_surrogates(error)
-        output_item = FunctionCallOutputItem(call_id=call_id, output=output)
+        output_item = FunctionCallOutputItem(call_id=call.server_id, output=output)
         effects: Effects = [
             CancelTimer(tool_timer(call_id)),
             Send(ConversationItemCreate(item=output_item)),
@@ -235,8 +239,9 @@ class ToolCalls:
         return own.over(self.texts)
 
     def moved(self) -> None:
-        """Another connection is in use: the ids of calls that are answered may come again."""
-        self._seen = set(self._open)
+        """Another connection is in use. It is told of the open calls, by our ids of them."""
+        for call_id, call in self._open.items():
+            self._open[call_id] = evolve(call, server_id=call_id)
 
     def cancel_all(self, why: str) -> Effects:
         """End all calls here; the server can't be told any more."""
@@ -260,6 +265,8 @@ class ToolCalls:
         match call.target:
             case None:
                 why = f"Error: Unknown tool {call.name}"
+                if not call.name:
+                    why = "Error: the call names no tool"
                 return self.finish(call.call_id, why, why)
             case Tool() as tool:
                 run = RunTool(

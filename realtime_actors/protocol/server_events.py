@@ -496,14 +496,14 @@ class ResponseFunctionCallArgumentsDone(ServerEvent):
 
     type = "response.function_call_arguments.done"
 
-    response_id: str
-    item_id: str
+    response_id: str | None = None
+    item_id: str | None = None
     output_index: Index = 0
     call_id: str | None = None
     name: str | None = None
     """GA only. The beta interface has it in the item alone."""
-    arguments: str = field(repr=False)
-    """JSON text, as the model wrote it."""
+    arguments: str = field(default="", repr=False)
+    """JSON text, as the model wrote it. Not every server sends `{}` for none."""
 
 
 # --- MCP: calls that the server makes by itself -------------------------------------------------

@@ -31,7 +31,7 @@ from realtime_actors.core.messages import (
 )
 from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_TIMER
-from realtime_actors.items import McpApprovalResponseItem
+from realtime_actors.items import FunctionCallOutputItem, McpApprovalResponseItem
 from tests.core.edits import EditsWatch
 from tests.core.machine import BYTES_PER_MS, AnyMessage
 
@@ -63,7 +63,8 @@ class Watch:
     answered: Counter[object] = field(factory=Counter)
     started: Counter[str] = field(factory=Counter)
     ended: Counter[str] = field(factory=Counter)
-    outputs: Counter[str] = field(factory=Counter)
+    unsaid: int = 0
+    """Outputs that were sent, of calls that were not said to have ended."""
     begun: Counter[str | None] = field(factory=Counter)
     finished: Counter[str | None] = field(factory=Counter)
     awaited: set[str] = field(factory=set)
@@ -168,6 +169,11 @@ class Watch:
             or self.started != self.ended
             or bool(self.unapproved)
         )
+
+    @property
+    def open_calls(self) -> tuple[str, ...]:
+        """The calls that have begun and not ended."""
+        return tuple(self.started - self.ended)
 
     def at_the_end(self) -> None:
         """Check what must hold once the session has ended."""
@@ -291,9 +297,12 @@ class Watch:
                     self._asks()
             case wire.ConversationItemTruncate(item_id=item_id, audio_end_ms=end_ms):
                 assert 0 <= end_ms * BYTES_PER_MS <= self.received[item_id]
-            case wire.ConversationItemCreate(item=item) if item.type == "function_call_output":
-                self.outputs[item.call_id] += 1
-                assert self.outputs[item.call_id] <= 1, f"answered twice: {item.call_id}"
+            case wire.ConversationItemCreate(
+                item=FunctionCallOutputItem(id=None, call_id=call_id)  # else it is told again
+            ):
+                # Before the call is said to have ended. An id may be a new call's.
+                self.unsaid += 1
+                assert self.unsaid == 1, f"answered twice, or not said: {call_id}"
             case wire.ConversationItemCreate(item=McpApprovalResponseItem() as item):
                 call_id = item.approval_request_id
                 self.approval_answers[call_id] += 1
@@ -337,6 +346,7 @@ class Watch:
                 self.rounds_are_over = True
             case events.ToolEndEvent(call_id=call_id):
                 self.ended[call_id] += 1
+                self.unsaid = 0
                 self.unapproved.discard(call_id)
                 assert self.ended[call_id] <= self.started[call_id], f"ended twice: {call_id}"
             case events.ToolApprovalRequiredEvent(call_id=call_id):

@@ -396,11 +396,12 @@ def arguments_done(
     call_id: str | None = "c1",
     name: str | None = "weather",
     arguments: str = "{}",
-    response_id: str = "r1",
+    response_id: str | None = "r1",
+    item_id: str | None = None,
 ) -> wire.ResponseFunctionCallArgumentsDone:
     return wire.ResponseFunctionCallArgumentsDone(
         response_id=response_id,
-        item_id=f"item_{call_id}",
+        item_id=item_id or f"item_{call_id}",
         call_id=call_id,
         name=name,
         arguments=arguments,

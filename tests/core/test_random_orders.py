@@ -44,7 +44,6 @@ from tests.core.machine import (
     AnyMessage,
     Timers,
     added,
-    after,
     agent_with,
     already_active,
     arguments_done,
@@ -99,6 +98,8 @@ DESK = Agent(
 RESPONSES = ("r1", "r2", "r3")
 ITEMS = ("i1", "i2", "u1", "u2")
 CALLS = ("c1", "c2", "c3")
+OUR_CALLS = (*CALLS, "c1#2", "c2#2", "c3#2", "item_None")
+"""What they are called here: of a name that comes again, the second is `#2`."""
 HOSTED = ("m1", "m2")
 """Calls that the server would run, once they are approved."""
 NAMES = ("weather", "transfer_to_billing", "dance")
@@ -118,6 +119,7 @@ CALL_ITEMS = each(
     NAMES,
     ("{}", '{"city": "Ro', ""),
     ("completed", "incomplete", "in_progress", None),
+    (None, "f1"),
 )
 MESSAGE_ITEMS = [
     *each(empty, ITEMS),
@@ -177,7 +179,14 @@ SERVER_EVENTS: list[list[AnyMessage]] = [
         for items in (MESSAGE_ITEMS, CALL_ITEMS)
     ],
     [*each(output_done, HOSTED_ITEMS, RESPONSES), *each(item_done, HOSTED_ITEMS, ITEMS_OR_NONE)],
-    each(arguments_done, (None, *CALLS), (None, *NAMES), ("{}", "{"), RESPONSES),
+    each(
+        arguments_done,
+        (None, *CALLS),
+        (None, *NAMES),
+        ("{}", "{", ""),
+        (None, *RESPONSES),
+        (None, "f1"),
+    ),
     each(committed, ITEMS, ITEMS_OR_NONE),
     each(user_words, SENTENCES, ITEMS),
     [*each(user_speaks, ITEMS_OR_NONE), *each(user_stops, ITEMS_OR_NONE)],
@@ -216,10 +225,10 @@ VERBS: list[list[AnyMessage]] = [
     ],
     [ask(messages.CreateResponse(interruptible=False, metadata={"protected": "yes"}))],
     [ask(messages.UpdateSession({"voice": voice})) for voice in ("a", "b")],
-    each(lambda call_id: ask(messages.Approve(call_id)), (*CALLS, *HOSTED, "c9")),
+    each(lambda call_id: ask(messages.Approve(call_id)), (*OUR_CALLS, *HOSTED, "c9")),
     each(
         lambda call_id, why: ask(messages.Reject(call_id, reason=why)),
-        (*CALLS, *HOSTED, "c9"),
+        (*OUR_CALLS, *HOSTED, "c9"),
         (None, "no"),
     ),
     [ask(messages.History())],
@@ -242,11 +251,11 @@ VERBS: list[list[AnyMessage]] = [
     ),
 ]
 FINDINGS: list[list[AnyMessage]] = [
-    each(finished, CALLS),
+    each(finished, OUR_CALLS),
     each(
         handed_over,
         (DESK, BILLING),
-        CALLS,
+        OUR_CALLS,
         (None, (), (written("u1", "Hi"),), (written(None, "In short: hello"),)),
     ),
     each(
@@ -257,8 +266,8 @@ FINDINGS: list[list[AnyMessage]] = [
         ITEMS,
         (None, "no_prices"),
     ),
-    each(ApprovalNeeded, CALLS),
-    each(lambda call_id: ToolRefused(call_id=call_id, guardrail="late"), CALLS),
+    each(ApprovalNeeded, OUR_CALLS),
+    each(lambda call_id: ToolRefused(call_id=call_id, guardrail="late"), OUR_CALLS),
     each(
         lambda item_id, guardrail: InputScreened(
             item_id=item_id, text="I am Ada.", guardrail=guardrail
@@ -266,8 +275,8 @@ FINDINGS: list[list[AnyMessage]] = [
         ITEMS,
         (None, "no_names"),
     ),
-    each(TimerFired, (ANSWER_TIMER, RETRY_TIMER, *map(tool_timer, CALLS))),
-    [TimerFired(approval_timer(call_id)) for call_id in (*CALLS, *HOSTED)],
+    each(TimerFired, (ANSWER_TIMER, RETRY_TIMER, *map(tool_timer, OUR_CALLS))),
+    [TimerFired(approval_timer(call_id)) for call_id in (*OUR_CALLS, *HOSTED)],
     [TimerFired(("update", event_id)) for event_id in EVENT_IDS[1:]],
     each(TimerFired, map(stall_timer, RESPONSES)),
     [HookFailed("on_start", "no")],
@@ -377,21 +386,28 @@ def test_whatever_happened_a_limit_ends_the_session_in_time(trace, mode) -> None
 @times(2)
 @given(trace=traces, mode=modes)
 def test_whatever_happened_the_next_wish_is_granted(trace, mode) -> None:
-    session, _ = run(trace, Watch(names_conversations=False), **mode)
+    watch = Watch(names_conversations=False)
+    session, _ = run(trace, watch, **mode)
+
+    def go(*ends: AnyMessage) -> int:
+        effects = [(end, session.handle(end, 900.0)) for end in ends]
+        for end, each in effects:
+            watch.step(end, each, 900.0)
+        return sum(creates(each) for _, each in effects)
 
     # Everything that is open comes to its end: then nothing is in the way any more.
-    after(session, *[updated() for _ in range(len(trace))])
+    go(*[updated() for _ in range(len(trace))])
     for number in range(len(trace)):
-        ends = [
-            *[finished(call_id) for call_id in (*CALLS, "item_None")],
+        asked = go(*[done(response_id) for response_id in RESPONSES])
+        asked += go(
+            *[finished(call_id) for call_id in watch.open_calls],
             *[TimerFired(approval_timer(call_id)) for call_id in HOSTED],
-            *[done(response_id) for response_id in RESPONSES],
             updated(),
             TimerFired(RETRY_TIMER),
             created(f"x{number}"),
             done(f"x{number}"),
-        ]
-        if creates(play(session, *ends)) == 0:
+        )
+        if asked == 0:
             break
 
     assert creates(play(session, created("y"), done("y"))) == 0, "something is wanted for ever"

@@ -144,7 +144,6 @@ class World(joined.World):
         self.calls = {item.call_id for item in told if isinstance(item, FunctionCallItem)}
         self.order.clear()
         self.outputs.clear()
-        self.watch.outputs.clear()
 
     def do(self, wanted: list[server_fx.Effect]) -> None:
         for effect in wanted:

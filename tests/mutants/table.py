@@ -49,6 +49,7 @@ PLAYBACK = ("core/test_playback.py", "core/test_interruption.py")
 FENCE = ("core/test_interruption.py",)
 ECHO = ("core/test_barge_in.py", "core/test_microphone.py")
 TOOLS = ("core/test_tools.py", "core/test_errors.py")
+ANNOUNCED = ("core/test_announcements.py",)
 ROUNDS = ("core/test_rounds.py",)
 APPROVAL = ("core/test_approvals.py", "session/test_approvals.py")
 HANDOFFS = ("core/test_handoffs.py",)
@@ -197,9 +198,9 @@ MUTANTS: Final = (
         3,
         "a call without a name raises",
         "core/calling.py",
-        "if call_id is None or name is None or",
-        "if call_id is None or",
-        ("core/test_tools.py", "core/test_random_orders.py"),
+        'current, name = self.handoffs.current, told.name or ""',
+        "current, name = self.handoffs.current, told.name.strip()",
+        ("core/test_announcements.py", "core/test_random_orders.py"),
     ),
     Mutant(
         3,
@@ -408,10 +409,66 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call that two events name runs twice",
-        "core/tool_calls.py",
-        "if call.call_id in self._seen:",
+        "core/calling.py",
+        "if call.began_as is not None:",
         "if False:",
         TOOLS,
+    ),
+    Mutant(
+        7,
+        "a call whose id came before in another response is dropped",
+        "core/announcements.py",
+        "told = self._made.setdefault(response_id, [])",
+        "told = self._made.setdefault(None, [])",
+        ANNOUNCED,
+    ),
+    Mutant(
+        7,
+        "of two calls with one id in a response the second is dropped",
+        "core/announcements.py",
+        "return said.how not in self._items and self._says(said)",
+        "return True",
+        ANNOUNCED,
+    ),
+    Mutant(
+        7,
+        "a call of which two events give different ids runs twice",
+        "core/announcements.py",
+        "tests = [ToldCall.may_be]",
+        "tests = []",
+        ANNOUNCED,
+    ),
+    Mutant(
+        7,
+        "a call is answered by an id that the server does not know",
+        "core/tool_calls.py",
+        "self._open[call_id] = evolve(call, server_id=server_id)",
+        "pass",
+        ANNOUNCED,
+    ),
+    Mutant(
+        7,
+        "the late end of a call is taken for that of another one of its name",
+        "core/tool_calls.py",
+        "while name in self._names:",
+        "while False:",
+        ANNOUNCED,
+    ),
+    Mutant(
+        7,
+        "a call without arguments, told by them alone, is never run",
+        "core/calling.py",
+        "if self.announcements.is_completed(response_id) and not call.is_cut:",
+        "if False:",
+        ANNOUNCED,
+    ),
+    Mutant(
+        7,
+        "a call that was cut off is run",
+        "core/calling.py",
+        'if response.status in ("completed", None):',
+        "if True:",
+        ANNOUNCED,
     ),
     Mutant(
         7,
@@ -489,7 +546,7 @@ MUTANTS: Final = (
         7,
         "a call runs although the model was asked to answer without tools",
         "core/calling.py",
-        "if effects and self.rounds.are_over:",
+        "if self.rounds.are_over:",
         "if False:",
         ("core/test_random_orders.py", *ROUNDS),
     ),

@@ -187,6 +187,14 @@ def test_optional_members_may_be_null_or_nonsense() -> None:
     ) == McpListToolsItem(server_label="s", tools=({"name": "a"},))
 
 
+def test_arguments_that_a_server_has_read_already_are_written_again() -> None:
+    wire = {"type": "function_call", "call_id": "c", "name": "f", "arguments": {"city": "Köln"}}
+
+    assert item_from_wire(wire) == FunctionCallItem(
+        call_id="c", name="f", arguments='{"city": "Köln"}'
+    )
+
+
 @pytest.mark.parametrize(
     "wire",
     [

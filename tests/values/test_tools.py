@@ -92,8 +92,17 @@ class TestBinding:
             return f"{city} {unit}"
 
         assert weather.bind("{}") == {}
-        assert weather.bind("") == {}
         assert weather.invoke('{"unit": "F"}', context_for(weather)) == "Paris F"
+
+    @pytest.mark.parametrize("text", ["{}", "", "  ", "\n\t", "null", " null "])
+    def test_there_are_many_ways_to_write_no_arguments(self, text: str) -> None:
+        @tool
+        def today(day: str = "today") -> str:
+            return day
+
+        assert today.bind(text) == {}
+        with pytest.raises(ToolArgumentsError, match="value is missing"):
+            taking(str).bind(text)
 
     @pytest.mark.parametrize(
         "text", ["{", "city=Paris", "{'city': 1}", '{"city": NaN}', "[" * 99999]
@@ -104,7 +113,7 @@ class TestBinding:
 
         assert error_text(caught.value).startswith("Error: Invalid JSON arguments")
 
-    @pytest.mark.parametrize("text", ["[]", "3", "null", '"city"'])
+    @pytest.mark.parametrize("text", ["[]", "3", "false", '"city"'])
     def test_what_is_no_object_is_said_to_be_none(self, text: str) -> None:
         with pytest.raises(
             ToolArgumentsError, match=r"Invalid JSON arguments .* expected an object"
