@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -22,6 +23,7 @@ from realtime_actors.config import (
     default_session_settings,
     merge_settings,
 )
+from realtime_actors.core.gate import Gate
 from realtime_actors.core.machine import Machine
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import (
@@ -38,7 +40,7 @@ from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import Dialect, dialect
 from realtime_actors.seconds import seconds
 from realtime_actors.session import Session
-from realtime_actors.session_server import SessionPlan, SessionServer
+from realtime_actors.session_server import SessionPlan, SessionServer, publish_end
 from realtime_actors.tracing import TracedMachine
 from realtime_actors.transport import ConnectOptions, transport_named
 
@@ -74,16 +76,23 @@ def start(
         supervisor=None if restart in _NEVER else supervisor,
         trace=None if trace is None else Path(trace),
     )
+    began = time.monotonic()
+    session: Session
     try:
         if supervisor is None:
-            session = cast(Session, otp.start(SessionServer, plan, name=name))
+            started = otp.start(SessionServer, plan, name=name, timeout=timeout)
+            session = cast(Session, started)
         else:
-            spec = otp.child_spec(SessionServer, plan, name=name, restart=restart, keep_ref=True)
-            session = cast(Session, supervisor.start_child(spec))
+            spec = _child(plan, name, restart, timeout)
+            session = cast(Session, supervisor.start_child(spec, timeout))
+    except otp.CallTimeout as late:
+        why = f"the supervisor did not start the session within {timeout:g} s: it is busy"
+        raise StartError(why, StartCause.TIMEOUT) from late
     except otp.StartFailed as failed:
-        raise StartError(_why_not_made(failed.reason, name), StartCause.CONFIG) from failed
+        cause = StartCause.TIMEOUT if failed.reason == otp.TIMEOUT else StartCause.CONFIG
+        raise StartError(_why_not_made(failed.reason, name), cause) from failed
     try:
-        plan.ready.result(timeout)
+        plan.ready.result(max(0.0, timeout - (time.monotonic() - began)))
     except BaseException as error:
         connected = session.line.transport is not None and session.line.transport.connected
         session.close()
@@ -100,6 +109,41 @@ def _why_not_made(reason: otp.Reason, name: otp.Name | None) -> str:
             return f"the name {name!r} is taken by {holder}: close that, or choose another name"
         case _:
             return f"the session could not be made: {reason!r}"
+
+
+def _child(
+    plan: SessionPlan, name: otp.Name | None, restart: otp.Restart | str, timeout: float
+) -> otp.ChildSpec:
+    """The session as a supervisor's child. If it can't start again, that is its own end only."""
+    spec = otp.child_spec(
+        SessionServer, plan, name=name, restart=restart, keep_ref=True, timeout=timeout
+    )
+    known: list[Session] = []
+
+    def start() -> otp.ServerRef | None:
+        try:
+            known[:] = [cast(Session, spec.start())]
+        except Exception as error:
+            if not known:
+                raise
+            # Trying again at once would not help, and the supervisor would give up over it,
+            # and end the calls of everybody else.
+            _give_up(known[0], plan, error)
+            return None
+        return known[0]
+
+    return evolve(spec, start=start)
+
+
+def _give_up(session: Session, plan: SessionPlan, error: Exception) -> None:
+    failure = SessionFailedError(f"the session could not be started again: {error}")
+    failure.__cause__ = error
+    log.error("session %s could not be started again: %s", session.actor_urn, error)
+    line = session.line
+    line.over = f"the session has ended ({failure})"
+    line.gate = Gate(False, line.over)
+    line.subscribers.wait_for_nobody()
+    publish_end(line.subscribers, failure, state="closed", info=EventInfo(plan.context))
 
 
 def _plan(

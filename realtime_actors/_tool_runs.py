@@ -53,13 +53,19 @@ class ToolRun:
         if self._process is not None:
             self._process.kill()
         if self.task is not None:
-            self.task.kill()
+            # Here, because the other process needs no actors. Not `task.kill()`, which a
+            # session that was killed itself may not do any more.
+            from realtime_actors.otp.process import kill
+
+            kill(self.task._process)
 
     def in_process(self, tool: Tool, arguments: str) -> ToolOutput:
         """Run a tool in a process of its own. Raises like `Tool.run`."""
         import subprocess  # here, because few programs need it and it costs some milliseconds
 
         tool.bind(arguments)  # what doesn't fit needs no process
+        if getattr(sys, "frozen", False) or not sys.executable:
+            raise ToolError("no Python to start: this program is frozen, or embeds its Python")
         request = {
             "path": sys.path,
             "module": tool.function.__module__,
@@ -92,9 +98,15 @@ class ToolRun:
 
 def serve(request: Mapping[str, Any]) -> None:
     """Be the other process: run one call, and answer it."""
-    answers = os.dup(1)
+    session, answers = os.dup(0), os.dup(1)
     os.dup2(2, 1)  # what the tool prints is no answer
-    threading.Thread(target=_end_with_the_session, daemon=True).start()
+    # What the tool reads, or a program that it starts, is at its end: the session has no more
+    # to say, and is waited for by us alone.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as we live
+    threading.Thread(target=_end_with_the_session, args=(session,), daemon=True).start()
     try:
         output = _find(request).run(request["arguments"])
         answer: dict[str, object] = {
@@ -108,9 +120,9 @@ def serve(request: Mapping[str, Any]) -> None:
         out.write(json.dumps(answer).encode())
 
 
-def _end_with_the_session() -> None:
+def _end_with_the_session(session: int) -> None:
     # Nobody writes to us again: this returns when the other side closes, or is gone.
-    os.read(0, 1)
+    os.read(session, 1)
     os._exit(1)
 
 

@@ -72,6 +72,21 @@ class Line:
     playback_tracker: PlaybackTracker | None = None
     microphone: MicrophoneFilter = field(factory=MicrophoneFilter)
     clock: Callable[[], float] = time.monotonic
+    _lock: threading.Lock = field(factory=threading.Lock)  # guards `transport` from the past
+
+    def begin(self) -> None:
+        """Belong to another incarnation, which has no connection yet."""
+        with self._lock:
+            self.transport = self.successor = None
+        self.over, self.closing = "", False
+
+    def adopt(self, transport: Transport, is_over: Callable[[], bool]) -> bool:
+        """Use a connection; not that of an incarnation that is over."""
+        with self._lock:
+            if is_over():
+                return False
+            self.transport = transport
+        return not is_over()  # else it may be that nobody has seen it
 
     def drop(self) -> None:
         """Close all connections at once."""

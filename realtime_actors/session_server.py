@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from functools import partial
-from typing import Any, Literal, Unpack, cast
+from typing import Any, Final, Literal, Unpack, cast
 
 from attrs import define, field, frozen
 
@@ -50,12 +51,12 @@ from realtime_actors.errors import (
 from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.session import Session
-from realtime_actors.subscribers import Only
+from realtime_actors.subscribers import Only, Subscribers
 from realtime_actors.transport.base import Disconnected, Transport
 from realtime_actors.usage import SessionUsage
 from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
 
-__all__ = ["SessionPlan", "SessionServer"]
+__all__ = ["SessionPlan", "SessionServer", "publish_end"]
 
 log = logging.getLogger("realtime_actors.session")
 
@@ -95,8 +96,8 @@ class _Running:
     """What the server keeps beside the machine: handles of what it has started."""
 
     machine: Machine
-    transport: Transport
     tools: dict[str, ToolRun] = field(factory=dict)  # by call id
+    calls: dict[str, events.ToolStartEvent] = field(factory=dict)  # that have no end yet
     tasks: dict[otp.MonitorRef, Callable[[object], Message | None]] = field(factory=dict)
     subscribers: dict[otp.MonitorRef, Any] = field(factory=dict)
     timers: dict[Hashable, tuple[_Due, otp.TimerRef]] = field(factory=dict)
@@ -127,14 +128,17 @@ class SessionServer(otp.GenServer):
         self._incarnation = self._session.incarnation
         self._line = self._session.line
         self._line.clock = plan.clock
-        self._line.over, self._line.closing = "", False
+        self._line.begin()
         self._line.supervisor = plan.supervisor
-        self._line.transport, self._line.successor = plan.transport(), None
+        # Made by the task that connects, before anything can come of it: that takes time, or
+        # fails, and neither is to be a supervisor's business.
+        self._transport: Transport | None = None
+        self._is_closing = False
         tracker = plan.playback_tracker
         if tracker is not None:
             tracker.bind(self._session.tell)
             self._line.playback_tracker = tracker
-        running = _Running(plan.machine(), self._line.transport)
+        running = _Running(plan.machine())
         self._inlet = self._new_inlet(running)
         for subscriber in self._line.subscribers.all:  # of the incarnation before
             self._watch(subscriber, running)
@@ -150,7 +154,7 @@ class SessionServer(otp.GenServer):
                 return None
             return ConnectFailed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
 
-        self._task(state, connected, self._connect, state.transport, self._inlet)
+        self._task(state, connected, self._connect, self._inlet)
         return self._handle(state, message)
 
     def handle_call(
@@ -193,6 +197,7 @@ class SessionServer(otp.GenServer):
 
     def terminate(self, reason: otp.Reason, state: _Running) -> None:
         machine = state.machine
+        self._is_closing = True
         self._inlet.air(None)
         self._line.subscribers.wait_for_nobody()
         if isinstance(reason, BaseException):
@@ -201,9 +206,9 @@ class SessionServer(otp.GenServer):
             failure = SessionFailedError(f"internal error: {type(reason).__name__}")
             failure.__cause__ = reason
             self._line.gate = fx.Gate(False, str(failure))
-            self._publish_end(failure)
+            self._break_off(state, failure)
         elif self._plan.supervisor is not None and not otp.is_orderly(reason):
-            self._publish_end(SessionClosedError(f"the session was ended: {reason!r}"))
+            self._break_off(state, SessionClosedError(f"the session was ended: {reason!r}"))
         elif machine.phase is not Phase.ENDED:
             self._catch_up(state)
             self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
@@ -225,7 +230,8 @@ class SessionServer(otp.GenServer):
         if self._line.successor is not None:
             self._line.successor.close()
         # Nobody waits for the goodbye of a server that never let us in.
-        state.transport.close(GOODBYE if started else 0.0)
+        if self._transport is not None:
+            self._transport.close(GOODBYE if started else 0.0)
         self._is_closed = True
         self._line.subscribers.let_finish(SUBSCRIBERS_GRACE)
 
@@ -396,10 +402,12 @@ class SessionServer(otp.GenServer):
                 raise otp.Cancelled(self._process.reason)  # nothing of ours follows our end
             match effect:
                 case fx.Publish(event=event):
+                    if type(event) in _OF_CALLS:
+                        _note(state, event)
                     self._line.subscribers.publish(event)
                 case fx.Send(event=event):
                     try:
-                        state.transport.send(event)
+                        self._connection.send(event)
                     except (NotConnectedError, TransportError) as error:
                         # The news that the connection is down is on its way to us; whoever
                         # asked for this hears it now.
@@ -486,12 +494,26 @@ class SessionServer(otp.GenServer):
         state.tasks[monitor] = on_down
         return task
 
-    def _connect(self, transport: Transport, inlet: Inlet) -> Message:
+    def _connect(self, inlet: Inlet) -> Message | None:
         try:
+            transport = self._transport = self._plan.transport()
+            if not self._line.adopt(transport, self._is_ending):
+                transport.close(0.0)
+                return None
             transport.connect(inlet.deliver)
         except RealtimeError as error:
             return ConnectFailed(error)
+        except Exception as error:  # of the program's own transport
+            failed = StartError(f"connecting failed: {error!r}", StartCause.NETWORK)
+            failed.__cause__ = error
+            return ConnectFailed(failed)
         return Connected()
+
+    @property
+    def _connection(self) -> Transport:
+        if self._transport is None:
+            raise NotConnectedError("there is no connection yet: nothing was sent")
+        return self._transport
 
     def _new_inlet(self, state: _Running) -> Inlet:
         info = state.machine.info
@@ -519,7 +541,7 @@ class SessionServer(otp.GenServer):
             self._plan.transport,
             on_lost=lambda error: otp.send(self._session, failed(error)),
             is_over=self._is_over,
-            in_use=state.transport,
+            in_use=self._connection,
         )
         self._task(state, died, work)
 
@@ -527,9 +549,9 @@ class SessionServer(otp.GenServer):
         successor = self._line.successor
         assert successor is not None  # the core was told that it is there
         assert successor.transport is not None
-        before, self._inlet = state.transport, self._new_inlet(state)
+        before, self._inlet = self._connection, self._new_inlet(state)
         # In this order: whenever we are killed, both are closed, by us or in `_say_if_killed`.
-        state.transport = self._line.transport = successor.transport
+        self._transport = self._line.transport = successor.transport
         self._line.successor = None
         _close_beside(before)
         successor.take_over(self._inlet.deliver)
@@ -544,6 +566,9 @@ class SessionServer(otp.GenServer):
         successor, self._line.successor = self._line.successor, None
         if successor is not None:
             _close_beside(successor)
+
+    def _is_ending(self) -> bool:
+        return self._is_closing or self._is_over()
 
     def _is_over(self) -> bool:
         """Whether this incarnation has ended. The handle may stand for the next one."""
@@ -626,32 +651,79 @@ class SessionServer(otp.GenServer):
             line.gate = fx.Gate(False, line.over)
             self._inlet.air(None)
             killed = SessionClosedError("the session was killed")
-            self._publish_end(None if line.closing else killed)
-            if not self._plan.ready.done():
+            self._break_off(self.state, killed, wanted=line.closing)
+            with suppress(InvalidStateError):  # it is ready, or becomes so just now
                 self._plan.ready.set_exception(killed)
         if self._is_closed:
             return
         for connection in line.connections:
             _close_beside(connection)
 
-    def _publish_end(self, failure: RealtimeError | None) -> None:
-        """Say that nothing follows, and why; None for an end that was asked for."""
-        why = "the session was closed" if failure is None else str(failure)
-        info = self._info
-        if failure is not None:
-            error = events.ErrorInfo(type="internal_error", message=why)
-            self._line.subscribers.publish(
-                events.ErrorEvent(error=error, recoverable=False, source="session", info=info)
-            )
+    def _break_off(
+        self, state: _Running | None, failure: RealtimeError, *, wanted: bool = False
+    ) -> None:
+        """End without the machine: nothing trusts it, or it is in the middle of something.
+
+        The tools are ended and have their outcome, as `close()` does it; then subscribers
+        are told that nothing follows, and why, unless this end was `wanted`.
+        """
+        why = "the session was closed" if wanted else str(failure)
+        if state is not None:
+            for run in tuple(state.tools.values()):
+                run.cancel()
+            for call in tuple(state.calls.values()):
+                self._line.subscribers.publish(_unfinished(call, f"Error: {why}"))
         # To a subscriber "closed" means that nothing follows.
-        state: Literal["disconnected", "closed"] = (
-            "closed" if self._plan.supervisor is None else "disconnected"
+        publish_end(
+            self._line.subscribers,
+            None if wanted else failure,
+            state="closed" if self._plan.supervisor is None else "disconnected",
+            info=self._info,
         )
-        over = events.ConnectionEvent(state=state, reason=why, error=failure, info=info)
-        self._line.subscribers.publish(over)
 
     def _now(self) -> float:
         return self._plan.clock()
+
+
+def publish_end(
+    subscribers: Subscribers,
+    failure: RealtimeError | None,
+    *,
+    state: Literal["disconnected", "closed"],
+    info: events.EventInfo,
+) -> None:
+    """Say that a session is over, and why; None for an end that was asked for."""
+    why = "the session was closed" if failure is None else str(failure)
+    if failure is not None:
+        error = events.ErrorInfo(type="internal_error", message=why)
+        subscribers.publish(
+            events.ErrorEvent(error=error, recoverable=False, source="session", info=info)
+        )
+    subscribers.publish(events.ConnectionEvent(state=state, reason=why, error=failure, info=info))
+
+
+_OF_CALLS: Final = frozenset({events.ToolStartEvent, events.ToolEndEvent})
+
+
+def _note(state: _Running, event: events.Event) -> None:
+    """Remember a call until it has its end."""
+    match event:
+        case events.ToolStartEvent(call_id=call_id):
+            state.calls[call_id] = event
+        case events.ToolEndEvent(call_id=call_id):
+            state.calls.pop(call_id, None)
+
+
+def _unfinished(call: events.ToolStartEvent, why: str) -> events.ToolEndEvent:
+    return events.ToolEndEvent(
+        agent=call.agent,
+        tool=call.tool,
+        name=call.name,
+        call_id=call.call_id,
+        output=why,
+        error=why,
+        info=call.info,
+    )
 
 
 def _close_beside(connection: Transport | Successor) -> None:

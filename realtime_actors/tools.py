@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime, time
 from enum import Enum
@@ -240,6 +241,11 @@ class Tool(Explained):
         return self._signature is not None
 
     def _check_runs_elsewhere(self, what: str) -> None:
+        if getattr(sys, "frozen", False):
+            raise ConfigError(
+                f"{what}, and this program is frozen: there is no Python to start, only the"
+                " program again. Use run_in='thread'"
+            )
         module = getattr(self.function, "__module__", None)
         name = getattr(self.function, "__qualname__", "")
         if not name.isidentifier() or module is None:

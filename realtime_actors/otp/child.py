@@ -123,21 +123,25 @@ def child_spec(
     shutdown: float | str | _Usual | None = _Usual.USUAL,
     significant: bool = False,
     keep_ref: bool = False,
+    timeout: float | None = None,
     **kwargs: Any,
 ) -> ChildSpec:
     """The spec of a child that is a `cls`, started with these arguments.
 
     `id` is the class's name unless said otherwise; `shutdown` 5 seconds, for a
-    supervisor as many as it needs. With `keep_ref` a restarted child keeps its handle:
-    everybody who holds it goes on with the new incarnation. Such a spec is good for
-    one child.
+    supervisor as many as it needs. Each start may take `timeout` seconds, None: no limit.
+    With `keep_ref` a restarted child keeps its handle: everybody who holds it goes on with
+    the new incarnation. Such a spec is good for one child.
     """
+    timeout = seconds_or_none(timeout, "the timeout of a child's start")
     kind = SUPERVISOR if cls.kind == SUPERVISOR else WORKER
     before: list[ServerRef] = []
 
     def start() -> ServerRef | None:
         ref = before[0] if before else None
-        started: ServerRef | None = start_server(cls, args, kwargs, name=name, ref=ref, link=True)
+        started: ServerRef | None = start_server(
+            cls, args, kwargs, name=name, timeout=timeout, ref=ref, link=True
+        )
         if keep_ref and started is not None:
             before[:] = [started]
         return started

@@ -43,6 +43,8 @@ class StartChild:
     """Asks for one child more."""
 
     spec: ChildSpec
+    limited: bool = False
+    """Whether it is not wanted any more once its caller has given up."""
 
 
 @frozen
@@ -72,13 +74,14 @@ class _TryAgain:
 class DynamicSupervisorRef(ServerRef):
     """A running dynamic supervisor."""
 
-    def start_child(self, spec: ChildSpec) -> ChildRef | None:
+    def start_child(self, spec: ChildSpec, timeout: float | None = None) -> ChildRef | None:
         """Start a child. None if it ignored the start: then it is not kept.
 
         The spec's `id` means nothing here. Raises `StartFailed` with what its start
-        ended with, or `"max_children"`.
+        ended with, or `"max_children"`, and `CallTimeout` after `timeout` seconds: then it
+        is not started, or ended again.
         """
-        started: ChildRef | None = call(self, StartChild(spec), None)
+        started: ChildRef | None = call(self, StartChild(spec, timeout is not None), timeout)
         return started
 
     def terminate_child(self, ref: ChildRef) -> None:
@@ -145,6 +148,8 @@ class DynamicSupervisor(GenServer):
 
     def handle_call(self, message: Any, from_: From, state: Flock) -> Reply | NoReply | Stop:
         try:
+            if isinstance(message, StartChild):
+                return self._start(message, from_, state)
             return Reply(self.asked(message, from_, state), state)
         except (ChildError, StartFailed, TypeError) as error:
             return Reply(Failed(error), state)
@@ -155,14 +160,6 @@ class DynamicSupervisor(GenServer):
     def asked(self, message: object, from_: From, flock: Flock) -> object:
         """Do what a call asks for. May raise what the caller is to get."""
         match message:
-            case StartChild(spec=spec):
-                if flock.full:
-                    raise StartFailed(MAX_CHILDREN)
-                child = Child(spec)
-                start_child(self._process, child)
-                if child.ref is not None:
-                    flock.running[child.ref] = child
-                return child.ref
             case TerminateChild(ref=ref):
                 ended = flock.running.pop(ref, None)
                 if ended is None:
@@ -174,6 +171,20 @@ class DynamicSupervisor(GenServer):
             case CountChildren():
                 return count(flock.children)
         raise TypeError(f"{type(self).__name__} does not understand {message!r}")
+
+    def _start(self, message: StartChild, from_: From, flock: Flock) -> NoReply:
+        if message.limited and from_.settled:
+            return NoReply(flock)  # its caller has given up
+        if flock.full:
+            raise StartFailed(MAX_CHILDREN)
+        child = Child(message.spec)
+        start_child(self._process, child)
+        if from_.answer(child.ref) or not message.limited:
+            if child.ref is not None:
+                flock.running[child.ref] = child
+        else:  # it has given up meanwhile
+            shut_down(self._process, [child])
+        return NoReply(flock)
 
     def handle_info(self, message: Any, state: Flock) -> NoReply | Stop:
         match message:

@@ -59,6 +59,8 @@ log = logging.getLogger("realtime_actors.otp")
 @frozen
 class _StartChild:
     spec: ChildSpec
+    limited: bool
+    """Whether it is not wanted any more once its caller has given up."""
 
 
 @frozen
@@ -96,13 +98,14 @@ class _TryAgain:
 class SupervisorRef(ServerRef):
     """A running supervisor."""
 
-    def start_child(self, spec: ChildSpec) -> ChildRef | None:
+    def start_child(self, spec: ChildSpec, timeout: float | None = None) -> ChildRef | None:
         """Start one child more, after the others. None if it ignored the start.
 
         Raises `StartFailed`: `("already_started", ref)` or `"already_present"` if there
         is a child with this id, else `(reason, spec)` with what its start ended with.
+        Raises `CallTimeout` after `timeout` seconds: then it is not started, or ended again.
         """
-        started: ChildRef | None = call(self, _StartChild(spec), None)
+        started: ChildRef | None = call(self, _StartChild(spec, timeout is not None), timeout)
         return started
 
     def terminate_child(self, child_id: Hashable) -> None:
@@ -195,6 +198,8 @@ class Supervisor(GenServer):
 
     def handle_call(self, message: Any, from_: From, state: _Group) -> Reply | NoReply | Stop:
         try:
+            if isinstance(message, _StartChild):
+                return self._start(message, from_, state)
             return Reply(self._asked(message, state), state)
         except (ChildError, StartFailed, TypeError) as error:
             return Reply(Failed(error), state)
@@ -220,8 +225,6 @@ class Supervisor(GenServer):
 
     def _asked(self, message: object, group: _Group) -> object:
         match message:
-            case _StartChild(spec=spec):
-                return self._add(spec, group)
             case _TerminateChild(id=child_id):
                 child = self._find(child_id, group)
                 shut_down(self._process, [child])
@@ -256,7 +259,10 @@ class Supervisor(GenServer):
             raise ChildError("running", child_id)
         return child
 
-    def _add(self, spec: ChildSpec, group: _Group) -> object:
+    def _start(self, message: _StartChild, from_: From, group: _Group) -> NoReply:
+        spec = message.spec
+        if message.limited and from_.settled:
+            return NoReply(group)  # its caller has given up
         there = group.by_id(spec.id)
         if there is not None:
             running = there.process is not None
@@ -266,9 +272,11 @@ class Supervisor(GenServer):
             start_child(self._process, child)
         except StartFailed as failed:
             raise StartFailed((failed.reason, spec)) from failed
-        if child.ref is not None or spec.restart is not Restart.TEMPORARY:
+        if not from_.answer(child.ref) and message.limited:  # it has given up meanwhile
+            shut_down(self._process, [child])
+        elif child.ref is not None or spec.restart is not Restart.TEMPORARY:
             group.children.append(child)
-        return child.ref
+        return NoReply(group)
 
     # -- what happens by itself --------------------------------------------------------
 

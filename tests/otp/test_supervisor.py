@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from realtime_actors import otp
 from tests.otp.actors import SOON, Busy, Counter, Server, down_of
@@ -167,3 +170,86 @@ def test_a_tree_of_supervisors_ends_from_the_leaves(client):
     )
     otp.stop(supervisor)
     assert ended == ["right1", "right0", "left1", "left0"]
+
+
+class Slow(otp.GenServer):
+    """Takes its time to start."""
+
+    def init(self, hold: Busy, starts: list[Any]) -> otp.Ok:
+        starts.append(self.actor_ref)
+        hold()
+        return otp.Ok()
+
+
+@pytest.mark.parametrize("cls", [otp.Supervisor, otp.DynamicSupervisor])
+def test_a_child_that_its_caller_has_given_up_on_is_ended_again(cls, client):
+    hold, starts = Busy(), []
+    supervisor: Any = otp.start(cls)
+    with pytest.raises(otp.CallTimeout):
+        supervisor.start_child(otp.child_spec(Slow, hold, starts), timeout=0.05)
+    hold.leave.set()
+
+    assert supervisor.count_children() == otp.ChildCount(
+        specs=0, active=0, supervisors=0, workers=0
+    )
+    (child,) = starts
+    assert not child.is_alive()
+    otp.stop(supervisor)
+
+
+@pytest.mark.parametrize("cls", [otp.Supervisor, otp.DynamicSupervisor])
+def test_a_start_whose_caller_has_given_up_before_it_began_never_begins(cls, client):
+    hold, starts = Busy(), []
+    supervisor: Any = otp.start(cls)
+    first = otp.Task.async_(supervisor.start_child, otp.child_spec(Slow, hold, starts, id=1))
+    assert hold.entered.wait(SOON)
+    with pytest.raises(otp.CallTimeout):
+        supervisor.start_child(otp.child_spec(Slow, Busy(), starts, id=2), timeout=0.05)
+    hold.leave.set()
+
+    assert otp.Task.await_(first) == starts[0]
+    assert supervisor.count_children().active == 1
+    assert len(starts) == 1
+    otp.stop(supervisor)
+
+
+def test_a_start_that_takes_too_long_is_the_end_of_that_child_only(client):
+    hold, starts = Busy(), []
+    supervisor: Any = otp.start(otp.DynamicSupervisor)
+    with pytest.raises(otp.StartFailed, match="timeout"):
+        supervisor.start_child(otp.child_spec(Slow, hold, starts, timeout=0.05))
+    assert supervisor.count_children().specs == 0
+    hold.leave.set()
+    otp.stop(supervisor)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.sampled_from(["start", "give up", "end"]), st.integers(0, 3))))
+def test_a_supervisor_has_the_children_whose_callers_got_them(todo):
+    """Whoever gives up has no child; whoever got one has it until it ends."""
+    supervisor: Any = otp.start(otp.DynamicSupervisor)
+    gate, mine = threading.Semaphore(0), []
+
+    class Gated(otp.GenServer):
+        def init(self) -> otp.Ok:
+            gate.acquire(timeout=SOON)
+            return otp.Ok()
+
+    spec = otp.child_spec(Gated, restart="temporary")
+    for what, number in todo:
+        if what == "start":
+            gate.release()
+            mine.append(supervisor.start_child(spec, timeout=SOON))
+        elif what == "give up":
+            with pytest.raises(otp.CallTimeout):
+                supervisor.start_child(spec, timeout=0.001)
+            gate.release()
+        elif number < len(mine):
+            otp.stop(mine.pop(number))
+        supervisor.count_children()
+        # Whether the start that was given up had begun or not, nothing is owed.
+        while what == "give up" and gate.acquire(blocking=False):
+            pass
+    children = [each.ref for each in supervisor.children()]
+    assert sorted(map(str, children)) == sorted(map(str, mine))
+    otp.stop(supervisor)

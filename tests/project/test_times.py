@@ -52,35 +52,8 @@ BAD = (
 )
 
 
-@frozen
-class Room:
-    """What there is to be asked for something with a time."""
-
-    client: otp.Client
-    counter: otp.ServerRef
-    tasks: otp.TaskSupervisorRef
-    session: ra.Session
-    script: ScriptedTransport
-
-    def task(self) -> otp.TaskRef:
-        return otp.Task.async_(lambda: 5)
-
-    def held(self) -> Transport:
-        return WebSocketTransport(ConnectOptions(url="ws://127.0.0.1"), None)
-
-
-@pytest.fixture(scope="module")
-def rooms() -> Iterator[Room]:
-    script = ScriptedTransport(strict=False)
-    with otp.Client() as client, ra.run(ra.agent(), transport=script) as session:
-        tasks: Any = otp.start(otp.TaskSupervisor)
-        counter: Any = otp.start(Counter)
-        yield Room(client, counter, tasks, session, script)
-        otp.stop(counter)
-        otp.stop(tasks)
-
-
-Try = Callable[[Room, Any], object]
+TEMPORARY = otp.child_spec(Counter, restart="temporary")
+Try = Callable[["Room", Any], object]
 
 UNLIMITED: dict[str, Try] = {
     "Bounded timeout": lambda room, time: otp.Bounded(1, timeout=time),
@@ -93,6 +66,7 @@ UNLIMITED: dict[str, Try] = {
     "RunConfig approval_timeout": lambda room, time: ra.RunConfig(approval_timeout=time),
     "RunConfig idle_timeout": lambda room, time: ra.RunConfig(idle_timeout=time),
     "RunConfig max_duration": lambda room, time: ra.RunConfig(max_duration=time),
+    "RunConfig stall_timeout": lambda room, time: ra.RunConfig(stall_timeout=time),
     "RunConfig tool_timeout": lambda room, time: ra.RunConfig(tool_timeout=time),
     "ServerRef.ask timeout": lambda room, time: room.counter.ask("get", timeout=time),
     "ServerRef.stop timeout": lambda room, time: stopped(lambda server: server.stop(timeout=time)),
@@ -106,7 +80,14 @@ UNLIMITED: dict[str, Try] = {
         *room.tasks.stream(abs, [-1], timeout=time)
     ],
     "Tool timeout": lambda room, time: ra.Tool(name="a", invoke=len, timeout=time),
+    "DynamicSupervisorRef.start_child timeout": lambda room, time: otp.stop(
+        room.calls.start_child(TEMPORARY, time)
+    ),
+    "SupervisorRef.start_child timeout": lambda room, time: room.supervisor.terminate_child(
+        room.supervisor.start_child(TEMPORARY, time) and TEMPORARY.id
+    ),
     "call timeout": lambda room, time: otp.call(room.counter, "get", time),
+    "child_spec timeout": lambda room, time: otp.child_spec(Counter, timeout=time),
     "child_spec shutdown": lambda room, time: otp.child_spec(Counter, shutdown=time),
     "receive timeout": lambda room, time: (room.one_message(), otp.receive(time)),
     "start timeout": lambda room, time: otp.stop(otp.start(Counter, timeout=time)),
@@ -167,6 +148,8 @@ class Room:
     client: otp.Client
     counter: Any
     tasks: Any
+    calls: Any
+    supervisor: Any
     session: ra.Session
     script: ScriptedTransport
 
@@ -182,11 +165,12 @@ class Room:
 @pytest.fixture(scope="module")
 def room() -> Iterator[Room]:
     script = ScriptedTransport(strict=False)
+    kinds = (Counter, otp.TaskSupervisor, otp.DynamicSupervisor, otp.Supervisor)
     with otp.Client() as client, ra.run(ra.agent(), transport=script) as session:
-        tasks, counter = otp.start(otp.TaskSupervisor), otp.start(Counter)
-        yield Room(client, counter, tasks, session, script)
-        otp.stop(counter)
-        otp.stop(tasks)
+        servers = [otp.start(kind) for kind in kinds]
+        yield Room(client, *servers, session, script)
+        for each in servers:
+            otp.stop(each)
 
 
 class Given(otp.GenServer):

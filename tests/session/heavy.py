@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -47,6 +49,29 @@ def for_ever(started: str) -> str:
     Path(started).write_text(str(os.getpid()))
     while True:
         time.sleep(0.01)
+
+
+@ra.tool(run_in="process")
+def read_all() -> str:
+    return f"{sys.stdin.read() or 'nothing'}, and {sys.stdin.readline() or 'no more'}"
+
+
+@ra.tool(run_in="process")
+def read_descriptor() -> str:
+    return f"{os.read(0, 100).decode() or 'nothing'}, and {input_or('no more')}"
+
+
+def input_or(default: str) -> str:
+    try:
+        return input()
+    except EOFError:
+        return default
+
+
+@ra.tool(run_in="process")
+def let_others_read() -> str:
+    done = subprocess.run(["cat"], stdout=subprocess.PIPE, timeout=10, check=True)
+    return f"{done.stdout.decode() or 'nothing'}, and {input_or('no more')}"
 
 
 def double(arguments: dict[str, int]) -> int:

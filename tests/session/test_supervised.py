@@ -12,7 +12,7 @@ import realtime_actors as ra
 from realtime_actors import otp
 from realtime_actors.events import AgentEndEvent, ConnectionEvent
 from realtime_actors.server import RealtimeServer
-from realtime_actors.testing import Probe
+from realtime_actors.testing import Probe, ScriptedTransport
 
 
 @pytest.fixture
@@ -163,3 +163,102 @@ def test_what_cannot_connect_is_no_child(supervisor):
         ra.run(ra.agent(), model_config={"url": url}, supervisor=supervisor)
 
     assert supervisor.count_children().active == 0
+
+
+class Once:
+    """A transport factory that does something else after the first time."""
+
+    def __init__(self, then):
+        self._made = 0
+        self._then = then
+
+    def __call__(self, options, dialect):
+        self._made += 1
+        if self._made > 1:
+            self._then()
+        return ScriptedTransport(strict=False)(options, dialect)
+
+
+def no_more_sockets():
+    raise OSError("no more sockets")
+
+
+def leave():
+    raise SystemExit
+
+
+@pytest.mark.parametrize("then", [no_more_sockets, leave])
+def test_a_restart_that_fails_ends_that_session_and_no_other(supervisor, then):
+    other = ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor)
+    session = ra.run(ra.agent(), transport=Once(then), supervisor=supervisor)
+    stream = session.events(timeout=5)
+    otp.exit_signal(session, otp.KILL)
+
+    with pytest.raises(ra.RealtimeError, match="connecting failed"):
+        list(stream)
+    assert (session.is_alive(), other.is_alive()) == (False, True)
+    other.send_message("still there")
+
+
+def test_a_restart_that_hangs_holds_up_nobody_else(supervisor):
+    hold = threading.Event()
+    session = ra.run(ra.agent(), transport=Once(lambda: hold.wait(5)), supervisor=supervisor)
+    otp.exit_signal(session, otp.KILL)
+
+    other = ra.run(
+        ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor, timeout=1
+    )
+
+    assert other.is_alive()
+    session.close()
+    hold.set()
+
+
+def test_a_session_whose_name_was_taken_meanwhile_ends_alone(supervisor):
+    other = ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor)
+    session = ra.run(
+        ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor, name="line"
+    )
+    thief = otp.start(Thief)
+
+    class Steal:
+        def put(self, message):
+            otp.register("line", thief)
+
+    session.subscribe(Steal(), only=ConnectionEvent)
+    stream = session.events(timeout=5)
+    otp.exit_signal(session, otp.KILL)
+
+    with pytest.raises(ra.SessionFailedError, match=r"could not be started again.*is taken"):
+        list(stream)
+    with pytest.raises(ra.SessionClosedError, match="could not be started again"):
+        session.send_message("too late")
+    assert other.is_alive()
+    otp.stop(thief)
+
+
+class Thief(otp.GenServer):
+    """Takes a name."""
+
+
+def test_starting_a_call_takes_no_longer_than_it_may_whatever_the_supervisor_does(supervisor):
+    hold = threading.Event()
+
+    class Slow(otp.GenServer):
+        def init(self):
+            hold.wait(5)
+            return otp.Ok()
+
+    busy = threading.Thread(target=lambda: supervisor.start_child(otp.child_spec(Slow)))
+    busy.start()
+    with pytest.raises(ra.StartError, match=r"within 0\.2 s: it is busy") as late:
+        ra.run(
+            ra.agent(),
+            transport=ScriptedTransport(strict=False),
+            supervisor=supervisor,
+            timeout=0.2,
+        )
+    assert late.value.cause is ra.errors.StartCause.TIMEOUT
+    hold.set()
+    busy.join()
+    assert supervisor.count_children().active == 1  # nothing is left of the call that was given up

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 
 import realtime_actors as ra
+from realtime_actors import otp
 from realtime_actors.events import (
     AgentEndEvent,
     AudioEvent,
     ConnectionEvent,
+    ToolApprovalRequiredEvent,
     ToolEndEvent,
     ToolProgressEvent,
 )
@@ -173,6 +176,21 @@ def test_a_tool_returns_several_parts(script):
         ]
 
 
+def process_in(started: Path) -> int:
+    deadline = time.monotonic() + 20
+    while not (started.exists() and started.read_text()):
+        assert time.monotonic() < deadline, "the process did not start"
+        time.sleep(0.01)
+    return int(started.read_text())
+
+
+def is_gone(process: int) -> None:
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{process}").exists():
+        assert time.monotonic() < deadline, "the process is still there"
+        time.sleep(0.01)
+
+
 class TestInAProcess:
     def test_it_is_another_one(self, script, capfd):
         with run(script, heavy.process_id) as session:
@@ -209,26 +227,33 @@ class TestInAProcess:
             script.emit(
                 response_created(), call_done("for_ever", json.dumps({"started": str(started)}))
             )
-            process = self.process_in(started)
+            process = process_in(started)
             if how == "close":
                 session.close()
             else:
                 script.drop()
             assert probe.wait_for(ToolEndEvent).error.startswith("Error: ")
-            self.is_gone(process)
+            is_gone(process)
 
-    def process_in(self, started: Path) -> int:
-        deadline = time.monotonic() + 20
-        while not (started.exists() and started.read_text()):
-            assert time.monotonic() < deadline, "the process did not start"
-            time.sleep(0.01)
-        return int(started.read_text())
+    @pytest.mark.parametrize("tool", [heavy.read_all, heavy.read_descriptor, heavy.let_others_read])
+    def test_it_has_nothing_to_read(self, script, tool):
+        with run(script, tool) as session:
+            assert call(session, script, tool.name) == "nothing, and no more"
 
-    def is_gone(self, process: int) -> None:
-        deadline = time.monotonic() + 5
-        while Path(f"/proc/{process}").exists():
-            assert time.monotonic() < deadline, "the process is still there"
-            time.sleep(0.01)
+    def test_a_program_that_is_frozen_is_not_started_again(self, script, monkeypatch):
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+        with pytest.raises(ra.ConfigError, match=r"tool 'plain'.*frozen.*run_in='thread'"):
+            ra.tool(run_in="process")(heavy.plain)
+        with run(script, heavy.add) as session:  # made before anybody knew
+            output = call(session, script, "add", one=1, other=2)
+            assert output.startswith("Error: ")
+            assert "frozen" in output
+
+    @pytest.mark.parametrize("nowhere", ["", None])
+    def test_a_python_that_cannot_be_found_is_not_started(self, script, monkeypatch, nowhere):
+        monkeypatch.setattr(sys, "executable", nowhere)
+        with run(script, heavy.add) as session:
+            assert "no Python to start" in call(session, script, "add", one=1, other=2)
 
     def test_what_another_process_cannot_find_is_refused(self):
         def local() -> str:
@@ -279,3 +304,50 @@ def test_tools_of_all_kinds_in_a_conversation_with_a_server():
         shown = [item for item in session.history() if getattr(item, "role", "") == "user"]
         assert shown[-1].content == (IMAGE,)
         assert probe.all(ConnectionEvent) == []
+
+
+@pytest.mark.parametrize("end", ["kill", "crash", "close"])
+def test_a_session_ends_its_tools_whatever_its_own_end_is(script, tmp_path, end):
+    seen: list[bool] = []
+    entered, ended = threading.Event(), threading.Event()
+
+    @ra.tool
+    def patient(context: ra.ToolContext) -> str:
+        entered.set()
+        while not context.cancelled:
+            ended.wait(0.001)
+        seen.append(context.cancelled)
+        ended.set()
+        return "nobody wants it"
+
+    @ra.tool(needs_approval=True)
+    def asks() -> str:
+        return "never"
+
+    session = run(script, patient, asks, heavy.for_ever)
+    probe, started = Probe(session), tmp_path / "started"
+    script.emit(
+        response_created(),
+        call_done("patient", call_id="c1"),
+        call_done("asks", call_id="c2"),
+        call_done("for_ever", json.dumps({"started": str(started)}), call_id="c3"),
+    )
+    probe.wait_for(ToolApprovalRequiredEvent)
+    process = process_in(started)
+    assert entered.wait(5)
+
+    if end == "kill":
+        otp.exit_signal(session, otp.KILL)
+    elif end == "crash":
+        otp.send(session, "what nobody says")
+    else:
+        session.close()
+
+    closed = probe.wait_for(ConnectionEvent, lambda event: event.state == "closed")
+    ends = probe.all(ToolEndEvent)
+    assert [each.call_id for each in ends] == ["c1", "c2", "c3"]
+    assert {each.error for each in ends} == {f"Error: {closed.reason}"}
+    assert probe.events.index(ends[-1]) < probe.events.index(closed)
+    assert ended.wait(5)
+    assert seen == [True]
+    is_gone(process)
