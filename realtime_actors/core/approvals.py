@@ -96,6 +96,12 @@ class Approvals:
         why = ToolTexts().after_rejection(call.name, reason)
         return [timer, *self.calls.finish(call_id, told, why)]
 
+    def withdraw(self, call_id: str) -> Effects:
+        """Ask for approval of a call of ours no longer."""
+        if call_id not in self.calls.suspended:
+            return []
+        return [CancelTimer(approval_timer(call_id))]
+
     def time_out(self, call_id: str) -> Effects:
         """Nobody has answered."""
         if call_id not in self.calls.hosted | self.calls.suspended:

@@ -219,6 +219,14 @@ class Configuration:
         return turns.interrupt_response is not False
 
     @property
+    def server_answers_turns(self) -> bool:
+        """Whether the server makes a response to each turn that it finds."""
+        turns = self.settings.turn_detection
+        if self.patient or turns is OFF:
+            return False
+        return turns is None or turns.create_response is not False
+
+    @property
     def answers_turns(self) -> bool:
         """Whether we ask for the response to a turn that the server has found."""
         wanted = self.base.turn_detection

@@ -36,6 +36,7 @@ from realtime_actors.core.speech import Speech
 from realtime_actors.core.stalls import StallWatch
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.core.transcripts import Transcripts
+from realtime_actors.core.turn_taking import TurnTaking
 from realtime_actors.core.turns import Turns
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import Item
@@ -108,6 +109,7 @@ class Parts:
     _approvals: Approvals = field(init=False)
     _announcements: Announcements = field(init=False)
     _calling: Calling = field(init=False)
+    _turn_taking: TurnTaking = field(init=False)
     _guarding: Guarding = field(init=False)
     _screening: Screening = field(init=False)
     _turns: Turns = field(init=False)
@@ -171,6 +173,13 @@ class Parts:
         )
         self._stalls = StallWatch(self.stall_timeout)
         self._announcements = Announcements()
+        self._turn_taking = TurnTaking(
+            configuration=self._configuration,
+            responses=self._responses,
+            speech=self._speech,
+            calls=self._calls,
+            approvals=self._approvals,
+        )
         self._calling = Calling(
             info=self.info,
             history=self._history,
@@ -217,7 +226,7 @@ class Parts:
             speech=self._speech,
             calls=self._calls,
             announcements=self._announcements,
-            turns=self._turns,
+            turn_taking=self._turn_taking,
             guarding=self._guarding,
             transcripts=self._transcripts,
             stalls=self._stalls,

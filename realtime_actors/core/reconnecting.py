@@ -51,7 +51,7 @@ from realtime_actors.core.speech import Speech
 from realtime_actors.core.stalls import StallWatch
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.core.transcripts import Transcripts
-from realtime_actors.core.turns import Turns
+from realtime_actors.core.turn_taking import TurnTaking
 from realtime_actors.protocol import ConversationItemCreate, SessionInfo
 
 __all__ = ["LIMIT_TIMER", "QUIET_TIMER", "Reconnecting"]
@@ -117,7 +117,7 @@ class Reconnecting:
     speech: Speech
     calls: ToolCalls
     announcements: Announcements
-    turns: Turns
+    turn_taking: TurnTaking
     guarding: Guarding
     transcripts: Transcripts
     stalls: StallWatch
@@ -206,7 +206,7 @@ class Reconnecting:
         """Seconds until all that came has been heard. None while more may come."""
         is_busy = (
             not self.responses.at_rest
-            or self.turns.user_speaks
+            or self.turn_taking.user_speaks
             or self.transcripts.awaited
             or self.guarding.judges
             or self.speech.held
@@ -225,6 +225,7 @@ class Reconnecting:
         self.calls.moved()
         self.announcements.moved()
         self.speech.moved()
+        self.turn_taking.moved()
         self.guarding.lost()
         effects += self.configuration.moved(waiting.told, session.settings)
         if changed != SessionModelSettings():

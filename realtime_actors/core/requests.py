@@ -86,6 +86,15 @@ class Requests:
             case _:
                 raise ConfigError(f"a session does not know {type(verb).__name__}")
 
+    def speaks(self, verb: messages.Verb) -> bool:
+        """Whether a verb says something in the conversation, or asks for something to be said."""
+        match verb:
+            case messages.SendMessage() | messages.CreateResponse():
+                return True
+            case messages.SendRawEvent(event=event):
+                return event.get("type") == "response.create"
+        return False
+
     def _create_response(self, verb: messages.CreateResponse) -> Effects:
         settings = ResponseSettings(
             instructions=verb.instructions,

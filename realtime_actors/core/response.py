@@ -12,6 +12,9 @@ nothing special are one wish, that to go on after calls among them. No wish is l
 the connection lives: one that was sent while the server began a response by itself is
 refused, and wanted again after it.
 
+A response that is asked for may be stopped: then it is when it begins. Who may stop which, and
+when one may be asked for at all, is decided in `turn_taking`.
+
 A response may be one that the user's speech must not stop. If a server stops it all the
 same, for speech that was on its way to it, it is wanted again.
 
@@ -77,6 +80,8 @@ class InProgress:
 
     response_id: str | None
     interruptible: bool = True
+    stopped: bool = False
+    """It was stopped before it began."""
 
 
 @frozen
@@ -110,7 +115,7 @@ _JOINED: Final = (
 comes before what the calls of the turn before it leave."""
 
 
-@frozen
+@define
 class _Asked:
     """A `response.create` that was sent.
 
@@ -120,6 +125,17 @@ class _Asked:
 
     event_id: str | None
     wanted: _Wanted
+    stopped: bool = False
+    """Its response is not to be heard."""
+    for_good: bool = False
+    """Nor is it wanted again if it is refused."""
+    doubtful: bool = False
+    """The next response may as well be the server's answer to the user."""
+
+    def is_for(self, response: Response) -> bool:
+        """Whether a response is surely the answer: it has the metadata that were given."""
+        metadata = _metadata(self.wanted.wish)
+        return bool(metadata) and metadata == response.metadata
 
 
 @define
@@ -149,6 +165,11 @@ class ResponseMachine:
         return bool(self._wanted) or not isinstance(self.phase, Idle)
 
     @property
+    def is_idle(self) -> bool:
+        """Nothing is active, nothing is asked for."""
+        return isinstance(self.phase, Idle)
+
+    @property
     def is_requested(self) -> bool:
         """A `response.create` was sent and is not answered."""
         return isinstance(self.phase, Requested)
@@ -157,6 +178,16 @@ class ResponseMachine:
     def is_active(self) -> bool:
         """A response is in progress."""
         return isinstance(self.phase, InProgress)
+
+    @property
+    def waits(self) -> bool:
+        """Something is wanted, and held back."""
+        return bool(self._wanted and self._holds)
+
+    @property
+    def is_stopped(self) -> bool:
+        """The response in progress was stopped before it began."""
+        return isinstance(self.phase, InProgress) and self.phase.stopped
 
     @property
     def at_rest(self) -> bool:
@@ -201,6 +232,10 @@ class ResponseMachine:
         """Send no `response.create` until `release(why)`."""
         self._holds.add(why)
 
+    def holds(self, why: Hashable) -> bool:
+        """Whether responses are held for this."""
+        return why in self._holds
+
     def release(self, why: Hashable) -> None:
         self._holds.discard(why)
 
@@ -219,13 +254,29 @@ class ResponseMachine:
         event = self._with_event_id(wish)
         return [Send(event), *self.out_of_band.asked(_event_id(event), _metadata(event))]
 
+    def stop_asked(self, *, for_good: bool) -> None:
+        """Let the response that is asked for be stopped when it begins.
+
+        `for_good`: if the server refuses it for one that is active, it is not wanted again. That
+        counts for all of which it is not sure yet what became of them.
+        """
+        if self.is_requested:
+            self._asked[-1].stopped = True
+        for asked in self._asked if for_good else ():
+            asked.stopped = asked.for_good = True
+
+    def user_had_turn(self) -> None:
+        """A turn of the user's is over, and the server answers it by itself."""
+        for asked in self._asked:
+            asked.doubtful = True
+
     def created(self, response: Response) -> Effects:
         """A response began: ours, or one that the server made by itself."""
         beside = self._out_of_band(response)
         if beside is not None:
             return beside
         phase = self.phase
-        self.phase = InProgress(response.id, not self.protects)
+        self.phase = InProgress(response.id, not self.protects, self._is_stopped(response))
         if self.protects and response.id is not None:
             self.protected.add(response.id)
         match phase:
@@ -251,7 +302,9 @@ class ResponseMachine:
         if is_older and isinstance(phase, Requested):
             return []  # it began before this one was asked for, and another took its place
         if self.protects and self._asked and _was_talked_over(response):
-            self._wanted.appendleft(self._asked.pop().wanted)
+            asked = self._asked.pop()
+            if not asked.stopped:
+                self._wanted.appendleft(asked.wanted)
         self._retries = 0
         self.phase = IDLE
         match phase:
@@ -269,7 +322,7 @@ class ResponseMachine:
         asked, is_newest = self._taken_back(event_id)
         if asked is None:
             return []
-        if not self._joins(asked.wanted):
+        if not asked.for_good and not self._joins(asked.wanted):
             self._wanted.appendleft(asked.wanted)
         if is_newest and isinstance(self.phase, InProgress) and self.protects:
             # The one that began then was not ours.
@@ -356,6 +409,13 @@ class ResponseMachine:
             self._begun.add(response.id)
         asked = self._asked[-1].wanted.wish if self._asked and self.is_requested else None
         return self.out_of_band.begins(response, None if asked is None else _metadata(asked))
+
+    def _is_stopped(self, response: Response) -> bool:
+        """Whether a response that begins was stopped while it was only asked for."""
+        surely = next((each for each in reversed(self._asked) if each.is_for(response)), None)
+        if surely is not None:
+            return surely.stopped
+        return self.is_requested and self._asked[-1].stopped and not self._asked[-1].doubtful
 
     def _with_event_id(self, wish: Wish) -> Wish:
         if _event_id(wish) is not None:

@@ -70,6 +70,7 @@ from realtime_actors.core.messages import (
 from realtime_actors.core.parts import START, Parts
 from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
+from realtime_actors.core.turn_taking import TURN_TIMER
 from realtime_actors.errors import (
     ConfigError,
     LocalProtocolError,
@@ -159,9 +160,10 @@ class SessionMachine(Parts):
 
     def _follow_up(self, now: float) -> Effects:
         """Do what has become possible."""
-        effects = self._calls.run(lambda: self.history)
+        effects = self._turn_taking.end_calls()
+        effects += self._calls.run(lambda: self.history)
         effects += self._rounds.go_on()
-        return effects + self._turns.settle() + self._responses.flush()
+        return effects + self._turns.settle() + self._turn_taking.ask(now)
 
     def _message(self, message: Message, now: float) -> Effects:
         match message:
@@ -281,23 +283,23 @@ class SessionMachine(Parts):
                 self._user_spoke()
                 self._rounds.start_anew()
                 self._screening.committed(item_id)
-                self._turns.committed(item_id, answered=self._configuration.answers_turns)
+                self._turn_taking.user_committed(item_id)
                 self._history.announced(item_id, previous_id)
                 enabled = self._configuration.transcribes
                 return self._transcripts.committed(item_id, enabled=enabled)
             case wire.InputAudioBufferSpeechStarted():
                 return self._speech_started(event, now)
             case wire.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end_ms):
-                self._turns.stopped(item_id)
+                self._turn_taking.user_stopped(item_id)
                 stopped = events.SpeechStoppedEvent(
                     item_id=item_id, audio_end_ms=end_ms, info=self.info
                 )
                 return [Publish(stopped)]
             case wire.InputAudioBufferCleared():
-                self._turns.forgotten()
+                self._turn_taking.not_listening()
                 return [self._as_it_came(event)]
             case wire.InputAudioBufferTimeoutTriggered(item_id=item_id):
-                self._turns.stopped(item_id)
+                self._turn_taking.user_stopped(item_id)
                 return [Publish(self._idle_timeout(event))]
             case wire.ConversationItemInputAudioTranscriptionDelta():
                 return self._transcripts.delta(event)
@@ -327,7 +329,7 @@ class SessionMachine(Parts):
         pending = self._configuration.acknowledged(session.settings)
         self._use_output_format()
         if self._configuration.settings.turn_detection is OFF:
-            self._turns.forgotten()
+            self._turn_taking.not_listening()
         effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
         if pending is None:
             return effects  # the server changed something by itself
@@ -420,8 +422,8 @@ class SessionMachine(Parts):
     def _is_busy(self) -> bool:
         """The user speaks, or something is owed: an answer, an outcome, a decision, a verdict."""
         return self.phase is Phase.LIVE and (
-            self._turns.user_speaks
-            or self._responses.owed
+            self._turn_taking.user_speaks
+            or self._turn_taking.owed
             or not self._responses.at_rest
             or self._calls.owed
             or bool(self._speech.held)
@@ -454,6 +456,7 @@ class SessionMachine(Parts):
         self._screening.lost()
         effects += self._transcripts.lost()
         self._speech.lost()
+        self._turn_taking.lost()
         effects += self._turns.settle()
         for pending in self._configuration.lost():
             effects.append(CancelTimer(pending.timer))
@@ -477,7 +480,7 @@ class SessionMachine(Parts):
             case messages.CurrentAgent():
                 return [Answer(caller, self.current_agent)]
             case messages.Interrupt():
-                return [*self._speech.interrupt(now, cancel=True), Answer(caller)]
+                return [*self._turn_taking.interrupt(now), Answer(caller)]
             case messages.PlaybackPosition(item_id=item_id, content_index=index, played_ms=ms):
                 try:
                     self._speech.ledger.played(item_id, index, ms, now, absolute=verb.absolute)
@@ -503,6 +506,8 @@ class SessionMachine(Parts):
             return [Refuse(caller, ConfigError(why))]
         if isinstance(verb, messages.SendMessage):
             self._screening.written()
+        if self._requests.speaks(verb):
+            self._turn_taking.program_spoke()
         return effects
 
     # -- responses -----------------------------------------------------------------
@@ -517,7 +522,7 @@ class SessionMachine(Parts):
         self._announcements.began(response.id)
         if self._responses.is_out_of_band(response.id):
             return [*effects, self._as_it_came(event)]
-        effects += self._turns.began(response)
+        effects += self._turns.began(response) + self._turn_taking.began(now)
         if self._limits.reached is not None and not asked_for and response.id is not None:
             effects += self._speech.refuse(response.id)
         return effects + self._screening.began(response.id, asked_for=asked_for, now=now)
@@ -533,6 +538,7 @@ class SessionMachine(Parts):
         has_begun = self._responses.has_begun(response.id)
         effects = [*self._responses.done(response), *self._stalls.over(response.id)]
         effects += self._response_counted(response)
+        self._turn_taking.done(response)
         self._speech.response_done(response.id)
         if self._responses.is_out_of_band(response.id):
             if self._stalls.is_given_up(response.id):
@@ -643,13 +649,7 @@ class SessionMachine(Parts):
         self._limits.active(now)
         self._user_spoke()
         self._rounds.start_anew()
-        self._turns.started()
-        effects: Effects = [Publish(started)]
-        protected = self._speech.protected_until(now) is not None
-        if self._configuration.interrupts_on_speech and not protected:
-            # The server stops its response by itself.
-            effects += self._speech.interrupt(now, cancel=False)
-        return effects
+        return [Publish(started), *self._turn_taking.user_began(now)]
 
     def _idle_timeout(
         self, event: wire.InputAudioBufferTimeoutTriggered
@@ -719,6 +719,9 @@ class SessionMachine(Parts):
                 return self._stalled(response_id, now)
             case ("out_of_band", str(event_id)):
                 return self._out_of_band_unanswered(event_id)
+            case _ if key == TURN_TIMER:
+                self._turn_taking.out_of_time()
+                return []
             case _ if key == RETRY_TIMER:
                 self._responses.retry()
                 return []

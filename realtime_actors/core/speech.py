@@ -60,7 +60,7 @@ class Speech:
             self.ledger.received(response_id, event.item_id, event.content_index, length, now)
         return [Publish(audio_event(event, self.info))]
 
-    def is_silenced(self, response_id: str) -> bool:
+    def is_silenced(self, response_id: str | None) -> bool:
         """Whether nothing of a response is to be heard any more."""
         return response_id in self._silenced
 

@@ -185,6 +185,16 @@ class ToolCalls:
         """The calls that wait for approval."""
         return frozenset(self._suspended)
 
+    @property
+    def not_begun(self) -> tuple[Call, ...]:
+        """The calls that wait to be run, or to be approved."""
+        return tuple(call for key, call in self._open.items() if key not in self._running)
+
+    def interrupt(self, call: Call) -> Effects:
+        """Answer a call that is not run, because its response was stopped."""
+        why = f"Error: {call.name} was not run: the response that called it was interrupted"
+        return self.finish(call.call_id, why, why)
+
     def resume(self, call_id: str) -> None:
         """A suspended call is approved: it runs when its turn comes."""
         self._suspended.discard(call_id)

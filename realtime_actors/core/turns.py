@@ -27,33 +27,7 @@ class Turns:
     handoffs: Handoffs
     history: History
     held: Held
-    user_speaks: bool = False
-    """The server has heard the user begin, and not end."""
-    _stopped: set[str | None] = field(factory=set)
     _unheard: list[Response] = field(factory=list)
-
-    def started(self) -> None:
-        """The server has heard the user begin to speak."""
-        self.user_speaks = True
-
-    def stopped(self, item_id: str | None) -> None:
-        """The server has found that the user's turn is over; it commits the turn next."""
-        self.user_speaks = False
-        self._stopped.add(item_id)
-
-    def forgotten(self) -> None:
-        """What the user was saying is not listened to any more: nobody says when it is over."""
-        self.user_speaks = False
-
-    def committed(self, item_id: str | None, *, answered: bool) -> None:
-        """A turn is part of the conversation.
-
-        `answered` by us: unless it was committed by hand, it wants a response.
-        """
-        self.user_speaks = False
-        if answered and item_id in self._stopped:
-            self._stopped.discard(item_id)
-            self.responses.want()
 
     def began(self, response: Response) -> Effects:
         """A response of the conversation began."""

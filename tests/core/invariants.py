@@ -9,6 +9,7 @@ from attrs import define, field
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
+from realtime_actors.config import OFF
 from realtime_actors.core.effects import (
     Answer,
     Effects,
@@ -31,6 +32,7 @@ from realtime_actors.core.messages import (
 )
 from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_TIMER
+from realtime_actors.core.turn_taking import TURN_TIMER
 from realtime_actors.items import FunctionCallOutputItem, McpApprovalResponseItem
 from tests.core.edits import EditsWatch
 from tests.core.machine import BYTES_PER_MS, AnyMessage
@@ -100,6 +102,19 @@ class Watch:
     """Calls that it made all the same."""
     edits: EditsWatch = field(factory=EditsWatch)
     """What the program does to the conversation."""
+    user_speaks: bool = False
+    """The server has heard the user begin, and has not said that it is over."""
+    bounded: bool = False
+    """There is a limit to how long that is waited for."""
+    detects: bool = True
+    """The server finds the user's turns."""
+    cancelled: set[str | None] = field(factory=set)
+    """Responses of which the server has said so."""
+    called_by: dict[str, str | None] = field(factory=dict)
+    """The response of each call, by call id."""
+    hushed: bool = False
+    """The program has interrupted, and since then nobody has spoken."""
+    _caller: str | None = None  # the response that the message is about
     is_lost: bool = False
     has_ended: bool = False
 
@@ -112,14 +127,15 @@ class Watch:
     limit_at: float | None = None
     """When a limit was reached."""
     idle_timeout: float | None = None
-    user_speaks: bool = False
     busy_at: float = 0.0
     """When the user was last speaking, or something was owed."""
 
     def step(self, message: AnyMessage, effects: Effects, now: float = 0.0) -> None:
         """Check one message and its effects."""
         self.now = now
+        self._caller = _response_of(message)
         self._before(message)
+        self._whose_turn(message)
         self._check_ends()
         self._decided(message, effects)
         self.edits.step(message, effects)
@@ -136,8 +152,10 @@ class Watch:
                     assert self.answered[caller] <= self.asking[caller], f"twice: {caller}"
                 case RunHandoff(call_id=call_id):
                     assert call_id not in self.too_late, f"runs, a round too many: {call_id}"
+                    self._begins(call_id)
                 case RunTool(call_id=call_id, approved=approved):
                     assert call_id not in self.too_late, f"runs, a round too many: {call_id}"
+                    self._begins(call_id)
                     assert call_id not in self.unapproved, f"runs unapproved: {call_id}"
                     if approved or call_id in self.approved:
                         assert self.approved[call_id], f"runs though it was refused: {call_id}"
@@ -151,6 +169,8 @@ class Watch:
                     assert 0 < delay < math.inf
                     if isinstance(key, tuple) and key[0] == "transcript":
                         self.awaited.add(key[1])
+                    if key == TURN_TIMER:
+                        self.bounded = True
         self._after(message, effects)
         if self._is_busy:
             self.busy_at = now
@@ -215,22 +235,47 @@ class Watch:
                     self.over.add(response.id)
                 if self.active == response.id:
                     self.active = None
+                if response.status == "cancelled" and not self.finished[response.id]:
+                    self.cancelled.add(response.id)
             case wire.ResponseOutputAudioDelta(item_id=item_id, delta=delta):
                 self.received[item_id] += len(delta)
             case wire.InputAudioBufferCommitted(item_id=item_id):
                 self.turn, self.answer = item_id, None
-                self.user_speaks = False
-            case wire.InputAudioBufferSpeechStarted():
-                self.user_speaks = True
-            case (
-                wire.InputAudioBufferSpeechStopped()
-                | wire.InputAudioBufferCleared()
-                | wire.InputAudioBufferTimeoutTriggered()
-                | wire.SessionUpdated()
-            ):
-                self.user_speaks = False
             case GuardrailsFinished(response_id=response_id, failure=str()):
                 self.unjudged.add(response_id)
+
+    def _whose_turn(self, message: AnyMessage) -> None:
+        """Keep who has spoken last, and who still does."""
+        match message:
+            case wire.InputAudioBufferSpeechStarted():
+                self.user_speaks, self.bounded, self.hushed = True, False, False
+            case (
+                wire.InputAudioBufferSpeechStopped()
+                | wire.InputAudioBufferCommitted()
+                | wire.InputAudioBufferTimeoutTriggered()
+            ):
+                self.user_speaks = self.hushed = False
+            case wire.InputAudioBufferCleared() | ConnectionLost():
+                self.user_speaks = False
+            case wire.SessionUpdated(session=session):
+                if session.settings.turn_detection is not None:
+                    self.detects = session.settings.turn_detection is not OFF
+                self.user_speaks = self.user_speaks and self.detects
+            case TimerFired(key=key) if key == TURN_TIMER and self.bounded:
+                self.user_speaks = False
+            case Asked(verb=messages.Interrupt()):
+                self.hushed = True
+            case Asked(
+                verb=messages.SendMessage()
+                | messages.CreateResponse()
+                | messages.SendRawEvent(event={"type": "response.create"})
+            ):
+                self.hushed = False
+
+    def _begins(self, call_id: str) -> None:
+        by = self.called_by[call_id]
+        assert by not in self.silenced, f"begins though {by} was interrupted: {call_id}"
+        assert by not in self.cancelled, f"begins though {by} was cancelled: {call_id}"
 
     def _decided(self, message: AnyMessage, effects: Effects) -> None:
         """Keep what somebody has decided about a call, or nobody in time."""
@@ -255,6 +300,9 @@ class Watch:
         """Check what must have become of a message."""
         told = [each.event for each in effects if isinstance(each, Publish)]
         stopped = {each.response_id for each in told if isinstance(each, Interrupted)}
+        for each in told:
+            if isinstance(each, events.AgentStartEvent) and each.response_id not in self.silenced:
+                self.hushed = False  # the server speaks by itself
         match message:
             case (
                 Asked(verb=messages.Reject(call_id=call_id))
@@ -312,6 +360,8 @@ class Watch:
     def _asks(self) -> None:
         assert self.active is None, f"asked while {self.active} is active"
         assert not self.asked, "asked twice without an answer"
+        assert not self.user_speaks, "asked while the user speaks"
+        assert not self.hushed, "asked though the program has interrupted, and nobody has spoken"
         self.asked = True
 
     def _published(self, event: events.Event) -> None:
@@ -337,6 +387,7 @@ class Watch:
                 # One may still be heard while the next is made already: both are stopped.
                 self.silenced |= {response_id, self.active or response_id}
             case events.ToolStartEvent(call_id=call_id):
+                self.called_by.setdefault(call_id, self._caller)
                 self.started[call_id] += 1
                 assert self.started[call_id] == 1, f"started twice: {call_id}"
                 if self.rounds_are_over:
@@ -383,3 +434,9 @@ def _begins_a_turn(message: AnyMessage) -> bool:
         case Asked(verb=messages.SendRawEvent(event={"type": "response.create"})):
             return True
     return isinstance(message, wire.InputAudioBufferSpeechStarted | wire.InputAudioBufferCommitted)
+
+
+def _response_of(message: AnyMessage) -> str | None:
+    if isinstance(message, wire.ResponseDone):
+        return message.response.id
+    return getattr(message, "response_id", None)

@@ -423,6 +423,10 @@ def user_stops(item_id: str = "u1", at_ms: int = 0) -> wire.InputAudioBufferSpee
     return wire.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=at_ms)
 
 
+def user_timed_out(item_id: str = "u1") -> wire.InputAudioBufferTimeoutTriggered:
+    return wire.InputAudioBufferTimeoutTriggered(item_id=item_id, audio_start_ms=0, audio_end_ms=0)
+
+
 def committed(item_id: str = "u1", after: str | None = None) -> wire.InputAudioBufferCommitted:
     return wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=after)
 

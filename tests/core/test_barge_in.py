@@ -286,7 +286,12 @@ class TestUninterruptible:
 
         (cut,) = only(AudioInterruptedEvent, machine.handle(user_speaks(), now=0.4))
         assert cut.response_id == "vad"
-        ended = machine.handle(done("vad", "cancelled", reason="turn_detected"), now=0.5)
+        ended = play(
+            machine,
+            done("vad", "cancelled", reason="turn_detected"),
+            user_stops(),
+            at=0.5,
+        )
         assert (creates(ended), echoes(ended)) == (1, [Echo(muted_until=math.inf)])
 
     def test_one_that_is_refused_closes_nobodys_mouth(self) -> None:

@@ -50,6 +50,7 @@ from tests.core.machine import (
     transcript,
     updated,
     user_speaks,
+    user_stops,
     written,
 )
 
@@ -279,6 +280,7 @@ class TestNonsense:
             speech("i9", 20, response_id="r9"),
             committed(None),
             user_speaks(None),
+            user_stops("u9"),
             added(UnknownItem(type="hologram", raw={}, id="h1")),
             added(MessageItem(role="narrator", content=(UnknownPart(type="smell", raw={}),))),
             finished("c9"),

@@ -51,6 +51,7 @@ from tests.core.machine import (
     texts,
     updated,
     user_speaks,
+    user_stops,
     written,
 )
 
@@ -628,10 +629,10 @@ class TestToAndFro:
         assert "3 times" in end.output
         assert creates(refusal) == 1  # the agent that has the word is to use it
 
-    @pytest.mark.parametrize("word", [say(), user_speaks(), committed("u9")])
-    def test_goes_on_when_the_user_has_said_something(self, word) -> None:
+    @pytest.mark.parametrize("words", [[say()], [user_speaks(), user_stops()], [committed("u9")]])
+    def test_goes_on_when_the_user_has_said_something(self, words) -> None:
         machine = live(self.HERE, max_handoffs_per_turn=3)
         self.passed_on(machine, 3)
-        after(machine, word)
+        after(machine, *words)
 
         assert len(only(HandoffEvent, self.passed_on(machine, 1, first=4))) == 1

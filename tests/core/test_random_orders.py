@@ -36,6 +36,7 @@ from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.stalls import stall_timer
 from realtime_actors.core.tool_calls import tool_timer
+from realtime_actors.core.turn_taking import TURN_TIMER
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.items import McpApprovalRequestItem
@@ -75,6 +76,7 @@ from tests.core.machine import (
     updated,
     user_speaks,
     user_stops,
+    user_timed_out,
     user_words,
     written,
 )
@@ -190,6 +192,7 @@ SERVER_EVENTS: list[list[AnyMessage]] = [
     each(committed, ITEMS, ITEMS_OR_NONE),
     each(user_words, SENTENCES, ITEMS),
     [*each(user_speaks, ITEMS_OR_NONE), *each(user_stops, ITEMS_OR_NONE)],
+    [wire.InputAudioBufferCleared(), *each(user_timed_out, ITEMS)],
     each(lambda how: updated(turn_detection=how), TURN_DETECTION),
     each(already_active, EVENT_IDS),
     each(
@@ -275,7 +278,7 @@ FINDINGS: list[list[AnyMessage]] = [
         ITEMS,
         (None, "no_names"),
     ),
-    each(TimerFired, (ANSWER_TIMER, RETRY_TIMER, *map(tool_timer, OUR_CALLS))),
+    each(TimerFired, (ANSWER_TIMER, RETRY_TIMER, TURN_TIMER, *map(tool_timer, OUR_CALLS))),
     [TimerFired(approval_timer(call_id)) for call_id in (*OUR_CALLS, *HOSTED)],
     [TimerFired(("update", event_id)) for event_id in EVENT_IDS[1:]],
     each(TimerFired, map(stall_timer, RESPONSES)),
@@ -398,7 +401,7 @@ def test_whatever_happened_the_next_wish_is_granted(trace, mode) -> None:
     # Everything that is open comes to its end: then nothing is in the way any more.
     go(*[updated() for _ in range(len(trace))])
     for number in range(len(trace)):
-        asked = go(*[done(response_id) for response_id in RESPONSES])
+        asked = go(user_stops(), *[done(response_id) for response_id in RESPONSES])
         asked += go(
             *[finished(call_id) for call_id in watch.open_calls],
             *[TimerFired(approval_timer(call_id)) for call_id in HOSTED],

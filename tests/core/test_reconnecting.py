@@ -671,7 +671,7 @@ class TestAFailure:
     def test_to_come_to_rest(self) -> None:
         machine = after(opening(), user_speaks("u2"), OPENED, at=1.0)
 
-        effects = machine.handle(TimerFired(LIMIT_TIMER), now=31.0)
+        effects = play(machine, TimerFired(LIMIT_TIMER), user_stops("u2"), at=31.0)
 
         self.check(machine, effects, "the conversation did not come to rest within 30 s")
 

@@ -27,6 +27,7 @@ from tests.core.machine import (
     sent,
     updated,
     user_speaks,
+    user_stops,
 )
 
 AGENT = agent_with("weather")
@@ -147,20 +148,20 @@ class TestTheBound:
         assert (creates(effects), errors(effects)) == (0, [])
 
     @pytest.mark.parametrize(
-        "word",
+        "words",
         [
-            say(),
-            user_speaks(),
-            committed(),
-            ask(messages.CreateResponse()),
-            ask(messages.SendRawEvent({"type": "response.create"})),
+            [say()],
+            [user_speaks(), user_stops()],
+            [committed()],
+            [ask(messages.CreateResponse())],
+            [ask(messages.SendRawEvent({"type": "response.create"}))],
         ],
     )
-    def test_a_word_of_the_user_or_the_program_begins_a_turn(self, word) -> None:
+    def test_a_word_of_the_user_or_the_program_begins_a_turn(self, words) -> None:
         machine = choosing("auto", max_tool_rounds_per_turn=1)
         a_round(machine, 1)
 
-        after(machine, created("r2"), done("r2"), word, created("r3"), done("r3"))
+        after(machine, created("r2"), done("r2"), *words, created("r3"), done("r3"))
 
         assert asked(a_round(machine, 4))[-1:] == [ResponseSettings(tool_choice="none")]
 

@@ -367,6 +367,8 @@ class TestAResponseThatWasGivenUp:
         effects = timed.tell(finished("c1"))
 
         effects += timed.wait(35.0)
+        assert creates(effects) == 0  # the program has interrupted
+        effects += timed.tell(say())
 
         assert len(only(ToolEndEvent, effects)) == 1
         assert creates(effects) == 1

@@ -51,6 +51,7 @@ from tests.core.machine import (
     output_added,
     output_done,
     play,
+    say,
     sent,
     sent_types,
     speech,
@@ -434,4 +435,5 @@ class TestTheEnd:
         effects = machine.handle(finished("c1"), now=0.0)
 
         assert ended(effects) == [("c1", "sunny")]
-        assert creates(effects) == 1
+        assert creates(effects) == 0  # the program has stopped it
+        assert creates(machine.handle(say(), now=0.0)) == 1

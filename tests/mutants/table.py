@@ -10,6 +10,7 @@
      6  echo policy                  13  accounting and limits
      7  one outcome per call         14  transcription sessions
     15  what a server leaves out, and what it never answers
+    16  who may speak
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -60,6 +61,7 @@ EDITING = ("core/test_editing.py", "core/test_handoffs.py", "session/test_editin
 STORIES = ("soak/test_soak.py",)
 LIMITS = ("core/test_limits.py", "session/test_limits.py")
 USAGE = ("values/test_usage.py", *LIMITS)
+TURN_TAKING = ("core/test_turn_taking.py", "core/test_interruption.py")
 LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
 
 MUTANTS: Final = (
@@ -368,9 +370,9 @@ MUTANTS: Final = (
     Mutant(
         6,
         "speech that must not be interrupted is",
-        "core/session.py",
-        "if self._configuration.interrupts_on_speech and not protected:",
-        "if self._configuration.interrupts_on_speech:",
+        "core/turn_taking.py",
+        "if self.speech.protected_until(now) is not None:",
+        "if False:",
         ECHO,
     ),
     Mutant(
@@ -392,9 +394,9 @@ MUTANTS: Final = (
     Mutant(
         6,
         "the user's speech cancels what the server would not",
-        "core/session.py",
-        "effects += self._speech.interrupt(now, cancel=False)",
-        "effects += self._speech.interrupt(now, cancel=True)",
+        "core/turn_taking.py",
+        "return self.speech.interrupt(now, cancel=False)",
+        "return self.speech.interrupt(now, cancel=True)",
         STORIES,
     ),
     Mutant(
@@ -1125,8 +1127,8 @@ MUTANTS: Final = (
         13,
         "a session is idle while the user speaks",
         "core/session.py",
-        "            self._turns.user_speaks\n            or self._responses.owed",
-        "            self._responses.owed",
+        "            self._turn_taking.user_speaks\n            or self._turn_taking.owed",
+        "            self._turn_taking.owed",
         LIMITS,
     ),
     Mutant(
@@ -1242,5 +1244,110 @@ MUTANTS: Final = (
         "if not has_begun:  # the server has not said so",
         "if False:",
         ("core/test_responses.py", "core/test_random_orders.py"),
+    ),
+    # 16: who may speak
+    Mutant(
+        16,
+        "the model is asked to speak while the user does",
+        "core/turn_taking.py",
+        "        self.responses.hold(_USER)\n",
+        "",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "a server that never says that the user has stopped silences the model",
+        "core/turn_taking.py",
+        "if self._user is self._timed:",
+        "if False:",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "what the user threw away is waited for",
+        "core/turn_taking.py",
+        "        self._user = SILENT\n        self.responses.release(_USER)\n",
+        "        self._user = SILENT\n",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "a response that was only asked for can't be stopped by speech",
+        "core/turn_taking.py",
+        "self.responses.stop_asked(for_good=False)",
+        "pass",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "a response that was only asked for can't be stopped by the program",
+        "core/turn_taking.py",
+        "self.responses.stop_asked(for_good=True)",
+        "pass",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "what the program has stopped is asked for again",
+        "core/response.py",
+        "if not asked.for_good and not self._joins(asked.wanted):",
+        "if not self._joins(asked.wanted):",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "the server's answer to the user is taken for the response that was stopped",
+        "core/response.py",
+        "            asked.doubtful = True\n",
+        "            pass\n",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "after the program's interruption the model is asked to speak all the same",
+        "core/turn_taking.py",
+        "        self.responses.hold(_INTERRUPTED)\n",
+        "",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "after the program's interruption nothing is asked for ever again",
+        "core/turn_taking.py",
+        "        self.responses.release(_INTERRUPTED)\n        if not self.configuration",
+        "        if not self.configuration",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "the answer to a turn is heard although the program has stopped it",
+        "core/turn_taking.py",
+        "self._user = Owed(stopped=True)",
+        "pass",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "a tool runs although the response that called it was interrupted",
+        "core/turn_taking.py",
+        "return response_id in self._cancelled or self.speech.is_silenced(response_id)",
+        "return response_id in self._cancelled",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "a tool runs although the response that called it was cancelled",
+        "core/turn_taking.py",
+        "            self._cancelled.add(response.id)\n",
+        "            pass\n",
+        TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "approval is waited for of a call that is answered",
+        "core/approvals.py",
+        "        return [CancelTimer(approval_timer(call_id))]\n\n    def time_out",
+        "        return []\n\n    def time_out",
+        ("core/test_turn_taking.py", "core/test_joined.py"),
     ),
 )

@@ -277,6 +277,7 @@ class TestAFailure:
             hand_over(first)
             second.wait_for("session.update")
             second.drop(reason="gone")
+            first.emit(SPEECH_STOPPED)
 
             self.check(first, session, probe, "the other connection was lost: gone")
 
@@ -308,6 +309,7 @@ class TestAFailure:
             hand_over(first)
             second.wait_for("session.update")
             second.emit(*[RATE_LIMITS] * 1001)
+            first.emit(SPEECH_STOPPED)
 
             self.check(first, session, probe, "the other connection says too much")
 

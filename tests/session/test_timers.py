@@ -12,7 +12,7 @@ import pytest
 import realtime_actors as ra
 from realtime_actors import messages, otp
 from realtime_actors.core.response import ANSWER_WITHIN
-from realtime_actors.events import ErrorEvent, HandoffEvent, SpeechStartedEvent, ToolEndEvent
+from realtime_actors.events import ErrorEvent, HandoffEvent, RateLimitsEvent, ToolEndEvent
 from realtime_actors.testing import FakeClock, Probe, ScriptedTransport, fake_clock
 from tests.session.wire import call_done, response_created, response_done
 
@@ -48,9 +48,9 @@ class Doorkeeper:
 def busy(session: ra.Session, script: ScriptedTransport) -> Iterator[None]:
     """Have the session find in its mailbox all that comes within the block, and in that order."""
     doorkeeper = Doorkeeper()
-    session.subscribe(doorkeeper, only=SpeechStartedEvent)
+    session.subscribe(doorkeeper, only=RateLimitsEvent)
     try:
-        script.emit({"type": "input_audio_buffer.speech_started", "item_id": "u1"})
+        script.emit({"type": "rate_limits.updated", "rate_limits": []})
         assert doorkeeper.busy.wait(timeout=10)
         yield
     finally:

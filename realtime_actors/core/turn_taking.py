@@ -1,0 +1,207 @@
+"""Who may speak: the user first, and the model when it is its turn.
+
+    Silent --speech_started--> Speaking --the turn is over, and the server answers it--> Owed
+       ^                          |                                                       |
+       +--it is not, out of time--+----------------------a response begins----------------+
+
+Every `response.create` waits while the user speaks, and every stop goes through here: it stops
+what is heard, what is being said, and what was asked for and has not begun.
+
+The turn is over when the server says so (`speech_stopped`, `committed`, `timeout_triggered`),
+when what was said is thrown away (`cleared`), when turns are not detected any more, and after
+`SPEAKS_AT_MOST`.
+
+After the program's `interrupt()` nothing is asked for, and the answer that the server owes is
+not heard, until the user or the program has spoken, or the server has by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final, TypeAlias
+
+from attrs import define, field, frozen
+
+from realtime_actors.core.approvals import Approvals
+from realtime_actors.core.configuration import Configuration
+from realtime_actors.core.effects import Effects, SetTimer
+from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.speech import Speech
+from realtime_actors.core.tool_calls import ToolCalls
+from realtime_actors.protocol import Response
+
+__all__ = ["TURN_TIMER", "TurnTaking"]
+
+TURN_TIMER: Final[Hashable] = "turn"
+
+SPEAKS_AT_MOST: Final = 30.0
+"""Seconds of the user's speech, as the server has it, for which the model is kept waiting.
+Ours: few people speak for so long without the pause that ends a turn, and a server that never
+says when they stop must not silence the model for good."""
+
+_USER: Final = "the user speaks"
+_INTERRUPTED: Final = "the program has interrupted"
+
+
+@frozen(eq=False)
+class Silent:
+    """The user does not speak, as far as the server has heard."""
+
+
+@frozen(eq=False)
+class Speaking:
+    """The server has heard the user begin, and not end."""
+
+    until: float
+    """When the model is not kept waiting any longer."""
+
+
+@frozen(eq=False)
+class Owed:
+    """The user's turn is over, and the server will answer it by itself."""
+
+    stopped: bool = False
+    """The program has stopped the answer."""
+
+
+User: TypeAlias = Silent | Speaking | Owed
+SILENT: Final = Silent()
+
+
+@define(kw_only=True)
+class TurnTaking:
+    """Who speaks, and who has to wait or stop for that."""
+
+    configuration: Configuration
+    responses: ResponseMachine
+    speech: Speech
+    calls: ToolCalls
+    approvals: Approvals
+    _user: User = SILENT
+    _timed: User = SILENT  # whose end `TURN_TIMER` is
+    _found: set[str | None] = field(factory=set)  # turns that the server has found the end of
+    _cancelled: set[str | None] = field(factory=set)  # responses that ended so
+
+    @property
+    def user_speaks(self) -> bool:
+        """The server has heard the user begin, and not end."""
+        return isinstance(self._user, Speaking)
+
+    @property
+    def owed(self) -> bool:
+        """A response is owed, and not only until somebody has spoken."""
+        is_hushed = self.responses.holds(_INTERRUPTED) and self.responses.is_idle
+        return self.responses.owed and not is_hushed
+
+    def is_stopped(self, response_id: str | None) -> bool:
+        """Whether a response was interrupted or cancelled: none of its calls begins any more."""
+        return response_id in self._cancelled or self.speech.is_silenced(response_id)
+
+    # -- the user ----------------------------------------------------------------------
+
+    def user_began(self, now: float) -> Effects:
+        """The server has heard the user begin to speak. Stop what the user may interrupt."""
+        self._user = Speaking(now + SPEAKS_AT_MOST)
+        self.responses.hold(_USER)
+        self.responses.release(_INTERRUPTED)
+        if not self.configuration.interrupts_on_speech:
+            return []
+        if self.speech.protected_until(now) is not None:
+            return []
+        # The server stops its response by itself; but not one that it has not begun.
+        self.responses.stop_asked(for_good=False)
+        return self.speech.interrupt(now, cancel=False)
+
+    def user_stopped(self, item_id: str | None) -> None:
+        """The server has found that the user's turn is over; it commits the turn next."""
+        self._found.add(item_id)
+        self._turn_is_over()
+
+    def user_committed(self, item_id: str | None) -> None:
+        """A turn is part of the conversation.
+
+        If it is we who ask for the answers, and it was not committed by hand, it wants one.
+        """
+        self._turn_is_over()
+        if self.configuration.answers_turns and item_id in self._found:
+            self.responses.want()
+        self._found.discard(item_id)
+
+    def not_listening(self) -> None:
+        """What the user was saying is not listened to any more."""
+        self._user = SILENT
+        self.responses.release(_USER)
+
+    def _turn_is_over(self) -> None:
+        self.not_listening()
+        self.responses.release(_INTERRUPTED)
+        if self.configuration.server_answers_turns:
+            self._user = Owed()
+            self.responses.user_had_turn()
+
+    # -- the program -------------------------------------------------------------------
+
+    def interrupt(self, now: float) -> Effects:
+        """Stop the model, and let nothing be asked for until the user or the program speaks."""
+        self.responses.hold(_INTERRUPTED)
+        if isinstance(self._user, Owed):
+            self._user = Owed(stopped=True)
+        self.responses.stop_asked(for_good=True)
+        return self.speech.interrupt(now, cancel=True)
+
+    def program_spoke(self) -> None:
+        """The program has said something, or asks for a response."""
+        self.responses.release(_INTERRUPTED)
+
+    # -- responses ---------------------------------------------------------------------
+
+    def began(self, now: float) -> Effects:
+        """A response of the conversation began. Stop it if that was decided before."""
+        stopped = self.responses.is_stopped
+        if isinstance(self._user, Owed):
+            stopped, self._user = stopped or self._user.stopped, SILENT
+        if stopped:
+            return self.speech.interrupt(now, cancel=True)
+        self.responses.release(_INTERRUPTED)
+        return []
+
+    def done(self, response: Response) -> None:
+        """A response ended. If it was cancelled, none of its calls begins any more."""
+        if response.status == "cancelled":
+            self._cancelled.add(response.id)
+
+    def end_calls(self) -> Effects:
+        """Answer the calls that will not be run, since their responses were stopped."""
+        return [
+            effect
+            for call in self.calls.not_begun
+            if self.is_stopped(call.response_id)
+            for effect in (*self.approvals.withdraw(call.call_id), *self.calls.interrupt(call))
+        ]
+
+    def ask(self, now: float) -> Effects:
+        """Ask for the next response, if one is wanted and it is the model's turn."""
+        effects = self.responses.flush()
+        if self.user_speaks and self.responses.waits and self._timed is not self._user:
+            effects += self._limit(now)
+        return effects
+
+    def out_of_time(self) -> None:
+        """`TURN_TIMER` fired."""
+        if self._user is self._timed:
+            self.not_listening()
+
+    def moved(self) -> None:
+        """Another connection is in use: ids of responses may come again."""
+        self._cancelled.clear()
+
+    def lost(self) -> None:
+        """The connection is gone, and with it all that was to be waited for."""
+        self._user = SILENT
+        self._found.clear()
+        self._cancelled.clear()
+
+    def _limit(self, now: float) -> Effects:
+        assert isinstance(self._user, Speaking)
+        self._timed = self._user
+        return [SetTimer(TURN_TIMER, max(self._user.until - now, 0.001))]
