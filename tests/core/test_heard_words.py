@@ -111,7 +111,8 @@ def test_what_is_kept_is_a_beginning_between_two_characters(text, heard_ms, rece
         return
     assert unicodedata.category(rest[0])[0] != "M"
     assert rest[0] not in "\u200d\u200c\ufe0f\u20e3ำﾞ🏽\U000e0020"
-    assert not kept.endswith(("\u200d", "\u0600"))
+    if unicodedata.category(rest[0]) != "Cc":  # before a control character there is an edge
+        assert not kept.endswith(("\u200d", "\u0600"))
     assert not (kept[-1] == "\r" and rest[0] == "\n")
     flags = len(kept) - len(kept.rstrip("🇩🇪🇫"))
     assert flags % 2 == 0 or rest[0] not in "🇩🇪🇫"
