@@ -64,9 +64,11 @@ from realtime_actors.guardrails import (
     InputGuardrail,
     OutputGuardrail,
     ToolGuardrail,
+    ToolOutputGuardrail,
     input_guardrail,
     output_guardrail,
     tool_guardrail,
+    tool_output_guardrail,
 )
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.messages import SessionEvent
@@ -115,6 +117,7 @@ __all__ = [
     "ToolContext",
     "ToolError",
     "ToolGuardrail",
+    "ToolOutputGuardrail",
     "ToolTexts",
     "TracingConfig",
     "TranscriptionConfig",
@@ -149,6 +152,7 @@ __all__ = [
     "subscribe",
     "tool",
     "tool_guardrail",
+    "tool_output_guardrail",
     "tools",
     "transcribe",
     "unsubscribe",
@@ -215,14 +219,16 @@ def interrupt(session: Session | otp.Name) -> None:
     _session(session).interrupt()
 
 
-def approve(session: Session | otp.Name, call_id: str) -> None:
+def approve(session: Session | otp.Name, call_id: str, *, always: bool = False) -> None:
     """Let a call run that waits for approval. See `Session.approve`."""
-    _session(session).approve(call_id)
+    _session(session).approve(call_id, always=always)
 
 
-def reject(session: Session | otp.Name, call_id: str, *, reason: str | None = None) -> None:
+def reject(
+    session: Session | otp.Name, call_id: str, *, reason: str | None = None, always: bool = False
+) -> None:
     """Refuse a call that waits for approval. See `Session.reject`."""
-    _session(session).reject(call_id, reason=reason)
+    _session(session).reject(call_id, reason=reason, always=always)
 
 
 def update_session(

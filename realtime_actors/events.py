@@ -292,14 +292,16 @@ class HistoryUpdatedEvent:
 
 @frozen(kw_only=True)
 class GuardrailTrippedEvent:
-    """A guardrail refused what the model was saying, what the user said, or a tool's arguments.
+    """A guardrail refused what the model was saying, what the user said, or a call of a tool.
 
-    The model was interrupted, or the tool was not run; the model has been told why.
+    The model was interrupted, the tool was not run, or its output was withheld; the model
+    has been told why.
     """
 
     type: ClassVar[str] = "guardrail_tripped"
     guardrail: str
-    kind: Literal["output", "input", "tool"] = "output"
+    kind: Literal["output", "input", "tool", "tool_output"] = "output"
+    """ "tool": its arguments. "tool_output": what it gave back."""
     response_id: str | None
     """What was stopped; for the user's words their answer, if there was one."""
     item_id: str | None = None
@@ -308,7 +310,7 @@ class GuardrailTrippedEvent:
     """The call that was refused, or None."""
     reason: str | None = field(default=None, repr=False)
     text: str = field(default="", repr=False)
-    """The transcript, or the arguments, that were judged."""
+    """The transcript, the arguments or the output that was judged."""
     info: EventInfo = NO_INFO
 
 

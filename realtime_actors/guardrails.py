@@ -1,4 +1,4 @@
-"""Guardrails: what the model says, what the user says, and what tools are called with.
+"""Guardrails: what the model says, what the user says, what tools are called with and give back.
 
 A guardrail gives a verdict. When it is asked is the session's business; it runs in a
 task, so a check may take its time, and it may be a coroutine function. A check is a
@@ -26,9 +26,11 @@ __all__ = [
     "InputGuardrail",
     "OutputGuardrail",
     "ToolGuardrail",
+    "ToolOutputGuardrail",
     "input_guardrail",
     "output_guardrail",
     "tool_guardrail",
+    "tool_output_guardrail",
 ]
 
 
@@ -108,6 +110,20 @@ class ToolGuardrail(_Guardrail):
         return self._judge(arguments, context, agent)
 
 
+@frozen(kw_only=True)
+class ToolOutputGuardrail(_Guardrail):
+    """A check of what a tool gives back: of the text that the model would be told.
+
+    When it trips, or raises, the model is told that instead.
+    """
+
+    judges = "output"
+
+    def run(self, output: str, context: Any, agent: Agent) -> GuardrailVerdict:
+        """Judge `output`. Blocks as long as the check does, and raises what it raises."""
+        return self._judge(output, context, agent)
+
+
 @overload
 def output_guardrail(check: Function, /) -> OutputGuardrail: ...
 @overload
@@ -163,6 +179,27 @@ def tool_guardrail(
     ```
     """
     return _made(ToolGuardrail, check, name)
+
+
+@overload
+def tool_output_guardrail(check: Function, /) -> ToolOutputGuardrail: ...
+@overload
+def tool_output_guardrail(
+    *, name: str | None = None
+) -> Callable[[Function], ToolOutputGuardrail]: ...
+@refusing_unknown
+def tool_output_guardrail(
+    check: Function | None = None, /, *, name: str | None = None
+) -> ToolOutputGuardrail | Callable[[Function], ToolOutputGuardrail]:
+    """Make a `ToolOutputGuardrail` of a function, under the function's name or `name`.
+
+    ```python
+    @tool_output_guardrail
+    def no_addresses(output: str) -> bool:
+        return "@" in output
+    ```
+    """
+    return _made(ToolOutputGuardrail, check, name)
 
 
 G = TypeVar("G", bound=_Guardrail)

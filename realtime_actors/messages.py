@@ -158,6 +158,8 @@ class Approve:
     """
 
     call_id: str
+    always: bool = field(default=False, kw_only=True)
+    """Later calls of the same tool run without asking, as long as the session lasts."""
 
 
 @frozen
@@ -169,6 +171,8 @@ class Reject:
 
     call_id: str
     reason: str | None = field(default=None, kw_only=True, repr=False)
+    always: bool = field(default=False, kw_only=True)
+    """Later calls of the same tool are refused without asking, as long as the session lasts."""
 
 
 @frozen

@@ -259,19 +259,22 @@ class Session(otp.ServerRef):
         """Stop the model's speech now. Does nothing when it isn't speaking."""
         self._verb(messages.Interrupt())
 
-    def approve(self, call_id: str) -> None:
+    def approve(self, call_id: str, *, always: bool = False) -> None:
         """Let a call run that waits for approval (`ToolApprovalRequiredEvent`).
 
+        With `always`, later calls of the same tool run without asking, as long as the
+        session lasts.
         Raises `LocalProtocolError` when no call of that id waits, or not any more.
         """
-        self._verb(messages.Approve(call_id))
+        self._verb(messages.Approve(call_id, always=always))
 
-    def reject(self, call_id: str, *, reason: str | None = None) -> None:
+    def reject(self, call_id: str, *, reason: str | None = None, always: bool = False) -> None:
         """Refuse a call that waits for approval. The model is told, with the reason.
 
+        With `always`, later calls of the same tool are refused without asking.
         Raises `LocalProtocolError` when no call of that id waits, or not any more.
         """
-        self._verb(messages.Reject(call_id, reason=reason))
+        self._verb(messages.Reject(call_id, reason=reason, always=always))
 
     def update_session(self, settings: SessionModelSettings | Mapping[str, object]) -> None:
         """Change settings, and wait until the server has acknowledged them.

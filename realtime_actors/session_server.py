@@ -250,6 +250,12 @@ class SessionServer(otp.GenServer):
     def create_response(self, **overrides: Unpack[messages.ResponseOptions]) -> None:
         self._do(messages.CreateResponse(**overrides))
 
+    def approve(self, call_id: str, *, always: bool = False) -> None:
+        self._do(messages.Approve(call_id, always=always))
+
+    def reject(self, call_id: str, *, reason: str | None = None, always: bool = False) -> None:
+        self._do(messages.Reject(call_id, reason=reason, always=always))
+
     def interrupt(self) -> None:
         self._do(messages.Interrupt())
 

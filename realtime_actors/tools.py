@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime, time
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
 
 import attrs
 from attrs import field, frozen
@@ -44,7 +44,7 @@ from realtime_actors.config import ToolTexts
 from realtime_actors.config.checks import from_mapping, instance_of
 from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
-from realtime_actors.guardrails import ToolGuardrail
+from realtime_actors.guardrails import ToolGuardrail, ToolOutputGuardrail
 from realtime_actors.items import InputImage, InputText
 from realtime_actors.seconds import seconds_or_none, unlimited
 
@@ -70,9 +70,20 @@ NeedsApproval: TypeAlias = bool | Function
 """Whether somebody has to approve a call: a bool, or a function of context and arguments."""
 
 
-def _guardrails(given: Sequence[ToolGuardrail]) -> tuple[ToolGuardrail, ...]:
-    if isinstance(given, ToolGuardrail):
-        raise ConfigError(f"input_guardrails come in a list, not as {given!r}")
+G = TypeVar("G", ToolGuardrail, ToolOutputGuardrail)
+
+
+def _input_guardrails(given: Sequence[ToolGuardrail]) -> tuple[ToolGuardrail, ...]:
+    return _listed(given)
+
+
+def _output_guardrails(given: Sequence[ToolOutputGuardrail]) -> tuple[ToolOutputGuardrail, ...]:
+    return _listed(given)
+
+
+def _listed(given: Sequence[G]) -> tuple[G, ...]:
+    if not isinstance(given, list | tuple):
+        raise ConfigError(f"guardrails of a tool come in a list, not as {given!r}")
     return tuple(given)
 
 
@@ -161,9 +172,13 @@ class Tool(Explained):
     )
     """What the model is told when it fails, takes too long or is not approved."""
     input_guardrails: tuple[ToolGuardrail, ...] = field(
-        default=(), converter=_guardrails, repr=False
+        default=(), converter=_input_guardrails, repr=False
     )
     """They judge the arguments before anybody is asked, and before the tool is run."""
+    output_guardrails: tuple[ToolOutputGuardrail, ...] = field(
+        default=(), converter=_output_guardrails, repr=False
+    )
+    """They judge what the tool gives back, before the model is told."""
     _signature: Signature | None = field(default=None, eq=False, repr=False, alias="signature")
 
     def __attrs_post_init__(self) -> None:
@@ -185,6 +200,9 @@ class Tool(Explained):
         for guardrail in self.input_guardrails:
             if not isinstance(guardrail, ToolGuardrail):
                 raise ConfigError(f"{what}: {guardrail!r} is no ToolGuardrail")
+        for each in self.output_guardrails:
+            if not isinstance(each, ToolOutputGuardrail):
+                raise ConfigError(f"{what}: {each!r} is no ToolOutputGuardrail")
         if self.run_in == "process":
             self._check_runs_elsewhere(f"{what} runs in a process of its own")
 
@@ -332,6 +350,7 @@ def tool(
     needs_approval: NeedsApproval = False,
     texts: ToolTexts | Mapping[str, Any] = NO_TEXTS,
     input_guardrails: Sequence[ToolGuardrail] = (),
+    output_guardrails: Sequence[ToolOutputGuardrail] = (),
 ) -> Callable[[Function], Tool]: ...
 @refusing_unknown
 def tool(
@@ -346,6 +365,7 @@ def tool(
     needs_approval: NeedsApproval = False,
     texts: ToolTexts | Mapping[str, Any] = NO_TEXTS,
     input_guardrails: Sequence[ToolGuardrail] = (),
+    output_guardrails: Sequence[ToolOutputGuardrail] = (),
 ) -> Tool | Callable[[Function], Tool]:
     """Make a `Tool` of a function, from its signature, type hints and docstring.
 
@@ -376,6 +396,7 @@ def tool(
             needs_approval=needs_approval,
             texts=texts,
             input_guardrails=input_guardrails,
+            output_guardrails=output_guardrails,
             signature=signature,
         )
 

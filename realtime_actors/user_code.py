@@ -83,6 +83,15 @@ def run_tool(
             output = run.in_process(effect.tool, effect.arguments)
         else:
             output = effect.tool.run(effect.arguments, call)
+        for guardrail in effect.tool.output_guardrails:
+            verdict = guardrail.run(output.text, context, effect.agent)
+            if verdict.tripped:
+                return ToolRefused(
+                    call_id=effect.call_id,
+                    guardrail=guardrail.name,
+                    reason=verdict.reason or None,
+                    withheld=output.text,
+                )
     except Exception as error:
         name, kind = effect.tool.name, type(error).__name__
         log.warning("tool %s failed with %s, in call %s", name, kind, effect.call_id)

@@ -3,6 +3,8 @@
     asked --approved--> run
       |-----rejected, or nobody answers in time--> the model is told
 
+Who says `always` is not asked about later calls of the same tool.
+
 A call of ours stays open meanwhile (`ToolCalls`) and has its one outcome in any case. A
 hosted MCP tool's call is the server's: it asks by an item, and is answered by one.
 """
@@ -10,6 +12,7 @@ hosted MCP tool's call is the server's: it asks by an item, and is answered by o
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Final
 
 from attrs import define, field
 
@@ -26,9 +29,17 @@ from realtime_actors.tools import HostedMcpTool, Tool
 __all__ = ["Approvals", "approval_timer"]
 
 
+ALWAYS: Final = "calls of this tool are always rejected"
+"""Why a call was rejected about which nobody was asked."""
+
+
 def approval_timer(call_id: str) -> Hashable:
     """The key of the timer that limits how long a call waits for approval."""
     return ("approval", call_id)
+
+
+def _hosted_tool(item: McpApprovalRequestItem) -> tuple[str, str]:
+    return item.server_label, item.name
 
 
 @define(kw_only=True)
@@ -41,12 +52,18 @@ class Approvals:
     timeout: float | None
     """Seconds until a call that nobody answers counts as rejected."""
     _seen: set[str] = field(factory=set)
+    _hosted: dict[str, McpApprovalRequestItem] = field(factory=dict)  # by call id
+    _always: list[tuple[object, bool]] = field(factory=list)  # tools, and what was said of them
 
     def needed(self, call_id: str) -> Effects:
         """A call of one of our tools has to be approved."""
         call = self.calls.suspend(call_id)
         if call is None:
             return []  # it has its outcome
+        decided = self._decided(call.target)
+        if decided is not None:
+            timer = CancelTimer(tool_timer(call_id))
+            return [timer, *self._decide(call_id, approve=decided, reason=ALWAYS)]
         event = events.ToolApprovalRequiredEvent(
             agent=call.agent,
             tool=call.target if isinstance(call.target, Tool) else None,
@@ -63,6 +80,10 @@ class Approvals:
             return []
         self._seen.add(item.id)
         self.calls.hosted.add(item.id)
+        self._hosted[item.id] = item
+        decided = self._decided(_hosted_tool(item))
+        if decided is not None:
+            return self._decide(item.id, approve=decided, reason=ALWAYS)
         agent = self.handoffs.agent
         servers = (each for each in agent.tools if isinstance(each, HostedMcpTool))
         event = events.ToolApprovalRequiredEvent(
@@ -75,26 +96,18 @@ class Approvals:
         )
         return [Publish(event), *self._limit(item.id)]
 
-    def approve(self, call_id: str) -> Effects:
+    def approve(self, call_id: str, *, always: bool = False) -> Effects:
         """Let a call run. Raises `LocalProtocolError` when it doesn't wait for that."""
         self._check_waits(call_id)
-        timer = CancelTimer(approval_timer(call_id))
-        if call_id in self.calls.hosted:
-            return [timer, self._answer(call_id, approve=True)]
-        self.calls.resume(call_id)
-        return [timer]
+        self._remember(call_id, approve=True, always=always)
+        return [CancelTimer(approval_timer(call_id)), *self._decide(call_id, approve=True)]
 
-    def reject(self, call_id: str, reason: str | None) -> Effects:
+    def reject(self, call_id: str, reason: str | None, *, always: bool = False) -> Effects:
         """Refuse a call. Raises `LocalProtocolError` when it doesn't wait for approval."""
         self._check_waits(call_id)
+        self._remember(call_id, approve=False, always=always)
         timer = CancelTimer(approval_timer(call_id))
-        if call_id in self.calls.hosted:
-            return [timer, self._answer(call_id, approve=False, reason=reason)]
-        call = self.calls.get(call_id)
-        assert call is not None  # it is suspended
-        told = self.calls.texts_of(call).after_rejection(call.name, reason)
-        why = ToolTexts().after_rejection(call.name, reason)
-        return [timer, *self.calls.finish(call_id, told, why)]
+        return [timer, *self._decide(call_id, approve=False, reason=reason)]
 
     def withdraw(self, call_id: str) -> Effects:
         """Ask for approval of a call of ours no longer."""
@@ -112,14 +125,37 @@ class Approvals:
         """The connection is gone. Our own calls are ended with all others."""
         waiting = sorted(self.calls.hosted | self.calls.suspended)
         self.calls.hosted.clear()
+        self._hosted.clear()
         return [CancelTimer(approval_timer(call_id)) for call_id in waiting]
 
     def _check_waits(self, call_id: str) -> None:
         if call_id not in self.calls.hosted | self.calls.suspended:
             raise LocalProtocolError(f"no call {call_id!r} waits for approval (any more)")
 
+    def _remember(self, call_id: str, *, approve: bool, always: bool) -> None:
+        if always:
+            call, item = self.calls.get(call_id), self._hosted.get(call_id)
+            tool = call.target if call is not None else _hosted_tool(item) if item else None
+            self._always.insert(0, (tool, approve))  # the last word counts
+
+    def _decided(self, tool: object) -> bool | None:
+        return next((approve for known, approve in self._always if known == tool), None)
+
+    def _decide(self, call_id: str, *, approve: bool, reason: str | None = None) -> Effects:
+        if call_id in self.calls.hosted:
+            return [self._answer(call_id, approve=approve, reason=None if approve else reason)]
+        if approve:
+            self.calls.resume(call_id)
+            return []
+        call = self.calls.get(call_id)
+        assert call is not None  # it is suspended
+        told = self.calls.texts_of(call).after_rejection(call.name, reason)
+        why = ToolTexts().after_rejection(call.name, reason)
+        return self.calls.finish(call_id, told, why)
+
     def _answer(self, call_id: str, *, approve: bool, reason: str | None = None) -> Send:
         self.calls.hosted.discard(call_id)
+        self._hosted.pop(call_id, None)
         answer = McpApprovalResponseItem(
             approval_request_id=call_id, approve=approve, reason=reason
         )

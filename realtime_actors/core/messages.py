@@ -132,11 +132,13 @@ class ToolFinished:
 
 @frozen(kw_only=True)
 class ToolRefused:
-    """A guardrail tripped over the arguments of a call: the tool was not run."""
+    """A guardrail tripped over the arguments of a call, or over what the tool gave back."""
 
     call_id: str
     guardrail: str
     reason: str | None = field(default=None, repr=False)
+    withheld: str | None = field(default=None, repr=False)
+    """What the tool gave back; None when it was not run."""
 
 
 @frozen

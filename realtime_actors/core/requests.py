@@ -64,10 +64,11 @@ class Requests:
                 return [*self._raw(event), Answer(caller)]
             case messages.UpdateSession(settings=settings):
                 return self._update(settings, caller)
-            case messages.Approve(call_id=call_id):
-                return [*self.approvals.approve(call_id), Answer(caller)]
-            case messages.Reject(call_id=call_id, reason=reason):
-                return [*self.approvals.reject(call_id, reason), Answer(caller)]
+            case messages.Approve(call_id=call_id, always=always):
+                return [*self.approvals.approve(call_id, always=always), Answer(caller)]
+            case messages.Reject(call_id=call_id, reason=reason, always=always):
+                refused = self.approvals.reject(call_id, reason, always=always)
+                return [*refused, Answer(caller)]
             case messages.AddItem(item=item, after=after):
                 item_id, effects = self.editing.add(_item(item), after)
                 return [*effects, Answer(caller, item_id)]

@@ -194,8 +194,8 @@ class SessionMachine(Parts):
                 return self._calls.finish(call_id, output, why, message.images)
             case ToolProgressed(call_id=call_id, message=progress):
                 return self._calls.progressed(call_id, progress)
-            case ToolRefused(call_id=call_id, guardrail=guardrail, reason=reason):
-                return self._calls.refuse(call_id, guardrail, reason)
+            case ToolRefused():
+                return self._calls.refuse(message)
             case ApprovalNeeded(call_id=call_id):
                 return self._approvals.needed(call_id)
             case HandoffResolved():

@@ -34,6 +34,7 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
+from realtime_actors.core.messages import ToolRefused
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.items import FunctionCallOutputItem, InputImage, Item, user_message
 from realtime_actors.protocol import ConversationItemCreate
@@ -200,23 +201,25 @@ class ToolCalls:
         self._suspended.discard(call_id)
         self._approved.add(call_id)
 
-    def refuse(self, call_id: str, guardrail: str, reason: str | None) -> Effects:
-        """A guardrail tripped over the arguments: answer the call with that."""
-        call = self._open.get(call_id)
+    def refuse(self, refused: ToolRefused) -> Effects:
+        """A guardrail tripped over a call, or over its output: answer it with that."""
+        call = self._open.get(refused.call_id)
         if call is None:
             return []
+        was_run = refused.withheld is not None
         tripped = events.GuardrailTrippedEvent(
-            guardrail=guardrail,
-            kind="tool",
+            guardrail=refused.guardrail,
+            kind="tool_output" if was_run else "tool",
             response_id=call.response_id,
-            call_id=call_id,
-            reason=reason,
-            text=call.arguments,
+            call_id=call.call_id,
+            reason=refused.reason,
+            text=refused.withheld if refused.withheld is not None else call.arguments,
             info=self.info,
         )
-        because = f": {reason}" if reason else ""
-        why = f"Error: the guardrail {guardrail!r} stopped the call of {call.name}{because}"
-        return [Publish(tripped), *self.finish(call_id, why, why)]
+        because = f": {refused.reason}" if refused.reason else ""
+        did = "withheld the output" if was_run else "stopped the call"
+        why = f"Error: the guardrail {refused.guardrail!r} {did} of {call.name}{because}"
+        return [Publish(tripped), *self.finish(call.call_id, why, why)]
 
     def progressed(self, call_id: str, message: str) -> Effects:
         """A tool says how far it is. Does nothing once the call has its outcome."""

@@ -33,7 +33,11 @@ from realtime_actors.core.messages import (
 from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_TIMER
 from realtime_actors.core.turn_taking import TURN_TIMER
-from realtime_actors.items import FunctionCallOutputItem, McpApprovalResponseItem
+from realtime_actors.items import (
+    FunctionCallOutputItem,
+    McpApprovalRequestItem,
+    McpApprovalResponseItem,
+)
 from tests.core.edits import EditsWatch
 from tests.core.machine import BYTES_PER_MS, AnyMessage
 
@@ -77,6 +81,10 @@ class Watch:
     """Calls that wait for approval."""
     approved: dict[str, bool] = field(factory=dict)
     """Calls that somebody has decided about, or nobody in time."""
+    called: dict[str, object] = field(factory=dict)
+    """The tools of calls: ours, or the server and the name of a hosted one."""
+    always: list[tuple[object, bool]] = field(factory=list)
+    """Tools about which nobody wants to be asked again. The last word is the first."""
     approval_answers: Counter[str] = field(factory=Counter)
     screened: set[str] = field(factory=set)
     """Turns of the user whose words are under guard, and not judged yet."""
@@ -158,7 +166,7 @@ class Watch:
                     self._begins(call_id)
                     assert call_id not in self.unapproved, f"runs unapproved: {call_id}"
                     if approved or call_id in self.approved:
-                        assert self.approved[call_id], f"runs though it was refused: {call_id}"
+                        assert self._was_approved(call_id), f"runs unapproved: {call_id}"
                 case ScreenInput(item_id=item_id):
                     assert item_id not in self.screened, f"judged twice: {item_id}"
                     self.screened.add(item_id)
@@ -281,20 +289,29 @@ class Watch:
         """Keep what somebody has decided about a call, or nobody in time."""
         taken = any(isinstance(each, Answer) for each in effects)
         match message:
-            case Asked(verb=messages.Approve(call_id=call_id)):
-                self._decide(call_id, approve=True, taken=taken)
-            case Asked(verb=messages.Reject(call_id=call_id)):
-                self._decide(call_id, approve=False, taken=taken)
+            case Asked(verb=messages.Approve(call_id=call_id, always=always)):
+                self._decide(call_id, approve=True, taken=taken, always=always)
+            case Asked(verb=messages.Reject(call_id=call_id, always=always)):
+                self._decide(call_id, approve=False, taken=taken, always=always)
             case TimerFired(key=("approval", str(call_id))) if call_id in self.unapproved:
                 self._decide(call_id, approve=False, taken=True)
 
-    def _decide(self, call_id: str, *, approve: bool, taken: bool) -> None:
+    def _decide(self, call_id: str, *, approve: bool, taken: bool, always: bool = False) -> None:
         if call_id not in self.unapproved:
             assert not taken, f"did not wait for approval: {call_id}"
             return
         assert taken, f"waits for approval, and nobody may give it: {call_id}"
         self.unapproved.discard(call_id)
         self.approved[call_id] = approve
+        if always:
+            self.always.insert(0, (self.called[call_id], approve))
+
+    def _was_approved(self, call_id: str) -> bool | None:
+        return self.approved.get(call_id, self._decided_for_good(call_id))
+
+    def _decided_for_good(self, call_id: str) -> bool | None:
+        tool = self.called.get(call_id)
+        return next((approve for known, approve in self.always if known == tool), None)
 
     def _after(self, message: AnyMessage, effects: Effects) -> None:
         """Check what must have become of a message."""
@@ -355,7 +372,8 @@ class Watch:
                 call_id = item.approval_request_id
                 self.approval_answers[call_id] += 1
                 assert self.approval_answers[call_id] == 1, f"answered twice: {call_id}"
-                assert item.approve == self.approved[call_id], f"not what was said: {call_id}"
+                said = self._was_approved(call_id)
+                assert item.approve == said, f"not what was said: {call_id}"
 
     def _asks(self) -> None:
         assert self.active is None, f"asked while {self.active} is active"
@@ -386,8 +404,11 @@ class Watch:
                 assert response_id not in self.silenced, f"interrupted twice: {response_id}"
                 # One may still be heard while the next is made already: both are stopped.
                 self.silenced |= {response_id, self.active or response_id}
+            case events.HistoryAddedEvent(item=McpApprovalRequestItem(id=str(call_id)) as item):
+                self.called[call_id] = item.server_label, item.name
             case events.ToolStartEvent(call_id=call_id):
                 self.called_by.setdefault(call_id, self._caller)
+                self.called[call_id] = event.tool
                 self.started[call_id] += 1
                 assert self.started[call_id] == 1, f"started twice: {call_id}"
                 if self.rounds_are_over:
@@ -401,6 +422,8 @@ class Watch:
                 self.unapproved.discard(call_id)
                 assert self.ended[call_id] <= self.started[call_id], f"ended twice: {call_id}"
             case events.ToolApprovalRequiredEvent(call_id=call_id):
+                decided = self._decided_for_good(call_id)
+                assert decided is None, f"asked about again: {call_id}"
                 self.unapproved.add(call_id)
             case events.AgentStartEvent(response_id=response_id):
                 self.begun[response_id] += 1

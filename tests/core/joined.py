@@ -461,8 +461,9 @@ class World:
         which, kind = divmod(number, 6)
         if calls := (waiting, waiting, waiting, waiting, known, ["nobody's"])[kind]:
             call_id = calls[which % len(calls)]
-            no = messages.Reject(call_id, reason="too much" if which % 2 else None)
-            self.ask(messages.Approve(call_id) if number % 2 else no)
+            always = number % 11 == 5
+            no = messages.Reject(call_id, reason="too much" if which % 2 else None, always=always)
+            self.ask(messages.Approve(call_id, always=always) if number % 2 else no)
 
     def turn(self, number: int) -> None:
         """The user begins to speak, or stops."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from attrs import evolve
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
@@ -164,6 +165,95 @@ def test_the_turn_is_not_over_while_a_call_waits() -> None:
     (end,) = only(AgentEndEvent, waiting().handle(done("r1"), now=0.0))
 
     assert not end.final
+
+
+@pytest.mark.parametrize("approves", [True, False])
+def test_who_says_always_is_not_asked_again(approves) -> None:
+    said = messages.Approve("c1", always=True)
+    machine = waiting(tool_timeout=5.0)
+    after(machine, ask(said if approves else messages.Reject("c1", reason="no", always=True)))
+    after(machine, finished("c1"), done("r1"), created("r2"), called("c2", "pay"))
+
+    effects = machine.handle(ApprovalNeeded("c2"), now=0.0)
+
+    assert only(ToolApprovalRequiredEvent, effects) == []
+    if approves:
+        assert runs(effects) == [("c2", True)]
+    else:
+        why = "calls of this tool are always rejected"
+        assert outcomes(effects) == [f"Error: the call of pay was not approved: {why}"]
+
+
+def test_always_is_said_of_one_tool_and_the_last_word_counts() -> None:
+    machine = after(waiting(), ask(messages.Approve("c1", always=True)), called("c2", "look"))
+    (asked,) = only(ToolApprovalRequiredEvent, machine.handle(ApprovalNeeded("c2"), now=0.0))
+    assert asked.name == "look"
+
+    after(machine, ask(messages.Reject("c2", always=True)))
+    after(machine, called("c3", "look"), called("c4", "pay"))
+    effects = play(machine, ApprovalNeeded("c3"), ApprovalNeeded("c4"))
+
+    assert len(outcomes(effects)) == 1
+    assert runs(effects) == [("c4", True)]
+
+
+def test_calls_that_wait_already_are_asked_about_all_the_same() -> None:
+    machine = after(waiting(), called("c2", "pay"), ApprovalNeeded("c2"))
+
+    assert runs(machine.handle(ask(messages.Approve("c1", always=True)), now=0.0)) == [("c1", True)]
+    assert runs(machine.handle(approve("c2"), now=0.0)) == [("c2", True)]
+
+
+def test_nobody_answering_in_time_is_no_word_for_good() -> None:
+    machine = after(waiting(), out_of_time(), called("c2", "pay"))
+
+    effects = machine.handle(ApprovalNeeded("c2"), now=0.0)
+
+    assert len(only(ToolApprovalRequiredEvent, effects)) == 1
+
+
+@pytest.mark.parametrize("approves", [True, False])
+def test_always_holds_for_a_tool_that_the_server_runs_as_well(approves) -> None:
+    machine = after(live(BANKER), created("r1"), item_done(REQUEST))
+    said = messages.Approve if approves else messages.Reject
+    after(machine, ask(said("m1", always=True)))
+
+    effects = play(machine, item_done(evolve(REQUEST, id="m2")))
+
+    assert [event.item for event in sent(effects)] == [
+        McpApprovalResponseItem(
+            approval_request_id="m2",
+            approve=approves,
+            reason=None if approves else "calls of this tool are always rejected",
+        )
+    ]
+    (asked,) = only(
+        ToolApprovalRequiredEvent, play(machine, item_done(evolve(REQUEST, id="m3", name="look")))
+    )
+    assert asked.name == "look"
+
+
+def test_an_output_that_a_guardrail_withholds_is_not_told() -> None:
+    machine = after(live(AGENT), created("r1"), called("c1", "look"))
+    refused = ToolRefused(
+        call_id="c1", guardrail="no_addresses", reason="an address", withheld="ada@example.com"
+    )
+
+    effects = machine.handle(refused, now=0.0)
+
+    why = "Error: the guardrail 'no_addresses' withheld the output of look: an address"
+    assert only(GuardrailTrippedEvent, effects) == [
+        GuardrailTrippedEvent(
+            guardrail="no_addresses",
+            kind="tool_output",
+            response_id="r1",
+            call_id="c1",
+            reason="an address",
+            text="ada@example.com",
+        )
+    ]
+    assert [event.item.output for event in sent(effects)] == [why]
+    assert outcomes(effects) == [why]
 
 
 def test_what_does_not_wait_can_be_neither_approved_nor_rejected() -> None:

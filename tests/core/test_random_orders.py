@@ -228,11 +228,16 @@ VERBS: list[list[AnyMessage]] = [
     ],
     [ask(messages.CreateResponse(interruptible=False, metadata={"protected": "yes"}))],
     [ask(messages.UpdateSession({"voice": voice})) for voice in ("a", "b")],
-    each(lambda call_id: ask(messages.Approve(call_id)), (*OUR_CALLS, *HOSTED, "c9")),
     each(
-        lambda call_id, why: ask(messages.Reject(call_id, reason=why)),
+        lambda call_id, always: ask(messages.Approve(call_id, always=always)),
+        (*OUR_CALLS, *HOSTED, "c9"),
+        (False, True),
+    ),
+    each(
+        lambda call_id, why, always: ask(messages.Reject(call_id, reason=why, always=always)),
         (*OUR_CALLS, *HOSTED, "c9"),
         (None, "no"),
+        (False, True),
     ),
     [ask(messages.History())],
     each(

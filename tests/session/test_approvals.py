@@ -70,6 +70,81 @@ def test_a_call_runs_once_it_is_approved(form):
             session.approve(asked.call_id)
 
 
+@pytest.mark.parametrize("form", ["function", "method", "message", "proxy"])
+@pytest.mark.parametrize("approves", [True, False])
+def test_a_word_for_good_is_asked_for_once(form, approves):
+    paid: list[int] = []
+    script = ScriptedTransport(strict=False)
+    with run(script, paying(paid, needs_approval=True)) as session:
+        probe = Probe(session)
+        call(script, euros=5)
+        asked = probe.wait_for(ToolApprovalRequiredEvent)
+        verb = "approve" if approves else "reject"
+        match form:
+            case "function":
+                getattr(ra, verb)(session, asked.call_id, always=True)
+            case "method":
+                getattr(session, verb)(asked.call_id, always=True)
+            case "message":
+                session.ask(getattr(messages, verb.title())(asked.call_id, always=True))
+            case "proxy":
+                getattr(session.proxy(), verb)(asked.call_id, always=True).get()
+        probe.wait_for(ToolEndEvent)
+        script.emit(
+            response_created("r2"), call_done("pay", '{"euros": 7}', call_id="c2", response_id="r2")
+        )
+
+        end = probe.wait_for(ToolEndEvent)
+        assert end.output.startswith("paid 7" if approves else "Error: the call of pay was not")
+        assert len(probe.all(ToolApprovalRequiredEvent)) == 1
+        assert paid == ([5, 7] if approves else [])
+
+
+@ra.tool_output_guardrail
+def no_addresses(output: str, context: object, agent: ra.Agent) -> ra.GuardrailVerdict:
+    return ra.GuardrailVerdict(tripped="@" in output, reason=f"an address, in {context}")
+
+
+WITHHELD = (
+    "Error: the guardrail 'no_addresses' withheld the output of look_up: an address, in call 17"
+)
+
+
+@ra.tool_output_guardrail
+def undecided(output: str) -> None:
+    """Judge nothing: the `return` is missing."""
+
+
+@pytest.mark.parametrize(
+    ("guardrails", "contact", "told"),
+    [
+        ([no_addresses], "ring twice", "ring twice"),
+        (
+            [no_addresses],
+            "ada@example.com",
+            WITHHELD,
+        ),
+        ([undecided], "ring twice", "Error: look_up failed"),
+    ],
+)
+def test_a_guardrail_sees_what_a_tool_gives_back_before_the_model(guardrails, contact, told):
+    @ra.tool(output_guardrails=guardrails)
+    def look_up() -> str:
+        return contact
+
+    script = ScriptedTransport(strict=False)
+    with run(script, look_up, context="call 17") as session:
+        probe = Probe(session)
+        call(script, "look_up")
+
+        assert probe.wait_for(ToolEndEvent).output == told
+        sent = script.wait_for("conversation.item.create")
+        assert sent["item"]["output"] == told
+        assert [event.text for event in probe.all(GuardrailTrippedEvent)] == (
+            [contact] if "withheld" in told else []
+        )
+
+
 def test_a_call_that_is_rejected_never_runs():
     paid: list[int] = []
     script = ScriptedTransport(strict=False)
