@@ -8,7 +8,8 @@ saves two changes of thread for each piece of speech, where nothing is to be dec
 - only while the machine says that a response's speech is published as it comes
   (`Machine.airing`). It takes that back before it publishes an interruption, and nothing
   of the response is handed out from then on;
-- only when the session has handled all that came before, so that nothing is overtaken.
+- only when the session has handled all that came before, so that nothing is overtaken;
+- only in whole samples.
 
 What can't take the short cut comes the usual way, to direct subscribers as well.
 """
@@ -88,6 +89,8 @@ class Inlet:
         for event in batch:
             if type(event) is not ResponseOutputAudioDelta or event.response_id != airing:
                 return False
+            if len(event.delta) & 1:
+                return False  # it may end in half of a sample
             deltas.append(event)
         now = self._clock()
         with self.lock:

@@ -96,7 +96,9 @@ def start(
     except BaseException as error:
         connected = session.line.transport is not None and session.line.transport.connected
         session.close()
-        failure = _start_error(error, timeout, connected=connected)
+        failure = _start_error(
+            error, timeout, connected=connected, unreadable=session.line.unreadable
+        )
         if failure is error:
             raise
         raise failure from error
@@ -272,8 +274,10 @@ def _tracker(factory: Callable[[], Any] | None) -> PlaybackTracker | None:
     return tracker
 
 
-def _start_error(error: BaseException, timeout: float, *, connected: bool) -> BaseException:
-    """What `run` raises for what went wrong."""
+def _start_error(
+    error: BaseException, timeout: float, *, connected: bool, unreadable: str
+) -> BaseException:
+    """What `run` raises for what went wrong. `unreadable` says what came that is no event."""
     match error:
         case StartError() | ConfigError():
             return error
@@ -284,6 +288,8 @@ def _start_error(error: BaseException, timeout: float, *, connected: bool) -> Ba
                 if connected
                 else "the server did not answer"
             )
+            if unreadable:
+                why = f"what came is no event ({unreadable}). Is it a Realtime server?"
             message = f"the session was not ready within {timeout:g} s: {why}"
             return StartError(message, StartCause.TIMEOUT)
         case SessionFailedError(code="invalid_api_key"):

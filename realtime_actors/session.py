@@ -61,6 +61,8 @@ class Line:
     successor: Successor | None = None
     """The connection that is to take its place, when a handoff needs another one."""
     gate: Gate = field(factory=lambda: Gate(False, "the session is not connected yet"))
+    unreadable: str = ""
+    """What is wrong with something that the server sent before the session was ready."""
     over: str = ""
     """Why nothing can be asked any more."""
     handing_out: int | None = None

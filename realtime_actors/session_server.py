@@ -50,6 +50,7 @@ from realtime_actors.errors import (
 )
 from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
+from realtime_actors.protocol import MalformedEvent
 from realtime_actors.session import Session
 from realtime_actors.subscribers import Only, Subscribers
 from realtime_actors.transport.base import Disconnected, Transport
@@ -311,6 +312,8 @@ class SessionServer(otp.GenServer):
                 if subscribers.wants_raw:
                     subscribers.publish_raw(events.RawModelEvent(event=event, info=machine.info))
                 effects = machine.handle(event, now)
+                if type(event) is MalformedEvent and not self._plan.ready.done():
+                    self._line.unreadable = event.reason
             if subscribers.direct:
                 self._inlet.air(machine.airing)
             self._perform(state, effects)

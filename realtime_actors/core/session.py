@@ -125,7 +125,9 @@ class SessionMachine(Parts):
         response_id = self._responses.active_id
         if response_id is None or not self._airs:
             return None
-        return None if self._speech.is_silenced(response_id) else response_id
+        if self._speech.is_silenced(response_id) or self._speech.samples.waits(response_id):
+            return None
+        return response_id
 
     def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
         """Take a message; give what is to be done, in order."""
@@ -139,6 +141,10 @@ class SessionMachine(Parts):
         ):
             if not self._stalls.speech_came(message.response_id, now):
                 return []
+            if len(message.delta) & 1 or self._speech.samples.halves:
+                message = self._speech.samples.whole(message)
+                if not message.delta:
+                    return []
             if self._airs:
                 return self._speech.audio(message, now)
             effects = self._speech_came(message, now)
@@ -246,7 +252,7 @@ class SessionMachine(Parts):
             case wire.ResponseDone(response=response):
                 return self._response_done(event, response, now)
             case wire.ResponseOutputAudioDelta():
-                return self._speech_came(event, now)
+                return self._speech_came(self._speech.samples.whole(event), now)
             case wire.ResponseOutputAudioDone():
                 return self._guarding.speech_came(event, now)
             case wire.ResponseOutputAudioTranscriptDelta():

@@ -17,6 +17,7 @@ from realtime_actors.core.held import Held
 from realtime_actors.core.history import History
 from realtime_actors.core.playback import Heard, PlaybackLedger
 from realtime_actors.core.response import ResponseMachine
+from realtime_actors.core.samples import WholeSamples
 from realtime_actors.protocol import (
     ConversationItemDelete,
     ConversationItemTruncate,
@@ -42,11 +43,16 @@ class Speech:
     """The model has spoken in this connection: its voice cannot be changed any more."""
     held: Held = field(factory=Held)
     """What has come and must not be heard yet."""
+    samples: WholeSamples = field(factory=WholeSamples)
+    """Those of which only a half has come."""
     _silenced: set[str] = field(factory=set)
 
     def use_format(self, name: str) -> None:
         """Count bytes in this output format from now on."""
+        if name == self.audio_format:
+            return
         self.audio_format = name
+        self.samples.change_format(bytes_per_sample(name))
         self.ledger.bytes_per_ms = sample_rate(name) * bytes_per_sample(name) // 1000
 
     def audio(self, event: ResponseOutputAudioDelta, now: float) -> Effects:
@@ -66,6 +72,7 @@ class Speech:
 
     def response_done(self, response_id: str | None) -> None:
         """A response has ended. What is held of it will be played all the same."""
+        self.samples.over(response_id)
         if response_id not in self.held:
             self.ledger.response_done(response_id)
 
@@ -156,12 +163,14 @@ class Speech:
         """The connection is gone: forget what was being played."""
         self.ledger.clear()
         self.held.clear()
+        self.samples.halves.clear()
         self._silenced.clear()
         self.started = False
 
     def moved(self) -> None:
         """Another connection is in use, once all was heard that came by the one before."""
         self.ledger.forget_parts()
+        self.samples.halves.clear()
         self._silenced.clear()
         self.started = False
 

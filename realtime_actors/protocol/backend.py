@@ -64,6 +64,7 @@ def loads_damaged(data: bytes | bytearray | memoryview | str) -> tuple[Any, tupl
     null, and are named. Raises `ValueError` (or `RecursionError`) for what is no JSON.
     """
     text = data if isinstance(data, str) else str(data, "utf-8", "surrogatepass")
+    text = text.removeprefix("\ufeff")  # a byte order mark: some gateways write one
     left_out: dict[str, None] = {}  # a set that keeps the order
 
     def leave_out(number: str) -> None:

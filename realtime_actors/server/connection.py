@@ -21,7 +21,7 @@ from typing import Protocol, TypeAlias, assert_never
 from attrs import frozen
 from websockets.exceptions import ConnectionClosed
 
-from realtime_actors.protocol import Dialect, MalformedEvent, ServerEvent
+from realtime_actors.protocol import Dialect, ServerEvent
 from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.server.answering import DELTA_MS, answer, transcribe
 from realtime_actors.server.conversation import ServerConversation
@@ -162,10 +162,8 @@ class Connection:
             except ConnectionClosed:
                 self._post(_Gone(), self._over.is_set)
                 return
-            if isinstance(data, str):
-                message = self._dialect.decode_client(data)
-            else:
-                message = MalformedEvent(reason="a binary message: events are text")
+            # As text or, from behind a gateway, as a binary message.
+            message = self._dialect.decode_client(data)
             self._post(message, self._over.is_set)
             self._over.wait(self._reading.delay())
 

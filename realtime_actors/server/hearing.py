@@ -103,18 +103,14 @@ class Hearing:
     # --- the buffer ------------------------------------------------------------------
 
     def append(self, audio: bytes) -> None:
-        """Take audio. Raises `Refused` when it is too much, or no whole samples."""
+        """Take audio. Raises `Refused` when it is too much.
+
+        Half of a sample at its end waits for the audio that follows.
+        """
         if len(audio) > MAX_APPEND_BYTES:
             raise Refused(
                 f"Audio of {len(audio)} bytes is too much for one event: the limit is "
                 f"{MAX_APPEND_BYTES} bytes.",
-                code="invalid_value",
-                param="audio",
-            )
-        if self._session.input_format == "pcm16" and len(audio) % 2:
-            raise Refused(
-                "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but "
-                "got an odd number of bytes.",
                 code="invalid_value",
                 param="audio",
             )
@@ -128,8 +124,8 @@ class Hearing:
                 code="input_audio_buffer_full",
                 param="audio",
             )
-        self._buffer.append(audio)
-        if self._detecting is not None:
+        audio = self._buffer.append(audio)
+        if self._detecting is not None and audio:
             self._out.do(Hear(audio))
 
     def commit(self) -> None:
@@ -142,6 +138,7 @@ class Hearing:
                 code="input_audio_buffer_commit_empty",
             )
         item_id = self._turn.item_id if self._turn else self._out.new_id("item")
+        self._buffer.end_stretch()
         self._forget_turn()
         self._commit(item_id, self._buffer.start_ms, self._buffer.end_ms)
 

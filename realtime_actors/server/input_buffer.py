@@ -30,6 +30,7 @@ class InputBuffer:
         # Views: cutting a little off a long chunk must not copy the rest each time.
         self._chunks: deque[memoryview] = deque()
         self._kept_bytes = 0
+        self._half = b""
         self._since_format_bytes = 0
         self._format_start_ms = 0
 
@@ -54,11 +55,15 @@ class InputBuffer:
         """How much audio is kept."""
         return self._kept_bytes
 
-    def append(self, audio: bytes) -> None:
-        """Take the next audio."""
+    def append(self, audio: bytes) -> bytes:
+        """Take the next audio. Gives what that is in whole samples: the rest waits for more."""
+        audio = self._half + audio
+        whole = len(audio) - len(audio) % bytes_per_sample(self.audio_format)
+        self._half, audio = audio[whole:], audio[:whole]
         self._chunks.append(memoryview(audio))
         self._kept_bytes += len(audio)
         self._since_format_bytes += len(audio)
+        return audio
 
     def between(self, start_ms: int, end_ms: int) -> bytes:
         """The audio of a stretch, as far as it is still (or already) there."""
@@ -82,9 +87,14 @@ class InputBuffer:
             surplus -= dropped
 
     def clear(self) -> None:
-        """Drop all of it."""
+        """Drop all of it. What comes then begins with a whole sample."""
         self._chunks.clear()
+        self.end_stretch()
         self._kept_bytes = 0
+
+    def end_stretch(self) -> None:
+        """Drop half of a sample that waits: what comes then is another recording."""
+        self._half = b""
 
     def change_format(self, audio_format: str) -> None:
         """Take another format from here on. What is kept is dropped: an item has one format."""

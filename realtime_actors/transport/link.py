@@ -188,8 +188,7 @@ class Link(ABC):
             elif opcode == PING:
                 self.answer_ping(bytes(payload))
             elif opcode == BINARY:
-                reason = f"a binary message of {len(payload)} bytes: the protocol is JSON text"
-                events.append(MalformedEvent(reason=reason))
+                events.append(self._binary(payload))
             elif opcode == CLOSE:
                 code, reason = parse_close(payload)
                 closed = TransportError(reason or "the server closed the connection", code=code)
@@ -200,6 +199,15 @@ class Link(ABC):
             events.append(end)
         if events:
             self._tell(events)
+
+    def _binary(self, payload: bytes | bytearray) -> ServerEvent:
+        """Read what a gateway has put into a binary message, if it is an event."""
+        if payload[:64].lstrip()[:1] == b"{":
+            event = self._decode(payload)
+            if event.raw is not None:
+                return event
+        reason = f"a binary message of {len(payload)} bytes that is no JSON: events are JSON text"
+        return MalformedEvent(reason=reason, kind="binary")
 
     def _fail(self, bug: Exception) -> None:
         """Something of ours raised: that ends this connection, and no other one."""

@@ -45,6 +45,7 @@ STALLS = ("core/test_stalls.py", "core/test_random_orders.py")
 OUT_OF_BAND = ("core/test_out_of_band.py", "core/test_responses.py")
 ERRORS = ("core/test_errors.py",)
 READING = ("protocol/test_reading.py", "protocol/test_writing.py")
+SAMPLES = ("core/test_samples.py",)
 HALVES = ("session/test_halves_of_characters.py",)
 PLAYBACK = ("core/test_playback.py", "core/test_interruption.py")
 FENCE = ("core/test_interruption.py",)
@@ -267,6 +268,46 @@ MUTANTS: Final = (
         "        output = replace_surrogates(output)\n",
         "",
         HALVES,
+    ),
+    Mutant(
+        3,
+        "an event in a binary message is not read",
+        "transport/link.py",
+        'if payload[:64].lstrip()[:1] == b"{":',
+        "if False:",
+        ("transport/test_interoperation.py",),
+    ),
+    Mutant(
+        3,
+        "samples that were cut in two are handed on as they came",
+        "core/samples.py",
+        "        if len(audio) % _PCM16:\n",
+        "        if False:\n",
+        SAMPLES,
+    ),
+    Mutant(
+        3,
+        "half of a sample is put before another part",
+        "core/samples.py",
+        "part = event.response_id, event.item_id, event.content_index",
+        'part = event.response_id, "", 0',
+        SAMPLES,
+    ),
+    Mutant(
+        3,
+        "direct subscribers are handed half of a sample",
+        "_inlet.py",
+        "            if len(event.delta) & 1:\n                return False",
+        "            if False:\n                return False",
+        ("speed/test_direct.py",),
+    ),
+    Mutant(
+        3,
+        "what comes after half of a sample overtakes it",
+        "core/session.py",
+        " or self._speech.samples.waits(response_id):",
+        ":",
+        SAMPLES,
     ),
     # 4: the playback ledger
     Mutant(

@@ -117,6 +117,13 @@ def test_text_comes_in_any_form(make: Any) -> None:
     assert isinstance(GA_STANDARD.decode_server(data), ResponseOutputAudioDelta)
 
 
+def test_text_may_begin_with_a_byte_order_mark() -> None:
+    for ga in (GA, GA_STANDARD):
+        assert isinstance(
+            ga.decode_server(b"\xef\xbb\xbf" + text(AUDIO_DELTA)), ResponseOutputAudioDelta
+        )
+
+
 def test_text_may_be_a_view_of_a_larger_buffer() -> None:
     data = b"xx" + text(AUDIO_DELTA) + b"xx"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,3 +60,27 @@ def test_what_is_kept_is_the_end_of_what_came(pieces: list[bytes], cuts: list[in
         assert buffer.end_ms == len(came) // 8
         assert came.endswith(buffer.between(buffer.start_ms, buffer.end_ms + 1))
         assert buffer.start_ms <= max(buffer.end_ms, *cuts, 0) + 1
+
+
+@given(audio=st.binary(max_size=200), cuts=st.lists(st.integers(0, 200), max_size=8))
+def test_samples_that_were_cut_in_two_are_whole_again(audio: bytes, cuts: list[int]) -> None:
+    buffer, taken = InputBuffer("pcm16"), []
+    for start, end in pairwise([0, *sorted(cuts), len(audio)]):
+        taken.append(buffer.append(audio[start:end]))
+
+    assert all(len(piece) % 2 == 0 for piece in taken)
+    assert b"".join(taken) == audio[: len(audio) // 2 * 2]
+    assert buffer.length_bytes == len(audio) // 2 * 2
+
+
+def test_another_recording_begins_with_a_whole_sample() -> None:
+    for end in (InputBuffer.clear, InputBuffer.end_stretch):
+        buffer = InputBuffer("pcm16")
+        buffer.append(b"abc")
+        end(buffer)
+
+        assert buffer.append(b"de") == b"de"
+
+
+def test_a_sample_of_g711_is_a_byte() -> None:
+    assert InputBuffer("g711_ulaw").append(b"abc") == b"abc"

@@ -219,13 +219,6 @@ def test_audio_that_is_no_base64_is_refused() -> None:
     assert doings(effects) == []
 
 
-def test_half_a_sample_is_refused() -> None:
-    effects = Talk()(InputAudioBufferAppend(audio=b"123", event_id="odd"))
-
-    error = only(ServerError, effects).error
-    assert (error.code, error.param, error.event_id) == ("invalid_value", "audio", "odd")
-
-
 def test_more_than_15_mib_at_once_is_refused() -> None:
     effects = Talk()(InputAudioBufferAppend(audio=bytes(15 * 2**20 + 2)))
 

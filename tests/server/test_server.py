@@ -446,3 +446,22 @@ def test_a_port_that_is_taken_is_an_error() -> None:
         RealtimeServer.scripted(port=server.port),
     ):
         pass
+
+
+def test_events_may_come_in_binary_messages_and_samples_in_halves() -> None:
+    """As from behind a gateway, by a client that cuts its recording anywhere."""
+    turn = silence(300) + speech(700) + silence(900)
+    with (
+        RealtimeServer.scripted(["Yes."], heard=["Hello."]) as server,
+        connect(server.url) as websocket,
+    ):
+        for start in range(0, len(turn), 961):
+            audio = base64.b64encode(turn[start : start + 961]).decode()
+            event = {"type": "input_audio_buffer.append", "audio": audio}
+            websocket.send(json.dumps(event).encode())
+        kinds: list[str] = []
+        while "response.done" not in kinds:
+            kinds.append(json.loads(websocket.recv(timeout=10))["type"])
+
+    assert "error" not in kinds
+    assert "input_audio_buffer.committed" in kinds

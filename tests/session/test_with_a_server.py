@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import struct
 import subprocess
 import sys
@@ -11,6 +13,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection, serve
 
 import realtime_actors as ra
 from realtime_actors.errors import StartCause
@@ -79,6 +83,29 @@ def test_a_spoken_conversation_in_every_dialect_on_every_transport(transport, di
             said = [item for item in session.history() if getattr(item, "role", "") == "assistant"]
             assert said[-1].content[0].transcript == "It is noon."
             assert sum(len(event.audio.data) for event in probe.all(AudioEvent)) > 10_000
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_server_that_sends_no_events_is_told_apart_from_a_slow_one(transport):
+    def speak_something_else(websocket: ServerConnection) -> None:
+        websocket.send(b"\x00\x01" * 480)
+        with contextlib.suppress(ConnectionClosed):
+            for _ in websocket:
+                websocket.send(b"\x00\x01" * 480)
+
+    with serve(speak_something_else, "127.0.0.1", 0) as stranger:
+        thread = threading.Thread(target=stranger.serve_forever)
+        thread.start()
+        url = f"ws://127.0.0.1:{stranger.socket.getsockname()[1]}/"
+        with pytest.raises(ra.StartError) as failure:
+            ra.run(ra.agent(), model_config={"url": url, "transport": transport}, timeout=1.0)
+    thread.join()
+    for end in (stranger.shutdown_watcher, stranger.shutdown_notifier):  # it leaves them open
+        os.close(end) if isinstance(end, int) else end.close()
+
+    assert failure.value.cause is StartCause.TIMEOUT
+    assert "a binary message of 960 bytes that is no JSON" in str(failure.value)
+    assert "Is it a Realtime server?" in str(failure.value)
 
 
 def test_the_user_interrupts_and_history_tells_what_was_heard():

@@ -45,6 +45,12 @@ def restless() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+def odd(item_id: str, audio: bytes, response_id: str = "r1") -> dict[str, Any]:
+    """A piece of speech, which may be an odd number of bytes."""
+    piece = audio_delta(item_id, 0, response_id)
+    return piece | {"delta": base64.b64encode(audio).decode()}
+
+
 def speaking(script: ScriptedTransport, session: ra.Session, response_id: str = "r1") -> None:
     """Begin a response, and wait until the session knows of it."""
     script.emit(response_created(response_id))
@@ -319,3 +325,22 @@ def test_a_subscription_that_changes_amid_the_speech_misses_nothing(script, rest
 
         assert numbers(one) == list(range(said))
         assert numbers(other) == list(range(said))
+
+
+def test_samples_that_were_cut_in_two_are_whole_in_direct_hands_too(script) -> None:
+    pieces = [b"abc", b"def", b"gh", b"i", b"j", b"kl"] * 50
+    with ra.run(AGENT, transport=script) as session:
+        direct, others = queue.SimpleQueue(), queue.SimpleQueue()
+        session.subscribe(direct, only=AudioEvent, direct=True)
+        session.subscribe(others, only=AudioEvent)
+        speaking(script, session)
+        for piece in pieces:
+            script.emit(odd("i1", piece))
+        session.history()
+
+        for subscriber in (direct, others):
+            heard = [subscriber.get(timeout=5).event.audio.data]
+            while not subscriber.empty():
+                heard.append(subscriber.get(timeout=5).event.audio.data)
+            assert all(len(each) % 2 == 0 for each in heard)
+            assert b"".join(heard) == b"".join(pieces)

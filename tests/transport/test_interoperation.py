@@ -16,6 +16,7 @@ from websockets.sync.server import ServerConnection, serve
 from realtime_actors.items import user_message
 from realtime_actors.protocol import (
     ConversationItemCreate,
+    ErrorDetail,
     InputAudioBufferAppend,
     InputAudioBufferCommit,
     MalformedEvent,
@@ -109,6 +110,35 @@ def test_what_is_no_event_is_reported_and_the_conversation_goes_on(name: str):
     assert isinstance(binary, MalformedEvent)
     assert isinstance(error, ServerError)
     assert error.error.message == "m"
+
+
+def test_events_may_come_in_binary_messages(name: str):
+    """As from behind some gateways: whole, in fragments, with blanks around."""
+    event = '{"type": "error", "error": {"message": "größer 🎧"}}'.encode()
+
+    def converse(websocket: ServerConnection) -> None:
+        websocket.send(event)
+        websocket.send([event[:40], event[40:55], event[55:]])
+        websocket.send(b"\r\n " + event + b"\n")
+        websocket.send(b'{"type": "response.done"}')
+        websocket.send(b"{")
+        websocket.send(b"")
+        for _ in websocket:
+            pass
+
+    with server(converse) as url:
+        inbox = Inbox()
+        transport = transport_named(name)(ConnectOptions(url=url), dialect("ga"))
+        transport.connect(inbox)
+        *good, incomplete, broken, empty = inbox.take(6)
+        transport.close()
+
+    assert good == [ServerError(error=ErrorDetail(message="größer 🎧"))] * 3
+    assert [each.reason for each in (incomplete, broken, empty)] == [
+        "response.done: response is missing",
+        "a binary message of 1 bytes that is no JSON: events are JSON text",
+        "a binary message of 0 bytes that is no JSON: events are JSON text",
+    ]
 
 
 def test_closing_is_polite_from_either_side(name: str):
