@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Literal, Unpack, cast
+from typing import Any, Final, Literal, TypeVar, Unpack, cast
 
 from attrs import define, field, frozen
 
@@ -58,6 +58,8 @@ from realtime_actors.usage import SessionUsage
 from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
 
 __all__ = ["SessionPlan", "SessionServer", "publish_end"]
+
+T = TypeVar("T")
 
 log = logging.getLogger("realtime_actors.session")
 
@@ -447,7 +449,10 @@ class SessionServer(otp.GenServer):
                     self._screen(state, effect)
                 case fx.CallHook():
                     if state.hooks is None:
-                        state.hooks = otp.start_link(HookRunner, self._session, self._plan.context)
+                        context = self._plan.context
+                        state.hooks = self._as_started(
+                            otp.start_link, HookRunner, self._session, context
+                        )
                     otp.cast(state.hooks, effect)
                 case fx.SetGate(gate=gate):
                     self._line.gate = gate
@@ -499,9 +504,18 @@ class SessionServer(otp.GenServer):
             if message is not None and not self._is_over():
                 otp.send(self._session, message)
 
-        task, monitor = otp.Task.start_monitor(run)
+        task, monitor = self._as_started(otp.Task.start_monitor, run)
         state.tasks[monitor] = on_down
         return task
+
+    def _as_started(self, start: Callable[..., T], *arguments: object) -> T:
+        """Start something that sees the context variables as whoever started the session does.
+
+        Whichever thread we are in, and whatever another task of ours has set.
+        """
+        context = self._process.context
+        assert context is not None  # until the end of our own thread
+        return context.copy().run(start, *arguments)
 
     def _connect(self, inlet: Inlet) -> Message | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable
+from contextvars import Context, copy_context
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -164,6 +165,8 @@ class Child:
 
     spec: ChildSpec
     ref: ChildRef | str | None = None
+    context: Context = field(factory=copy_context, kw_only=True)
+    """The context variables of whoever asked for it: it sees them after a restart, too."""
     restarts: int = 0
 
     @property
@@ -188,7 +191,7 @@ def count(children: Collection[Child]) -> ChildCount:
 def start_child(supervisor: Process, child: Child) -> None:
     """Start a child, linked to its supervisor. Raises `StartFailed`."""
     try:
-        ref = child.spec.start()
+        ref = child.context.copy().run(child.spec.start)
     except StartFailed:
         raise
     except Cancelled:

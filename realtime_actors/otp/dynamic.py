@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, evolve, field, frozen
@@ -45,6 +46,7 @@ class StartChild:
     spec: ChildSpec
     limited: bool = False
     """Whether it is not wanted any more once its caller has given up."""
+    context: Context = field(factory=copy_context)
 
 
 @frozen
@@ -177,7 +179,7 @@ class DynamicSupervisor(GenServer):
             return NoReply(flock)  # its caller has given up
         if flock.full:
             raise StartFailed(MAX_CHILDREN)
-        child = Child(message.spec)
+        child = Child(message.spec, context=message.context)
         start_child(self._process, child)
         if from_.answer(child.ref) or not message.limited:
             if child.ref is not None:

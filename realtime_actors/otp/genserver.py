@@ -21,7 +21,6 @@ handler ends the server, and nothing but the server: `SystemExit` too.
 from __future__ import annotations
 
 import logging
-import threading
 from typing import Any, ClassVar, Final, Self, cast
 
 import pykka
@@ -45,6 +44,7 @@ from realtime_actors.otp.process import (
     end,
     log_crash,
     own_thread,
+    start_thread,
     thread_is_done,
     wait,
 )
@@ -145,12 +145,7 @@ class GenServer(pykka.ThreadingActor):
         return Mailbox() if cls.mailbox is None else BoundedMailbox(cls.mailbox, wait)
 
     def _start_actor_loop(self) -> None:
-        process = self._process
-        thread = threading.Thread(
-            target=self._actor_loop, name=process.label, daemon=self.use_daemon_thread
-        )
-        process.thread = thread
-        thread.start()
+        start_thread(self._process, self._actor_loop, daemon=self.use_daemon_thread)
 
     def _farewell(self) -> None:
         self.actor_stopped.set()

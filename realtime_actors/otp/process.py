@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from itertools import count
 from typing import Any, Final
 
@@ -65,6 +66,7 @@ __all__ = [
     "signal",
     "signals",
     "sleep",
+    "start_thread",
     "thread_is_done",
     "wait",
 ]
@@ -132,6 +134,7 @@ class Process:
 
     __slots__ = (
         "__weakref__",
+        "context",
         "dead",
         "deferred",
         "farewell",
@@ -165,6 +168,8 @@ class Process:
         self.label = f"{name}-{next(Process._numbers)}"
         self.mailbox = mailbox
         self.ref: Any = None
+        self.context: Context | None = None
+        """The context variables that its code sees: a copy of what its starter's code saw."""
         self.dead = False
         self.reason: Reason = None
         self.trap_exit = False
@@ -211,6 +216,15 @@ processes: Final[dict[Process, None]] = {}
 """All that are alive, in the order of their start."""
 detached: Final[dict[Process, None]] = {}
 """All that have ended while their thread was busy and still is."""
+
+
+def start_thread(process: Process, run: Callable[..., None], *args: Any, daemon: bool) -> None:
+    """Give a process its thread, and a copy of the context of whoever starts it."""
+    process.context = copy_context()
+    process.thread = threading.Thread(
+        target=process.context.run, args=(run, *args), name=process.label, daemon=daemon
+    )
+    process.thread.start()
 
 
 # -- who am I --------------------------------------------------------------------------
@@ -399,7 +413,7 @@ def thread_is_done(process: Process) -> None:
     """The last thing that a process's thread does: from now on it counts for nothing."""
     with signals:
         process.thread_done = True
-        process.thread = None
+        process.thread = process.context = None
         detached.pop(process, None)
 
 

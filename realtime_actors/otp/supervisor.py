@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Hashable, Iterable, Sequence
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field, frozen
@@ -61,6 +62,7 @@ class _StartChild:
     spec: ChildSpec
     limited: bool
     """Whether it is not wanted any more once its caller has given up."""
+    context: Context = field(factory=copy_context)
 
 
 @frozen
@@ -267,7 +269,7 @@ class Supervisor(GenServer):
         if there is not None:
             running = there.process is not None
             raise StartFailed(("already_started", there.ref) if running else "already_present")
-        child = Child(spec)
+        child = Child(spec, context=message.context)
         try:
             start_child(self._process, child)
         except StartFailed as failed:

@@ -6,7 +6,6 @@ hears of its end by a monitor, and of its value by a message.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -45,6 +44,7 @@ from realtime_actors.otp.process import (
     remove_monitor,
     signal,
     signals,
+    start_thread,
     thread_is_done,
 )
 from realtime_actors.seconds import seconds_or_none
@@ -100,7 +100,11 @@ class TaskRef(ProcessRef):
 
 
 class Task:
-    """Ways to start a task, and to wait for one."""
+    """Ways to start a task, and to wait for one.
+
+    A task sees the context variables (`contextvars`) as they were where it was started.
+    What it sets, nobody else sees.
+    """
 
     @staticmethod
     def start(function: Callable[..., object], *args: Any, **kwargs: Any) -> TaskRef:
@@ -192,14 +196,9 @@ def run_task(
             add_link(other, process)
         if watch is not None:
             task.monitor_ref = add_monitor(watch, process, task)
-    process.thread = threading.Thread(
-        target=_run,
-        args=(process, function, args, kwargs, task.monitor_ref if answer else None),
-        name=process.label,
-        daemon=True,
-    )
+    wanted = task.monitor_ref if answer else None
     try:
-        process.thread.start()
+        start_thread(process, _run, process, function, args, kwargs, wanted, daemon=True)
     except RuntimeError as error:  # no more threads to be had
         end(process, error)
         raise

@@ -6,9 +6,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from realtime_actors.errors import ConfigError
 from realtime_actors.otp.calls import call
@@ -62,6 +63,8 @@ class _Run:
     """Who waits for its value."""
     link: bool = False
     """Whether its crash ends the owner."""
+    context: Context = field(factory=copy_context)
+    """What it sees of context variables: what its starter sees, not we."""
 
 
 class TaskSupervisorRef(ServerRef):
@@ -185,7 +188,8 @@ class TaskSupervisor(DynamicSupervisor):
         if flock.full:
             raise StartFailed(MAX_CHILDREN)
         owner = message.owner
-        task = run_task(
+        task = message.context.run(
+            run_task,
             message.function,
             message.args,
             message.kwargs,
