@@ -1,7 +1,7 @@
 """What the session is configured to be, and which changes the server still owes an answer.
 
 Updates are acknowledged in the order in which they were sent: `session.updated` is for
-the oldest. A refusal names its event, or at least a member of `session`.
+the oldest.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ __all__ = [
 ANSWER_WITHIN: Final = 8.0
 """Seconds for the server to answer a `session.update`. Ours: an update that is never
 answered must not take the answer of the next one. Less than a caller waits."""
+
+
+DOUBT_FOR: Final = 1.0
+"""Seconds in which an update may still be answered after an error that names nothing. Ours: some
+servers send one for each setting that they don't know, and then take the rest."""
 
 
 @frozen
@@ -82,6 +87,8 @@ class Pending:
     event_id: str
     changes: SessionModelSettings
     purpose: Purpose
+    doubt: ErrorDetail | None = None
+    """An error that named nothing, and may be the answer."""
 
     @property
     def timer(self) -> Hashable:
@@ -176,15 +183,24 @@ class Configuration:
         changes = evolve(pending.changes, instructions=None, tools=None)
         self.base = merge_settings(self.base, changes)
 
-    def refused(self, error: ErrorDetail) -> Pending | None:
+    def refused(self, event_id: str | None) -> Pending | None:
         """The server answered with an error. Gives the update that it is about, if any."""
         for pending in self._pending:
-            if error.event_id == pending.event_id:
+            if event_id == pending.event_id:
                 self._pending.remove(pending)
                 return pending
-        if self._pending and error.event_id is None and (error.param or "").startswith("session"):
-            return self._pending.popleft()
         return None
+
+    def doubted(self, event_id: str | None, error: ErrorDetail) -> Effects:
+        """An error that names nothing may be the answer to this update, or only be a remark.
+
+        It counts as the answer unless another one comes at once.
+        """
+        for at, pending in enumerate(self._pending):
+            if pending.event_id == event_id:
+                self._pending[at] = evolve(pending, doubt=error)
+                return [SetTimer(pending.timer, DOUBT_FOR)]
+        return []
 
     def give_up(self, event_id: str) -> Pending | None:
         """Wait no longer for an answer."""
@@ -201,6 +217,11 @@ class Configuration:
         self._pending.clear()
         self.gave_up = False
         return pending
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The names of the updates that are not answered."""
+        return frozenset(pending.event_id for pending in self._pending)
 
     @property
     def transcribes(self) -> bool | None:

@@ -10,9 +10,16 @@ from typing import Final
 from realtime_actors.events import ErrorInfo
 from realtime_actors.protocol import ErrorDetail
 
-__all__ = ["ACTIVE_RESPONSE", "error_info", "is_active_response", "is_fatal"]
+__all__ = [
+    "ACTIVE_RESPONSE",
+    "error_info",
+    "is_active_response",
+    "is_fatal",
+    "is_no_response_active",
+]
 
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
+NO_RESPONSE_ACTIVE: Final = "response_cancel_not_active"
 
 _FATAL: Final = frozenset(
     {
@@ -29,7 +36,17 @@ _FATAL: Final = frozenset(
 
 def is_active_response(error: ErrorDetail) -> bool:
     """Whether a `response.create` was refused because a response is active."""
-    return error.code == ACTIVE_RESPONSE
+    if ACTIVE_RESPONSE in (error.code, error.type):  # some servers have their codes in `type`
+        return True
+    return error.code is None and "already has an active response" in error.message.lower()
+
+
+def is_no_response_active(error: ErrorDetail) -> bool:
+    """Whether a `response.cancel` was refused because no response is active (any more)."""
+    if NO_RESPONSE_ACTIVE in (error.code, error.type):
+        return True
+    words = f"{error.code} {error.type} {error.message}".lower().replace("_", " ")
+    return "no active response" in words or "cancel not active" in words
 
 
 def is_fatal(error: ErrorDetail) -> bool:

@@ -138,8 +138,8 @@ class Handoffs:
         self._settle()
         return self.calls.finish(handoff.call_id, text, text)
 
-    def unanswered(self, handoff: HandoffResolved) -> Effects:
-        """The server does not answer. What it may have taken is put back."""
+    def unanswered(self, handoff: HandoffResolved, why: str) -> Effects:
+        """The server does not answer, or not clearly. What it may have taken is put back."""
         in_force = self.configuration.settings
         before = SessionModelSettings(
             instructions=in_force.instructions or "",
@@ -151,7 +151,7 @@ class Handoffs:
             before = own_settings(self.configuration.base, self.current)
         voice = in_force.voice if self._changes_voice(handoff) else None
         undo = self.configuration.update(evolve(before, voice=voice), ForNobody())
-        return [*undo, *self.refused(handoff, "the server did not answer")]
+        return [*undo, *self.refused(handoff, why)]
 
     def _filtered(self, shown: tuple[Item, ...], wanted: tuple[Item, ...]) -> Effects:
         try:

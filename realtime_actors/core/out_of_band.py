@@ -50,6 +50,11 @@ class OutOfBand:
         """The ids of those that have begun."""
         return frozenset(self._responses)
 
+    @property
+    def awaited(self) -> frozenset[str | None]:
+        """The names of the wishes that are not answered."""
+        return frozenset(self._wishes)
+
     def asked(self, event_id: str | None, metadata: Mapping[str, Any]) -> Effects:
         """A response out of band was asked for."""
         self._wishes[event_id] = metadata

@@ -38,6 +38,7 @@ from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.core.transcripts import Transcripts
 from realtime_actors.core.turn_taking import TurnTaking
 from realtime_actors.core.turns import Turns
+from realtime_actors.core.unanswered import Unanswered
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import Item
 from realtime_actors.usage import PRICES, Pricing
@@ -118,6 +119,7 @@ class Parts:
     _limits: Limits = field(init=False)
     _transcripts: Transcripts = field(init=False)
     _stalls: StallWatch = field(init=False)
+    _unanswered: Unanswered = field(factory=Unanswered, init=False)
     _reconnecting: Reconnecting = field(init=False)
     _airs: bool = field(init=False)  # speech is published as it comes: nothing is to be decided
 
@@ -229,7 +231,6 @@ class Parts:
             turn_taking=self._turn_taking,
             guarding=self._guarding,
             transcripts=self._transcripts,
-            stalls=self._stalls,
         )
         self._requests = Requests(
             self._configuration,

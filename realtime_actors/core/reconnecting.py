@@ -48,7 +48,6 @@ from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.retelling import retold
 from realtime_actors.core.speech import Speech
-from realtime_actors.core.stalls import StallWatch
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.core.transcripts import Transcripts
 from realtime_actors.core.turn_taking import TurnTaking
@@ -120,7 +119,6 @@ class Reconnecting:
     turn_taking: TurnTaking
     guarding: Guarding
     transcripts: Transcripts
-    stalls: StallWatch
     _phase: Phase = None
 
     def begin(self, handoff: HandoffResolved) -> Effects:
@@ -221,7 +219,6 @@ class Reconnecting:
         effects: Effects = [SwitchConnection(handoff.call_id), *self._timers()]
         self._phase = None
         self.responses.moved()
-        self.stalls.moved()
         self.calls.moved()
         self.announcements.moved()
         self.speech.moved()

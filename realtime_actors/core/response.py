@@ -195,6 +195,12 @@ class ResponseMachine:
         return isinstance(self.phase, Idle) and self.out_of_band.responses <= self._over
 
     @property
+    def awaited(self) -> frozenset[str | None]:
+        """The names of what was sent for responses, and is not answered."""
+        asked = {self._asked[-1].event_id} if self._asked and self.is_requested else set()
+        return self.out_of_band.awaited | asked
+
+    @property
     def protects(self) -> bool:
         """What is asked for or in progress must not be stopped by the user's speech."""
         return isinstance(self.phase, Requested | InProgress) and not self.phase.interruptible
@@ -335,15 +341,14 @@ class ResponseMachine:
         self._retries += 1
         return [CancelTimer(ANSWER_TIMER), SetTimer(RETRY_TIMER, delay)]
 
-    def failed(self, event_id: str | None, param: str | None) -> Effects:
+    def failed(self, event_id: str | None) -> Effects:
         """The server refused something. If it was our `response.create`, don't ask again.
 
         It would be refused again, for the same reason, as fast as we can send.
         """
         if self.out_of_band.give_up(event_id):
             return [CancelTimer(out_of_band_timer(event_id))]
-        about = param or ""
-        if event_id is None and about != "response" and not about.startswith("response."):
+        if event_id is None:
             return []
         _, is_newest = self._taken_back(event_id)
         if not is_newest or not isinstance(self.phase, Requested):

@@ -12,6 +12,7 @@ them.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Final, assert_never
 
 from attrs import define, evolve, field
@@ -42,7 +43,12 @@ from realtime_actors.core.effects import (
     ResolveAgent,
     SetGate,
 )
-from realtime_actors.core.faults import error_info, is_active_response, is_fatal
+from realtime_actors.core.faults import (
+    error_info,
+    is_active_response,
+    is_fatal,
+    is_no_response_active,
+)
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER
 from realtime_actors.core.machine import Phase
 from realtime_actors.core.messages import (
@@ -71,6 +77,7 @@ from realtime_actors.core.parts import START, Parts
 from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.core.turn_taking import TURN_TIMER
+from realtime_actors.core.unanswered import CANCEL, UPDATE, Sent, is_clear
 from realtime_actors.errors import (
     ConfigError,
     LocalProtocolError,
@@ -159,7 +166,9 @@ class SessionMachine(Parts):
             effects += [*reconnecting, *self._follow_up(now)]
         self._limits.looked(now, is_busy=self._is_busy)
         effects += self._leave(now)
-        effects += self._stalls.sent(effects, self._responses.active_id, now)
+        active_id = self._responses.active_id
+        effects += self._stalls.sent(effects, active_id, now)
+        self._unanswered.sent(effects, active_id, now)
         self._note_what_is_read(effects)
         # First: what is sent may rely on it that nobody is heard.
         return self._with_hooks([*self._set_gate(now), *effects])
@@ -225,6 +234,11 @@ class SessionMachine(Parts):
             kind = f"{event.type}: {name}"
             return self._reports.report(kind, f"{event.type}: {name} {why}: it was skipped", now)
         effects = self._server_event(event, now)
+        self._unanswered.came(event, self._awaited)
+        cleared_up = self._unanswered.cleared_up(self._awaited, now)
+        if cleared_up is not None:
+            sent, error = cleared_up
+            effects += self._refused(error, sent, now)
         if event.ignored:
             what = f"{event.type}: {'; '.join(event.ignored)}: ignored"
             effects += self._reports.report(f"{event.type}: ignored", what, now)
@@ -244,7 +258,7 @@ class SessionMachine(Parts):
             case wire.SessionUpdated(session=session):
                 return self._session_updated(session, now)
             case wire.ServerError(error=error):
-                return self._server_error(error)
+                return self._server_error(error, now)
             case wire.MalformedEvent(reason=reason, kind=kind):
                 return self._reports.report(kind or reason, f"{reason}: it was skipped", now)
             case wire.ResponseCreated(response=response):
@@ -318,6 +332,8 @@ class SessionMachine(Parts):
                 return [Publish(events.RateLimitsEvent(rate_limits=limits, info=self.info))]
             case wire.ResponseContentPartAdded() | wire.ResponseContentPartDone():
                 return []  # what they say comes again, in the events above
+            case wire.UnknownEvent(type="response.cancelled"):
+                return self._response_cancelled(event, now)
             case _:
                 return [self._as_it_came(event)]
 
@@ -360,9 +376,7 @@ class SessionMachine(Parts):
         return effects
 
     def _update_refused(self, pending: Pending, error: wire.ErrorDetail) -> Effects:
-        failure = SessionUpdateError(
-            f"the server refused the settings: {error.message}", code=error.code, param=error.param
-        )
+        failure = _update_refusal(error)
         effects: Effects = [CancelTimer(pending.timer)]
         match pending.purpose:
             case ForStart():
@@ -379,15 +393,22 @@ class SessionMachine(Parts):
 
     def _update_unanswered(self, event_id: str) -> Effects:
         pending = self._configuration.give_up(event_id)
-        match pending and pending.purpose:
+        if pending is None:
+            return []
+        failure = SessionUpdateError("the server did not answer")
+        if pending.doubt is not None:
+            failure = _update_refusal(pending.doubt)
+        match pending.purpose:
+            case ForStart():
+                return self._end(failure)
             case ForCaller(caller=caller):
-                return [Refuse(caller, SessionUpdateError("the server did not answer"))]
+                return [Refuse(caller, failure)]
             case ForHandoff(handoff=handoff):
-                return self._handoffs.unanswered(handoff)
+                return self._handoffs.unanswered(handoff, str(failure))
             case ForBarrier():
                 self._reconnecting.unanswered()
                 return []
-            case _:
+            case ForNobody():
                 return []
 
     def _connection_lost(self, code: int | None, reason: str) -> Effects:
@@ -455,6 +476,7 @@ class SessionMachine(Parts):
         ]
         active, started = self._responses.active_id, self._responses.is_active
         effects += [*self._responses.lost(), *self._stalls.lost()]
+        self._unanswered.clear()
         if started:
             effects += self._turns.broke_off(active)
         self._handoffs.lost()
@@ -603,11 +625,18 @@ class SessionMachine(Parts):
         )
         return [error, *self._response_lost(response_id, now)]
 
-    def _response_lost(self, response_id: str | None, now: float) -> Effects:
+    def _response_lost(self, response_id: str | None, now: float, status: str = "lost") -> Effects:
         """Go on without a response whose end the server has not told."""
         self._stalls.give_up(response_id)
-        response = wire.Response(id=response_id, status="lost")
+        response = wire.Response(id=response_id, status=status)
         return self._response_done(wire.ResponseDone(response=response), response, now)
+
+    def _response_cancelled(self, event: wire.UnknownEvent, now: float) -> Effects:
+        """Take the event by which some servers answer a cancel, with nothing else in it."""
+        cancelled = self._unanswered.cancelled()
+        if cancelled is None or not self._stalls.watches(cancelled.about):
+            return [self._as_it_came(event)]
+        return [self._as_it_came(event), *self._response_lost(cancelled.about, now, "cancelled")]
 
     def _end_if_fatal(self, response: wire.Response) -> Effects:
         error = response.status_details.error if response.status_details else None
@@ -683,22 +712,41 @@ class SessionMachine(Parts):
 
     # -- errors and timers -----------------------------------------------------------
 
-    def _server_error(self, error: wire.ErrorDetail) -> Effects:
+    def _server_error(self, error: wire.ErrorDetail, now: float) -> Effects:
         fatal = is_fatal(error)
+        sent = self._unanswered.refused(error, self._awaited, now)
         event = events.ErrorEvent(
-            error=error_info(error), recoverable=not fatal, source="error", info=self.info
+            error=error_info(error),
+            recoverable=not fatal,
+            source="error",
+            info=self.info,
         )
         effects: Effects = [Publish(event)]
         if fatal:
             return effects + self._end(_failed(error))
         self._refusal = error
-        self._editing.refused(error.event_id)
-        pending = self._configuration.refused(error)
+        return effects + self._refused(error, sent, now)
+
+    def _refused(self, error: wire.ErrorDetail, sent: Sent | None, now: float) -> Effects:
+        """Go on without what the server has refused, as far as it is known what that was."""
+        event_id = error.event_id or (sent.event_id if sent else None)
+        self._editing.refused(event_id)
+        if sent is not None and sent.kind == UPDATE and not is_clear(error):
+            return self._configuration.doubted(event_id, error)
+        pending = self._configuration.refused(event_id)
         if pending is not None:
-            return effects + self._update_refused(pending, error)
+            return self._update_refused(pending, error)
         if is_active_response(error):
-            return effects + self._responses.refused(error.event_id)
-        return effects + self._responses.failed(error.event_id, error.param)
+            return self._responses.refused(event_id)
+        if sent is not None and sent.kind == CANCEL and is_no_response_active(error):
+            is_lost = self._stalls.watches(sent.about)
+            return self._response_lost(sent.about, now) if is_lost else []
+        return self._responses.failed(event_id)
+
+    @property
+    def _awaited(self) -> Set[str | None]:
+        """The names of the updates and responses that are not answered."""
+        return self._configuration.awaited | self._responses.awaited
 
     def _timer_fired(self, key: object, now: float) -> Effects:
         match key:
@@ -804,6 +852,13 @@ class SessionMachine(Parts):
         if self.phase is Phase.DISCONNECTED:
             return f"{LOST}: close this session and run a new one"
         return "the session is not connected yet"
+
+
+def _update_refusal(error: wire.ErrorDetail) -> SessionUpdateError:
+    """The server's words as an error at whoever asked for the update."""
+    return SessionUpdateError(
+        f"the server refused the settings: {error.message}", code=error.code, param=error.param
+    )
 
 
 def _failed(error: wire.ErrorDetail) -> SessionFailedError:

@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 from attrs import define, field
 
 from realtime_actors import protocol as wire
-from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
+from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer, SwitchConnection
 from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.items import (
     FunctionCallOutputItem,
@@ -131,10 +131,13 @@ class StallWatch:
         return named is None or named not in self._given_up
 
     def sent(self, effects: Effects, active_id: ResponseId, now: float) -> Effects:
-        """Look at what goes to the server: cancels, and what it has waited for."""
+        """Look at what is done: cancels, what the server has waited for, another connection."""
         timers: Effects = []
         for effect in effects:
             match effect:
+                case SwitchConnection():
+                    self._watched.clear()
+                    self._given_up.clear()  # ids may come again
                 case Send(event=wire.ResponseCancel(response_id=response_id)):
                     timers += self._cancelled(response_id or active_id, now)
                 case Send(event=wire.RawClientEvent(payload={"type": "response.cancel", **rest})):
@@ -176,6 +179,10 @@ class StallWatch:
         """Take a response for over whose end the server has not told."""
         self._given_up[response_id] = False
 
+    def watches(self, response_id: ResponseId) -> bool:
+        """Whether a response has begun and not ended, as far as we know."""
+        return response_id in self._watched
+
     def is_given_up(self, response_id: ResponseId) -> bool:
         """Whether a response was taken for over without being told."""
         return response_id in self._given_up
@@ -186,11 +193,6 @@ class StallWatch:
             return False
         self._given_up[response_id] = True
         return True
-
-    def moved(self) -> None:
-        """Another connection is in use: ids may come again."""
-        self._watched.clear()
-        self._given_up.clear()
 
     def lost(self) -> Effects:
         """The connection is gone, and all responses with it."""

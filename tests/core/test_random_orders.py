@@ -437,5 +437,6 @@ def test_whatever_happened_a_server_that_falls_silent_is_in_no_wishs_way(trace, 
     assert watch.finished == watch.begun
     assert watch.ended == watch.started
     assert not watch.unapproved
-    assert creates(timed.tell(Asked(messages.SendMessage("Hello?"), "at last"))) == 1
+    last = timed.tell(Asked(messages.SendMessage("Hello?"), "at last")) + timed.wait(1.0)
+    assert creates(last) == 1
     assert creates(effects) <= len(trace)

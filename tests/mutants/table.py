@@ -42,6 +42,7 @@ class Mutant:
 
 RESPONSES = ("core/test_responses.py", "core/test_wishes.py")
 STALLS = ("core/test_stalls.py", "core/test_random_orders.py")
+UNANSWERED = ("core/test_unanswered.py", "core/test_errors.py")
 OUT_OF_BAND = ("core/test_out_of_band.py", "core/test_responses.py")
 ERRORS = ("core/test_errors.py",)
 READING = ("protocol/test_reading.py", "protocol/test_writing.py")
@@ -1317,6 +1318,78 @@ MUTANTS: Final = (
         "if not has_begun:  # the server has not said so",
         "if False:",
         ("core/test_responses.py", "core/test_random_orders.py"),
+    ),
+    Mutant(
+        15,
+        "an error that says nothing is the answer to nothing",
+        "core/unanswered.py",
+        "        return unanswered\n    awaited",
+        "        return []\n    awaited",
+        UNANSWERED,
+    ),
+    Mutant(
+        15,
+        "a refused response is waited for where items are not acknowledged",
+        "core/unanswered.py",
+        "return awaited if [sent.kind for sent in awaited] == [CREATE_RESPONSE] else []",
+        "return []",
+        UNANSWERED,
+    ),
+    Mutant(
+        15,
+        "an error about one thing is the answer to another",
+        "core/unanswered.py",
+        "if kinds is not None:",
+        "if kinds:",
+        UNANSWERED,
+    ),
+    Mutant(
+        15,
+        "what was sent an hour ago may still be what an error is about",
+        "core/unanswered.py",
+        "if now - sent.at < FORGET_AFTER",
+        "if now >= sent.at",
+        UNANSWERED,
+    ),
+    Mutant(
+        15,
+        "an error that may be the answer to one of several is forgotten",
+        "core/unanswered.py",
+        "if self._unclear is None else None",
+        "if False else None",
+        UNANSWERED,
+    ),
+    Mutant(
+        15,
+        "what is sent after an error may be what it was about",
+        "core/unanswered.py",
+        "left = [sent for sent in self._sent if sent in candidates]",
+        "left = self._sent",
+        UNANSWERED,
+    ),
+    Mutant(
+        15,
+        "a server's remark on a setting counts as a refusal of all of them",
+        "core/session.py",
+        "return self._configuration.doubted(event_id, error)",
+        "pass",
+        UNANSWERED,
+    ),
+    Mutant(
+        15,
+        "a response that the server does not know of any more blocks all others",
+        "core/session.py",
+        "return self._response_lost(sent.about, now) if is_lost else []",
+        "return []",
+        UNANSWERED,
+    ),
+    Mutant(
+        15,
+        "a cancel that came too late ends the next response",
+        "core/session.py",
+        "return self._response_lost(sent.about, now) if is_lost else []",
+        "return self._response_lost(self._responses.active_id, now)",
+        UNANSWERED,
     ),
     # 16: who may speak
     Mutant(
