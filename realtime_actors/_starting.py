@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from attrs import evolve
 
 from realtime_actors import otp
+from realtime_actors.agent import Agent
 from realtime_actors.config import (
     ModelConfig,
     RunConfig,
@@ -23,6 +24,7 @@ from realtime_actors.config import (
     default_session_settings,
     merge_settings,
 )
+from realtime_actors.config.models import endings, one_model, warn
 from realtime_actors.core.gate import Gate
 from realtime_actors.core.machine import Machine
 from realtime_actors.core.session import SessionMachine
@@ -41,6 +43,7 @@ from realtime_actors.protocol import Dialect, dialect
 from realtime_actors.seconds import seconds
 from realtime_actors.session import Session
 from realtime_actors.session_server import SessionPlan, SessionServer, publish_end
+from realtime_actors.tools import HostedMcpTool
 from realtime_actors.tracing import TracedMachine
 from realtime_actors.transport import ConnectOptions, transport_named
 
@@ -158,14 +161,22 @@ def _plan(
     trace: Path | None,
 ) -> SessionPlan:
     speaks = dialect(where.dialect)
-    settings = _settings(runner, where, speaks)
-    model = where.model or runner.agent.model or settings.model or speaks.default_model
     config = runner.config
-    if config.max_cost is not None and model not in config.pricing.models:
+    written = merge_settings(where.initial_model_settings, config.model_settings)
+    attached = where.joins_a_call or isinstance(written.prompt, Mapping)
+    settings = _settings(written, speaks, attached=attached, config=config)
+    model = _model(runner, where) or (None if where.joins_a_call else speaks.default_model)
+    if config.max_cost is not None and model is not None and model not in config.pricing.models:
         raise ConfigError(
             f"max_cost cannot be kept: {model!r} has no price. Give one in"
             " RunConfig(pricing=PRICES | Pricing.from_dict({...}))"
         )
+    # Deployments on Azure have names of their own, and servers that speak beta aren't OpenAI's.
+    warns = not where.is_azure and where.dialect == "ga"
+    if warns:
+        speaks_as = model if runner.session_type == "realtime" else None
+        tools = tuple(_hosted_tools(runner.agent, set()))
+        warn(endings(model=speaks_as, settings=settings, tools=tools))
     options = ConnectOptions(
         url=where.build_url(
             model, intent=None if runner.session_type == "realtime" else runner.session_type
@@ -186,23 +197,29 @@ def _plan(
         transport=lambda: make(options, speaks),
         playback_tracker=tracker,
         supervisor=supervisor,
-        machine=lambda: _machine(runner, settings, model, context, tracker is not None, trace),
+        warns_of_ends=warns,
+        machine=lambda: _machine(
+            runner, settings, model, context, trace, attached=attached, reported=tracker is not None
+        ),
     )
 
 
 def _machine(
     runner: Runner,
     settings: SessionModelSettings,
-    model: str,
+    model: str | None,
     context: object,
-    playback_reported: bool,
     trace: Path | None,
+    *,
+    attached: bool,
+    reported: bool,
 ) -> Machine:
     config = runner.config
     machine = SessionMachine(
         agent=runner.agent,
         session_type=runner.session_type,
         settings=settings,
+        attached=attached,
         info=EventInfo(context),
         guardrails=config.output_guardrails,
         input_guardrails=config.input_guardrails,
@@ -216,7 +233,7 @@ def _machine(
         approval_timeout=config.approval_timeout,
         tool_timeout=config.tool_timeout,
         tool_texts=config.tool_texts,
-        playback_reported=playback_reported,
+        playback_reported=reported,
         model=model,
         pricing=config.pricing,
         max_cost=config.max_cost,
@@ -236,12 +253,45 @@ def _machine(
     return TracedMachine(machine, write)
 
 
-def _settings(runner: Runner, where: ModelConfig, speaks: Dialect) -> SessionModelSettings:
-    settings = merge_settings(
-        merge_settings(default_session_settings(speaks.name), runner.config.model_settings),
-        where.initial_model_settings,
+def _settings(
+    written: SessionModelSettings, speaks: Dialect, *, attached: bool, config: RunConfig
+) -> SessionModelSettings:
+    """Return the settings of a session, but for those of its agent.
+
+    No default is sent where the server's session has settings of its own.
+    """
+    defaults = SessionModelSettings() if attached else default_session_settings(speaks.name)
+    settings = merge_settings(defaults, written)
+    return evolve(settings, tracing=None) if config.tracing_disabled else settings
+
+
+def _model(runner: Runner, where: ModelConfig) -> str | None:
+    """Return the model that is named, anywhere. Raises `ConfigError` when two are."""
+    name = runner.agent.name
+    if runner.session_type == "transcription":
+        return where.model or runner.agent.model
+    return one_model(
+        {
+            "ModelConfig.model": where.model,
+            "ModelConfig.url": where.url_model,
+            "ModelConfig.initial_model_settings.model": where.initial_model_settings.model,
+            "RunConfig.model_settings.model": runner.config.model_settings.model,
+            f"the model of agent {name!r}": runner.agent.model,
+        }
     )
-    return evolve(settings, tracing=None) if runner.config.tracing_disabled else settings
+
+
+def _hosted_tools(agent: Agent, seen: set[int]) -> Iterator[Mapping[str, Any]]:
+    """All MCP servers of an agent, and of those that it is known to hand over to."""
+    if id(agent) in seen:
+        return
+    seen.add(id(agent))
+    for tool in agent.tools:
+        if isinstance(tool, HostedMcpTool):
+            yield tool.to_wire()
+    for handoff in agent.handoffs:
+        if isinstance(handoff.agent, Agent):
+            yield from _hosted_tools(handoff.agent, seen)
 
 
 def _own_headers(where: ModelConfig, *, own_transport: bool) -> Mapping[str, str]:

@@ -34,23 +34,25 @@ from realtime_actors._schema.function_tool import (
     function_to_wire,
     parse_arguments,
 )
+from realtime_actors.config.models import default_model
 from realtime_actors.config.places import Explained, unknown
-from realtime_actors.errors import ConfigError, ToolError, did_you_mean
+from realtime_actors.errors import ConfigError, ToolError
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.items import Item, items_from_input
 from realtime_actors.tools import HostedMcpTool, Tool
 
-__all__ = ["Agent", "AgentOptions", "Handoff", "agent", "default_model"]
+__all__ = [
+    "DEFAULT_INSTRUCTIONS",
+    "Agent",
+    "AgentOptions",
+    "Handoff",
+    "agent",
+    "default_model",
+]
 
-_DEFAULT_MODELS: Final = {"ga": "gpt-realtime-2.1", "beta": "gpt-4o-realtime-preview"}
-
-
-def default_model(dialect: str = "ga") -> str:
-    """The model that speaks when nobody chose one, by dialect of the protocol."""
-    if dialect not in _DEFAULT_MODELS:
-        raise ConfigError(f"unknown dialect {dialect!r}: {did_you_mean(dialect, _DEFAULT_MODELS)}")
-    return _DEFAULT_MODELS[dialect]
+DEFAULT_INSTRUCTIONS: Final = "You are a helpful assistant."
+"""What an agent is told that was given no instructions. All that somebody wrote comes first."""
 
 
 def _agent_name(agent: object) -> str:
@@ -236,11 +238,12 @@ class Agent(Explained):
     """A voice with a purpose. Raises `ConfigError` when something about it is wrong."""
 
     name: str = "Agent"
-    instructions: str | Function | None = field(default="You are a helpful assistant.", repr=False)
+    instructions: str | Function | None = field(default=DEFAULT_INSTRUCTIONS, repr=False)
     """Text, or a function of nothing, of the context, or of the context and the agent,
     which runs in a task. None leaves them to the server."""
     model: str | None = None
-    """None: the runner's, or else the dialect's default."""
+    """Of the session that begins with this agent; a session keeps its model. None: what the
+    settings name, or else the dialect's default."""
     voice: str | None = None
     """None: the session's. Once the model has spoken a connection keeps its voice: only
     agents that sound the same can be handed over to then, or those whose handoff
@@ -293,6 +296,11 @@ class Agent(Explained):
                     f"{what} has two tools or handoffs called {', '.join(map(repr, twice))}: "
                     "give one of them another name (a handoff's is its tool_name)"
                 )
+
+    @property
+    def has_instructions(self) -> bool:
+        """Whether somebody wrote its instructions: they are not the default ones, nor None."""
+        return self.instructions not in (None, DEFAULT_INSTRUCTIONS)
 
     def clone(self, **changes: Unpack[AgentOptions]) -> Self:
         """A copy with some options changed. Raises `ConfigError` for an unknown one."""

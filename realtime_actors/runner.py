@@ -17,6 +17,7 @@ from realtime_actors.config import (
     TranscriptionConfig,
     TurnDetectionConfig,
 )
+from realtime_actors.config.models import DEFAULT_TRANSCRIPTION_MODEL
 from realtime_actors.config.places import refusing_unknown
 from realtime_actors.errors import ConfigError
 
@@ -133,7 +134,7 @@ def run(
 @refusing_unknown
 def transcribe(
     *,
-    model: str = "gpt-4o-transcribe",
+    model: str = DEFAULT_TRANSCRIPTION_MODEL,
     language: str | None = None,
     prompt: str | None = None,
     input_audio_format: str = "pcm16",

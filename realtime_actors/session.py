@@ -6,6 +6,7 @@ is `session_server.SessionServer`.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +19,12 @@ from attrs import define, field
 from realtime_actors import events, messages, otp
 from realtime_actors.agent import Agent
 from realtime_actors.audio import check_audio
-from realtime_actors.config import SessionModelSettings
+from realtime_actors.config import SessionModelSettings, merge_settings
+from realtime_actors.config.models import endings, warn
 from realtime_actors.config.names import hint_for_verb
 from realtime_actors.core.gate import Gate
 from realtime_actors.core.microphone import MicrophoneFilter
-from realtime_actors.errors import NotConnectedError, SessionClosedError
+from realtime_actors.errors import ConfigError, NotConnectedError, SessionClosedError
 from realtime_actors.event_stream import EVENTS_LIMIT, EventStream
 from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
@@ -71,6 +73,8 @@ class Line:
     """Who may start the session again."""
     closing: bool = False
     """Somebody has asked for the end."""
+    warns_of_ends: bool = False
+    """The server is OpenAI's, as far as is known: see `config.models.endings`."""
     playback_tracker: PlaybackTracker | None = None
     microphone: MicrophoneFilter = field(factory=MicrophoneFilter)
     clock: Callable[[], float] = time.monotonic
@@ -284,6 +288,9 @@ class Session(otp.ServerRef):
         Raises `ConfigError` for what can't be, `SessionUpdateError` when the server
         refuses: the settings before are in force then.
         """
+        if self.line.warns_of_ends:
+            with contextlib.suppress(ConfigError):  # it is raised below, once for all forms
+                warn(endings(model=None, settings=merge_settings(None, settings)))
         self._verb(messages.UpdateSession(settings))
 
     def subscribe(

@@ -83,6 +83,8 @@ class SessionPlan:
     playback_tracker: PlaybackTracker | None = None
     supervisor: otp.ServerRef | None = None
     """Who may start the session again: it fails, but it is not over then."""
+    warns_of_ends: bool = False
+    """See `Line.warns_of_ends`."""
     ready: Future[None] = field(factory=Future)
     """Done once the server has taken the configuration, or with what kept it from that."""
 
@@ -133,6 +135,7 @@ class SessionServer(otp.GenServer):
         self._line.clock = plan.clock
         self._line.begin()
         self._line.supervisor = plan.supervisor
+        self._line.warns_of_ends = plan.warns_of_ends
         # Made by the task that connects, before anything can come of it: that takes time, or
         # fails, and neither is to be a supervisor's business.
         self._transport: Transport | None = None

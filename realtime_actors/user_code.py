@@ -229,4 +229,6 @@ def _resolve(agent: Agent, context: object) -> ResolvedAgent:
         tools={each.name: each for each in enabled if isinstance(each, Tool)},
         handoffs={each.name: each for each in enabled if isinstance(each, Handoff)},
         definitions=tuple(each.to_wire() for each in enabled),
+        has_instructions=agent.has_instructions,
+        has_tools=bool(agent.get_tools()),
     )

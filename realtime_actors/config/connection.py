@@ -142,19 +142,21 @@ class ModelConfig(Settings):
     """Send a key over `ws://` to another machine, where anyone on the way can read it."""
     dialect: DialectName = field(default="ga", validator=one_of("ga", "beta"))
     model: str | None = field(default=None, validator=some_text)
-    """None: the agent's, or else the dialect's default."""
+    """None: the agent's or that of the settings, or else the dialect's default."""
     initial_model_settings: SessionModelSettings = field(
         factory=SessionModelSettings,
         converter=_model_settings,
         validator=instance_of(SessionModelSettings, "SessionModelSettings, or a dict"),
     )
-    """What every session over this connection starts from."""
+    """What is set for every session over this connection. It wins over what the agent has;
+    `RunConfig.model_settings` wins over it."""
     playback_tracker: Callable[[], Any] | None = field(
         default=None, validator=check(callable, "a function that makes a PlaybackTracker")
     )
     """Makes the tracker of a session: each has its own."""
     call_id: str | None = field(default=None, validator=some_text)
-    """Join a WebRTC or SIP call. The model is the call's then."""
+    """Join a WebRTC or SIP call. The model is the call's then, and so is every setting that
+    nobody wrote: no defaults of ours are sent."""
     transport: Literal["fast", "plain"] = field(default="fast", validator=one_of("fast", "plain"))
     connect_timeout: float = field(
         default=10.0,
@@ -179,8 +181,7 @@ class ModelConfig(Settings):
         a deployment, a call or an intent already stays as it is.
         """
         url = self.url or DEFAULT_URL
-        parts = urlsplit(url)
-        named = parse_qs(parts.query, keep_blank_values=True)
+        parts, named = urlsplit(url), self._parameters
         if any(name in named for name in _NAMES_A_SESSION):
             return url
         model = model or self.model
@@ -244,6 +245,20 @@ class ModelConfig(Settings):
     def is_clear_text(self) -> bool:
         """Whether what is sent can be read on its way to another machine."""
         return urlsplit(self.url or DEFAULT_URL).scheme == "ws" and not self.is_loopback
+
+    @property
+    def joins_a_call(self) -> bool:
+        """Whether the session is that of a call: by `call_id`, or by the URL."""
+        return self.call_id is not None or "call_id" in self._parameters
+
+    @property
+    def url_model(self) -> str | None:
+        """The model that the URL names."""
+        return next(iter(self._parameters.get("model", [])), None) or None
+
+    @property
+    def _parameters(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.url or DEFAULT_URL).query, keep_blank_values=True)
 
     @property
     def _host(self) -> str:

@@ -89,6 +89,8 @@ class RunConfig(Settings):
         converter=_model_settings,
         validator=instance_of(SessionModelSettings, "SessionModelSettings, or a dict"),
     )
+    """What is set for the run. It wins over `ModelConfig.initial_model_settings`, which wins
+    over what the agent has. After a handoff the new agent's own come first."""
     output_guardrails: tuple[OutputGuardrail, ...] = field(
         default=(),
         converter=to_tuple,

@@ -7,6 +7,7 @@ comment names another source.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final, Literal, TypeAlias, TypeVar
@@ -124,16 +125,20 @@ class TranscriptionConfig(Settings):
     """How the user's speech is written down. What the model hears doesn't depend on it."""
 
     model: str | None = field(default=None, validator=some_text)
-    """whisper-1, gpt-4o-transcribe, gpt-4o-mini-transcribe, ...: any name."""
+    """gpt-transcribe, gpt-live-transcribe, gpt-realtime-whisper, ...: any name."""
     language: str | None = field(default=None, validator=text)
     """ISO 639-1 (`en`). It helps."""
     languages: tuple[str, ...] | None = field(default=None, converter=_texts, validator=texts)
     """Several of them. gpt-transcribe and gpt-live-transcribe only, as `keywords`."""
     keywords: tuple[str, ...] | None = field(default=None, converter=_texts, validator=texts)
     prompt: str | None = field(default=None, validator=text)
-    """Words to expect (whisper-1), or what it is about (gpt-4o-transcribe)."""
+    """What it is about, or words to expect."""
     delay: str | None = field(default=None, validator=one_of(*_EFFORTS))
     """How long to wait for more, to be surer. gpt-realtime-whisper only."""
+
+
+def _is_strength(value: object) -> bool:
+    return is_number(value, 0) and value != math.inf
 
 
 @frozen(kw_only=True, repr=False)
@@ -142,6 +147,10 @@ class NoiseReductionConfig(Settings):
 
     type: str = field(validator=one_of("near_field", "far_field"))
     """near_field: a headset or a telephone; far_field: a laptop or a conference room."""
+    strength: float | None = field(
+        default=None, validator=check(_is_strength, "a number of 0 or more")
+    )
+    """How much of it to take out. 1 when it is switched on; None leaves it as it is."""
 
 
 @frozen(kw_only=True, repr=False)
@@ -279,10 +288,10 @@ def _off_or(cls: type, *words: str) -> Check:
     return check(lambda value: value is OFF or isinstance(value, cls) or value in words, allowed)
 
 
-# What a session and a response have in common.
+# What a session and a response have in common. How much a model can say is its own affair:
+# 4,096 tokens for some, 32,000 for others.
 _check_max_tokens: Final = check(
-    lambda value: value == "inf" or is_whole(value, 1, 4_096),
-    "a whole number from 1 to 4096, or 'inf'",
+    lambda value: value == "inf" or is_whole(value, 1), "a whole number of 1 or more, or 'inf'"
 )
 _check_voice: Final = check(_is_voice, "a name, or a mapping with the id of a custom voice")
 _check_tool_choice: Final = check(_is_tool_choice, _TOOL_CHOICES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 from attrs import define, evolve, field, frozen
@@ -24,6 +24,7 @@ from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
 from realtime_actors.protocol import ClientEvent, ErrorDetail, RawClientEvent, SessionUpdate
 
 __all__ = [
+    "FREE",
     "Configuration",
     "ForBarrier",
     "ForCaller",
@@ -32,9 +33,11 @@ __all__ = [
     "ForStart",
     "Pending",
     "Purpose",
-    "agent_settings",
     "difference",
 ]
+
+FREE: Final = "auto"
+"""The `tool_choice` that leaves it to the model."""
 
 ANSWER_WITHIN: Final = 8.0
 """Seconds for the server to answer a `session.update`. Ours: an update that is never
@@ -103,6 +106,9 @@ class Configuration:
     new_id: Callable[[], str]
     base: SessionModelSettings
     """What the program configured, before any agent."""
+    attached: bool = False
+    """The server's session has settings of its own, those of a call or of a stored prompt:
+    what nobody asked for is not sent."""
     session_type: str = "realtime"
     """realtime, or transcription."""
     patient: bool = False
@@ -113,6 +119,53 @@ class Configuration:
     _pending: deque[Pending] = field(factory=deque)
     gave_up: bool = False
     """An update was given up. Its answer may come yet, and be taken for another's."""
+
+    def at_start(self, resolved: ResolvedAgent) -> SessionModelSettings:
+        """Return all that is to be in force at first: what the program wrote comes first.
+
+        Its tools are offered beside the agent's, unless it wrote that there are none.
+        """
+        own = SessionModelSettings(
+            instructions=(
+                resolved.instructions if resolved.has_instructions or not self.attached else None
+            ),
+            voice=resolved.agent.voice,
+            tools=resolved.definitions if resolved.has_tools or not self.attached else None,
+        )
+        whole = merge_settings(own, self.base)
+        return evolve(whole, tools=self._beside(own.tools)) if self.base.tools else whole
+
+    def of_agent(self, resolved: ResolvedAgent, before: ResolvedAgent) -> SessionModelSettings:
+        """Return the settings by which an agent takes the place of the one `before` it.
+
+        They are its own. Where it has none they are the program's, but never those of the agent
+        before it; nor is it told to call a tool that it hasn't got.
+        """
+        instructions = resolved.instructions if resolved.has_instructions else None
+        if instructions is None:
+            instructions = self.base.instructions
+        if instructions is None and (before.has_instructions or not self.attached):
+            instructions = resolved.instructions or ""
+        has_tools = resolved.has_tools or before.has_tools or not self.attached
+        tools = self._beside(resolved.definitions if has_tools else None)
+        choice = self.base.tool_choice
+        if choice is not None and not _can_choose(choice, tools or ()):
+            choice = FREE
+        return SessionModelSettings(
+            instructions=instructions,
+            voice=resolved.agent.voice or self.base.voice,
+            tools=tools,
+            tool_choice=choice,
+        )
+
+    def _beside(
+        self, own: tuple[Mapping[str, Any], ...] | None
+    ) -> tuple[Mapping[str, Any], ...] | None:
+        """Return an agent's tools beside those of the program, which win by their names."""
+        if not self.base.tools:
+            return own
+        names = {_name_of(tool) for tool in self.base.tools}
+        return (*self.base.tools, *(tool for tool in own or () if _name_of(tool) not in names))
 
     def changes_to(self, wanted: SessionModelSettings) -> SessionModelSettings:
         """What has to be sent so that `wanted` is in force."""
@@ -269,13 +322,20 @@ class Configuration:
         return [Send(event), SetTimer(pending.timer, ANSWER_WITHIN)]
 
 
-def agent_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> SessionModelSettings:
-    """The settings that come from the agent: all that differs between two agents."""
-    return SessionModelSettings(
-        instructions=resolved.instructions,
-        voice=resolved.agent.voice or base.voice,
-        tools=(*(base.tools or ()), *resolved.definitions),
-    )
+def _name_of(tool: Mapping[str, Any]) -> tuple[str, str]:
+    return str(tool.get("type")), str(tool.get("name") or tool.get("server_label"))
+
+
+def _can_choose(choice: str | Mapping[str, Any], tools: tuple[Mapping[str, Any], ...]) -> bool:
+    match choice:
+        case {"type": "mcp", "server_label": label}:
+            return any(tool.get("server_label") == label for tool in tools)
+        case {"name": name}:
+            return any(tool.get("name") == name for tool in tools)
+        case "required":
+            return bool(tools)
+        case _:
+            return True
 
 
 def _without_answers(settings: SessionModelSettings) -> SessionModelSettings:

@@ -12,8 +12,8 @@ then the user has to say something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Container, Sequence
+from typing import Final
 
 from attrs import define, evolve
 
@@ -24,7 +24,6 @@ from realtime_actors.core.configuration import (
     Configuration,
     ForHandoff,
     ForNobody,
-    agent_settings,
 )
 from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import CallHook, CancelTimer, Effects, Publish
@@ -35,10 +34,7 @@ from realtime_actors.core.tool_calls import Call, ToolCalls, tool_timer
 from realtime_actors.errors import ConfigError
 from realtime_actors.items import Item
 
-__all__ = ["Handoffs", "own_settings"]
-
-FREE: Final = "auto"
-"""The `tool_choice` that leaves it to the model."""
+__all__ = ["Handoffs"]
 
 _HANDOFF: Final = "handoff"
 """Why no response is asked for while one is under way."""
@@ -95,7 +91,7 @@ class Handoffs:
             other = self._under_way.resolved.agent if self._under_way else self.agent
             why = f"Error: the conversation was already handed to {other.name}"
             return self.calls.finish(call.call_id, why, why)
-        settings = own_settings(self.configuration.base, handoff.resolved)
+        settings = self.configuration.of_agent(handoff.resolved, self.current)
         changes = self.configuration.changes_to(settings)
         changes_voice = self._changes_voice(handoff)
         too_late = changes_voice and self.speech.started
@@ -148,7 +144,7 @@ class Handoffs:
         )
         if self._in_doubt:
             # It may be the late answer to an update that has been undone since.
-            before = own_settings(self.configuration.base, self.current)
+            before = self.configuration.of_agent(self.current, handoff.resolved)
         voice = in_force.voice if self._changes_voice(handoff) else None
         undo = self.configuration.update(evolve(before, voice=voice), ForNobody())
         return [*undo, *self.refused(handoff, why)]
@@ -187,7 +183,7 @@ class Handoffs:
         self._settle()
 
     def _changes_voice(self, handoff: HandoffResolved) -> bool:
-        wanted = agent_settings(self.configuration.base, handoff.resolved).voice
+        wanted = self.configuration.of_agent(handoff.resolved, self.current).voice
         return wanted not in (None, self.configuration.settings.voice)
 
     def _settle(self) -> None:
@@ -197,27 +193,3 @@ class Handoffs:
 
 def _reconnects(call: Call) -> bool:
     return isinstance(call.target, Handoff) and call.target.voice == "reconnect"
-
-
-def own_settings(base: SessionModelSettings, resolved: ResolvedAgent) -> SessionModelSettings:
-    """An agent's settings. Without instructions it must not speak with those before it.
-
-    Nor is it told to call a tool that it hasn't got.
-    """
-    settings = agent_settings(base, resolved)
-    choice = base.tool_choice
-    if choice is not None and not _can_choose(choice, settings.tools or ()):
-        choice = FREE
-    return evolve(settings, instructions=settings.instructions or "", tool_choice=choice)
-
-
-def _can_choose(choice: str | Mapping[str, Any], tools: tuple[Mapping[str, Any], ...]) -> bool:
-    match choice:
-        case {"type": "mcp", "server_label": label}:
-            return any(tool.get("server_label") == label for tool in tools)
-        case {"name": name}:
-            return any(tool.get("name") == name for tool in tools)
-        case "required":
-            return bool(tools)
-        case _:
-            return True

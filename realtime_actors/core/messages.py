@@ -54,6 +54,10 @@ class ResolvedAgent:
     handoffs: Mapping[str, Handoff]
     definitions: tuple[Mapping[str, object], ...] = field(repr=False)
     """Tools and handoffs as the wire has them."""
+    has_instructions: bool = True
+    """They are its own: somebody wrote them."""
+    has_tools: bool = True
+    """It has tools or handoffs, whether they are enabled or not."""
 
 
 @frozen

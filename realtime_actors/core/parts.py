@@ -63,6 +63,8 @@ class Parts:
     """realtime, or transcription: it only listens."""
     settings: SessionModelSettings
     """What the program configured (defaults included), before any agent."""
+    attached: bool = False
+    """The server's session has settings of its own: see `Configuration.attached`."""
     info: events.EventInfo = events.NO_INFO
     guardrails: tuple[OutputGuardrail, ...] = ()
     """Guardrails of the run, added to each agent's own."""
@@ -128,6 +130,7 @@ class Parts:
         self._configuration = Configuration(
             new_id=self._new_id,
             base=self.settings,
+            attached=self.attached,
             session_type=self.session_type,
             patient=self.barge_in.mode == "off",
         )

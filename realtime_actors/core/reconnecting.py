@@ -41,7 +41,7 @@ from realtime_actors.core.effects import (
     SwitchConnection,
 )
 from realtime_actors.core.guarding import Guarding
-from realtime_actors.core.handoffs import Handoffs, own_settings
+from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.history import History
 from realtime_actors.core.messages import AnotherFailed, AnotherOpened, HandoffResolved
 from realtime_actors.core.playback import LOOK_AGAIN
@@ -243,7 +243,7 @@ class Reconnecting:
         return effects + self.handoffs.acknowledged(evolve(handoff, history=None))
 
     def _wanted(self, handoff: HandoffResolved) -> SessionModelSettings:
-        agent = own_settings(self.configuration.base, handoff.resolved)
+        agent = self.configuration.of_agent(handoff.resolved, self.handoffs.current)
         return self.configuration.whole(agent)
 
     def _give_up(self, handoff: HandoffResolved, why: str) -> Effects:

@@ -19,7 +19,7 @@ from attrs import define, evolve, field
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
-from realtime_actors.config import OFF, TranscriptionConfig, merge_settings
+from realtime_actors.config import OFF, TranscriptionConfig
 from realtime_actors.core.configuration import (
     ForBarrier,
     ForCaller,
@@ -27,7 +27,6 @@ from realtime_actors.core.configuration import (
     ForNobody,
     ForStart,
     Pending,
-    agent_settings,
 )
 from realtime_actors.core.conversation import Stream
 from realtime_actors.core.effects import (
@@ -344,7 +343,7 @@ class SessionMachine(Parts):
         if not self._connected or self._resolved is None or self.phase is not Phase.STARTING:
             return []
         self.phase = Phase.CONFIGURING
-        whole = merge_settings(self.settings, agent_settings(self.settings, self._resolved))
+        whole = self._configuration.at_start(self._resolved)
         return self._configuration.update(whole, ForStart(self._resolved))
 
     def _session_updated(self, session: wire.SessionInfo, now: float) -> Effects:

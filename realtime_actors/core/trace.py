@@ -54,6 +54,7 @@ CLASSES: Final[Mapping[str, type[Any]]] = {
 }
 _OPTIONS: Final = (
     "session_type",
+    "attached",
     "max_handoffs_per_turn",
     "max_tool_rounds_per_turn",
     "reset_tool_choice",

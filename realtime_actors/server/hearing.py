@@ -58,6 +58,14 @@ MAX_BUFFER_BYTES = 200 * 2**20
 MIN_COMMIT_MS = 100
 LOOK_BACK_MS = 30_000
 """How much silence is kept while turns are looked for: the longest idle timeout."""
+BY_DURATION = (
+    None,
+    "whisper-1",
+    "gpt-transcribe",
+    "gpt-live-transcribe",
+    "gpt-realtime-whisper",
+)
+"""Models of transcription that are paid for by the second."""
 
 
 @frozen
@@ -334,8 +342,8 @@ class Hearing:
             )
             return
         entry.show_transcript(words.text)
-        by_duration = config.model in (None, "whisper-1")
-        for piece in (words.text,) if by_duration else re.findall(r"\s*\S+", words.text):
+        in_one = config.model in (None, "whisper-1")
+        for piece in (words.text,) if in_one else re.findall(r"\s*\S+", words.text):
             self._out.emit(
                 ConversationItemInputAudioTranscriptionDelta(
                     event_id=self._out.event_id(),
@@ -350,14 +358,13 @@ class Hearing:
                 item_id=item_id,
                 content_index=index,
                 transcript=words.text,
-                usage=_usage(entry.input_audio_ms, words.text, by_duration=by_duration),
+                usage=_usage(entry.input_audio_ms, words.text, config.model),
             )
         )
 
 
-def _usage(length_ms: float, text: str, *, by_duration: bool) -> TranscriptionUsage:
-    """whisper-1 is paid for by the second, the others by the token."""
-    if by_duration:
+def _usage(length_ms: float, text: str, model: str | None) -> TranscriptionUsage:
+    if model in BY_DURATION:
         return TranscriptionUsage(type="duration", seconds=round(length_ms / 1000, 3))
     audio, words = input_audio_tokens(length_ms), text_tokens(text)
     return TranscriptionUsage(

@@ -9,12 +9,14 @@ from attrs import evolve, fields
 
 from realtime_actors.config import (
     OFF,
+    NoiseReductionConfig,
     Off,
     ResponseSettings,
     SessionModelSettings,
     TranscriptionConfig,
     TurnDetectionConfig,
 )
+from realtime_actors.config.models import DEFAULT_TRANSCRIPTION_MODEL
 from realtime_actors.protocol import SessionInfo, SessionUpdate
 from realtime_actors.server.effects import Speech
 from realtime_actors.server.refusals import Refused
@@ -119,6 +121,12 @@ class SessionState:
         updated = _merged(base, change)
         if isinstance(updated.turn_detection, TurnDetectionConfig):
             updated = evolve(updated, turn_detection=self._filled_in(updated.turn_detection))
+        noise = updated.input_audio_noise_reduction
+        if isinstance(noise, NoiseReductionConfig) and noise.strength is None:
+            # Left out is left as it is. Unlike the rest: the type is always there.
+            before = base.input_audio_noise_reduction
+            strength = before.strength if isinstance(before, NoiseReductionConfig) else None
+            updated = evolve(updated, input_audio_noise_reduction=evolve(noise, strength=strength))
         _check_whole(updated)
         self.settings, self.type = updated, type_
         self._model_is_open = False
@@ -203,7 +211,7 @@ class SessionState:
     def _transcription(self) -> SessionModelSettings:
         return SessionModelSettings(
             input_audio_format="pcm16",
-            input_audio_transcription=TranscriptionConfig(model="whisper-1"),
+            input_audio_transcription=TranscriptionConfig(model=DEFAULT_TRANSCRIPTION_MODEL),
             input_audio_noise_reduction=OFF,
             turn_detection=self._filled_in(TurnDetectionConfig()),
         )

@@ -43,7 +43,10 @@ _TRANSCRIPTION = obj(
         "delay": one_of("minimal", "low", "medium", "high", "xhigh"),
     }
 )
-_NOISE_REDUCTION = obj({"type": one_of("near_field", "far_field")}, required=("type",))
+_NOISE_REDUCTION = obj(
+    {"type": one_of("near_field", "far_field"), "strength": number(minimum=0.0)},
+    required=("type",),
+)
 _TURN_DETECTION = tagged(
     "type",
     {
@@ -123,7 +126,7 @@ _TOOL_CHOICE = either(
         },
     ),
 )
-_MAX_TOKENS = either(str, literal("inf"), integer(minimum=1, maximum=4096))
+_MAX_TOKENS = either(str, literal("inf"), integer(minimum=1, maximum=32_000))
 _PROMPT = obj({"id": _TEXT, "version": _TEXT, "variables": mapping()}, required=("id",))
 _METADATA = mapping(string(max_length=512), max_keys=16, key=string(max_length=64))
 _TEMPERATURE = number(minimum=0.6, maximum=1.2)

@@ -553,14 +553,17 @@ class TestVoices:
         after(machine, called("c1", "transfer_to_billing"))
         return machine, machine.handle(handed_over(target), now=0.0)
 
-    def test_an_agent_speaks_with_its_own_voice(self) -> None:
+    @pytest.mark.parametrize(("written", "speaks"), [(None, "cedar"), ("marin", "marin")])
+    def test_the_first_agent_speaks_with_its_own_voice_unless_the_settings_name_one(
+        self, written, speaks
+    ) -> None:
         effects = play(
-            new(DESK.clone(voice="cedar"), settings=SessionModelSettings(voice="marin")),
+            new(DESK.clone(voice="cedar"), settings=SessionModelSettings(voice=written)),
             Connected(),
             AgentResolved(resolve(DESK.clone(voice="cedar"))),
         )
 
-        assert only(wire.SessionUpdate, effects)[0].session.voice == "cedar"
+        assert only(wire.SessionUpdate, effects)[0].session.voice == speaks
 
     def test_before_the_model_has_spoken_the_voice_changes(self) -> None:
         _, effects = self.hand_over("cedar", spoken=False)
@@ -584,7 +587,15 @@ class TestVoices:
         assert only(wire.SessionUpdate, effects)[0].session.voice is None
 
     def test_who_has_none_speaks_with_the_sessions(self) -> None:
-        _, effects = self.hand_over(None, spoken=False, own="cedar")
+        back = agent_with(name="Back")
+        billing = BILLING.clone(voice="cedar", handoffs=[back])
+        desk = DESK.clone(handoffs=[billing])
+        machine = live(desk, settings=SessionModelSettings(voice="marin"))
+        after(machine, say(), created("r1"), called("c1", "transfer_to_billing"), done("r1"))
+        after(machine, handed_over(billing), updated(), created("r2"))
+        after(machine, called("c2", "transfer_to_back", response_id="r2"))
+
+        effects = machine.handle(handed_over(back, "c2"), now=0.0)
 
         assert only(wire.SessionUpdate, effects)[0].session.voice == "marin"
 

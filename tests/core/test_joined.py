@@ -45,7 +45,7 @@ worlds = st.fixed_dictionaries(
         "settings": st.builds(
             SessionModelSettings,
             turn_detection=turn_detection,
-            input_audio_transcription=st.sampled_from([None, {"model": "whisper-1"}]),
+            input_audio_transcription=st.sampled_from([None, {"model": "gpt-transcribe"}]),
         ),
         "beta": st.booleans(),
         "by_ear": st.booleans(),

@@ -298,7 +298,7 @@ class TestQuiet:
         assert "session.update" in sent_types(machine.handle(forgotten, now=1.0))
 
     def test_the_words_of_the_user_are_waited_for(self) -> None:
-        settings = SessionModelSettings(input_audio_transcription={"model": "whisper-1"})
+        settings = SessionModelSettings(input_audio_transcription={"model": "gpt-transcribe"})
         machine = after(opening(settings=settings), committed("u2"), added(heard("u2")))
 
         assert self.waits(machine)

@@ -210,7 +210,7 @@ worlds = st.fixed_dictionaries(
         "settings": st.builds(
             SessionModelSettings,
             turn_detection=st.sampled_from([None, OFF, TurnDetectionConfig(create_response=False)]),
-            input_audio_transcription=st.sampled_from([None, {"model": "whisper-1"}]),
+            input_audio_transcription=st.sampled_from([None, {"model": "gpt-transcribe"}]),
         ),
         "beta": st.booleans(),
         "options": st.fixed_dictionaries(

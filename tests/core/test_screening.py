@@ -201,7 +201,7 @@ def test_a_verdict_after_the_connection_was_lost_is_dropped() -> None:
 
 def test_words_that_had_to_be_asked_for_are_judged_too() -> None:
     machine = live(AGENT)
-    after(machine, updated(input_audio_transcription=TranscriptionConfig(model="whisper-1")))
+    after(machine, updated(input_audio_transcription=TranscriptionConfig(model="gpt-transcribe")))
     retrieved = wire.ConversationItemRetrieved(item=heard("u1", "My password"))
 
     assert screened(play(turn(machine), retrieved)) == [("u1", "My password")]

@@ -35,7 +35,7 @@ TIMER = transcript_timer("u1")
 
 def writing_down(**settings: Any) -> SessionMachine:
     """A machine whose server writes down what the user says."""
-    transcription = {"input_audio_transcription": TranscriptionConfig(model="whisper-1")}
+    transcription = {"input_audio_transcription": TranscriptionConfig(model="gpt-transcribe")}
     return after(live(), updated(**{**transcription, **settings}))
 
 

@@ -11,6 +11,7 @@
      7  one outcome per call         14  transcription sessions
     15  what a server leaves out, and what it never answers
     16  who may speak
+    17  settings: which of them wins
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -64,6 +65,7 @@ STORIES = ("soak/test_soak.py",)
 LIMITS = ("core/test_limits.py", "session/test_limits.py")
 USAGE = ("values/test_usage.py", *LIMITS)
 TURN_TAKING = ("core/test_turn_taking.py", "core/test_interruption.py")
+SETTINGS = ("session/test_settings.py", "core/test_handoffs.py", "core/test_starting.py")
 LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
 
 MUTANTS: Final = (
@@ -736,18 +738,10 @@ MUTANTS: Final = (
     ),
     Mutant(
         9,
-        "an agent without instructions speaks with those of the one before",
-        "core/handoffs.py",
-        'instructions=settings.instructions or "", tool_choice=choice',
-        "tool_choice=choice",
-        HANDOFFS,
-    ),
-    Mutant(
-        9,
         "the new agent is told to call a tool of the agent before",
-        "core/handoffs.py",
-        "        choice = FREE\n",
-        "        pass\n",
+        "core/configuration.py",
+        "            choice = FREE\n",
+        "            pass\n",
         ("core/test_tool_choice.py",),
     ),
     Mutant(
@@ -1495,5 +1489,70 @@ MUTANTS: Final = (
         "        return [CancelTimer(approval_timer(call_id))]\n\n    def time_out",
         "        return []\n\n    def time_out",
         ("core/test_turn_taking.py", "core/test_joined.py"),
+    ),
+    # 17: settings
+    Mutant(
+        17,
+        "what an agent has wins over what the settings say",
+        "core/configuration.py",
+        "whole = merge_settings(own, self.base)",
+        "whole = merge_settings(self.base, own)",
+        SETTINGS,
+    ),
+    Mutant(
+        17,
+        "what the connection sets wins over what the run sets",
+        "_starting.py",
+        "merge_settings(where.initial_model_settings, config.model_settings)",
+        "merge_settings(config.model_settings, where.initial_model_settings)",
+        SETTINGS,
+    ),
+    Mutant(
+        17,
+        "an agent without instructions speaks with those of the agent before it",
+        "core/configuration.py",
+        "if instructions is None and (before.has_instructions or not self.attached):",
+        "if False:",
+        SETTINGS,
+    ),
+    Mutant(
+        17,
+        "after a handoff default instructions win over those of the run",
+        "core/configuration.py",
+        "instructions = resolved.instructions if resolved.has_instructions else None",
+        "instructions = resolved.instructions",
+        SETTINGS,
+    ),
+    Mutant(
+        17,
+        "a telephone's call gets the formats of a computer",
+        "_starting.py",
+        "SessionModelSettings() if attached else default_session_settings(speaks.name)",
+        "default_session_settings(speaks.name)",
+        SETTINGS,
+    ),
+    Mutant(
+        17,
+        "a stored prompt loses its instructions to our default",
+        "core/configuration.py",
+        "resolved.instructions if resolved.has_instructions or not self.attached else None",
+        "resolved.instructions",
+        SETTINGS,
+    ),
+    Mutant(
+        17,
+        "two models are named, and one of them is not looked at",
+        "config/models.py",
+        "        if model != other:\n",
+        "        if False:\n",
+        SETTINGS,
+    ),
+    Mutant(
+        17,
+        "nobody is warned of a model that is about to end",
+        "config/models.py",
+        "        if end is not None:\n",
+        "        if False:\n",
+        SETTINGS,
     ),
 )

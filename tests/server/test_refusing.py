@@ -57,12 +57,12 @@ def item(**members: Any) -> dict[str, Any]:
             ),
         ),
         (
-            session(max_output_tokens=5000),
+            session(max_output_tokens=50_000),
             "integer_above_max_value",
             "session.max_output_tokens",
             (
                 "Invalid 'session.max_output_tokens': integer above maximum value. Expected a "
-                "value <= 4096, but got 5000 instead."
+                "value <= 32000, but got 50000 instead."
             ),
         ),
         (

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from realtime_actors.config import OFF, SessionModelSettings, TurnDetectionConfig
+from realtime_actors.config import (
+    OFF,
+    NoiseReductionConfig,
+    SessionModelSettings,
+    TurnDetectionConfig,
+)
 from realtime_actors.items import user_message
 from realtime_actors.protocol import (
     ConversationItemCreate,
@@ -130,6 +135,26 @@ def test_turn_detection_is_replaced_and_filled_in() -> None:
     assert only(SessionUpdated, server).session.settings.turn_detection == evolve(
         SERVER_VAD, threshold=0.8
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "strength"),
+    [
+        ([{"type": "far_field"}], None),
+        ([{"type": "far_field", "strength": 0.5}], 0.5),
+        ([{"type": "far_field", "strength": 0.5}, {"type": "near_field"}], 0.5),
+        ([{"type": "far_field", "strength": 0.5}, None, {"type": "far_field"}], None),
+    ],
+)
+def test_how_much_noise_is_taken_out_stays_as_it_is_unless_it_is_said(changes, strength) -> None:
+    talk = Talk()
+
+    for change in changes:
+        effects = talk(update(audio={"input": {"noise_reduction": change}}))
+
+    noise = only(SessionUpdated, effects).session.settings.input_audio_noise_reduction
+    assert isinstance(noise, NoiseReductionConfig)
+    assert (noise.type, noise.strength) == (changes[-1]["type"], strength)
 
 
 def test_the_server_says_how_much_silence_ends_a_turn() -> None:

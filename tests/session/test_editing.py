@@ -118,7 +118,7 @@ def test_speech_whose_words_never_come_ends_all_the_same():
     with (
         fake_clock() as clock,
         ScriptedTransport(strict=False) as script,
-        run(script, {"model": "whisper-1"}) as session,
+        run(script, {"model": "gpt-transcribe"}) as session,
     ):
         probe = Probe(session, only=[InputTranscriptEvent])
         script.emit(item_added("u1", "user", {"type": "input_audio"}), committed("u1"))
@@ -134,7 +134,7 @@ def test_retrieving_fills_in_words_that_never_came():
     with (
         fake_clock() as clock,
         ScriptedTransport(strict=False) as script,
-        run(script, {"model": "whisper-1"}) as session,
+        run(script, {"model": "gpt-transcribe"}) as session,
     ):
         probe = Probe(session, only=[InputTranscriptEvent])
         script.emit(item_added("u1", "user", {"type": "input_audio"}), committed("u1"))

@@ -106,7 +106,9 @@ def test_what_a_user_says_to_a_server_is_refused_before_it_is_answered():
             ra.agent(input_guardrails=[no_passwords]),
             model_config={
                 "url": server.url,
-                "initial_model_settings": {"input_audio_transcription": {"model": "whisper-1"}},
+                "initial_model_settings": {
+                    "input_audio_transcription": {"model": "gpt-transcribe"}
+                },
             },
         ) as session,
     ):

@@ -17,11 +17,11 @@ USAGE = {
     "output_tokens": 10_000,
     "input_token_details": {"audio_tokens": 20_000},
     "output_token_details": {"audio_tokens": 10_000},
-}  # 0.64 and 0.64 dollars of gpt-realtime
+}  # 0.64 and 0.64 dollars of gpt-realtime-2.1
 
 
 def run(script: ScriptedTransport, **config: object) -> ra.Session:
-    model = {"url": "ws://127.0.0.1:1/", "model": "gpt-realtime"}
+    model = {"url": "ws://127.0.0.1:1/", "model": "gpt-realtime-2.1"}
     return ra.run(ra.agent(), transport=script, model_config=model, config=config)
 
 

@@ -417,7 +417,7 @@ def test_the_user_is_heard_before_and_after(direct):
         return "Good day, Cedar."
 
     replies = ["Hello.", Call("transfer_to_cedar"), answer, "You are welcome."]
-    settings = {"input_audio_transcription": {"model": "whisper-1"}}
+    settings = {"input_audio_transcription": {"model": "gpt-transcribe"}}
     with (
         RealtimeServer.scripted(
             replies, heard=["Cedar, please.", "Thank you."], character_ms=10

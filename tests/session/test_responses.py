@@ -189,7 +189,7 @@ def test_turns_by_hand():
                 "url": server.url,
                 "initial_model_settings": {
                     "turn_detection": "off",
-                    "input_audio_transcription": {"model": "whisper-1"},
+                    "input_audio_transcription": {"model": "gpt-transcribe"},
                 },
             },
         ) as session,

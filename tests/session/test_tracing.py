@@ -97,7 +97,7 @@ def test_the_machine_is_made_again_as_it_was(options):
     traced = TracedMachine(machine, lines.append)
     story = [
         *(Started(), Connected(), AgentResolved(resolve(desk))),
-        updated(input_audio_transcription=TranscriptionConfig(model="whisper-1")),
+        updated(input_audio_transcription=TranscriptionConfig(model="gpt-transcribe")),
         *(user_speaks("u1"), user_stops("u1"), committed("u1"), user_words("Hi.", "u1")),
         *(created("r1"), called("c1"), ApprovalNeeded("c1")),
         *(called("c2", "transfer_to_billing"), done("r1")),

@@ -36,7 +36,7 @@ def test_the_server_is_asked_for_a_session_that_transcribes(script):
         return script(options, dialect)
 
     with ra.transcribe(
-        model="whisper-1",
+        model="gpt-transcribe",
         language="en",
         input_audio_format="g711_ulaw",
         turn_detection="off",
@@ -51,7 +51,7 @@ def test_the_server_is_asked_for_a_session_that_transcribes(script):
         "audio": {
             "input": {
                 "format": {"type": "audio/pcmu"},
-                "transcription": {"model": "whisper-1", "language": "en"},
+                "transcription": {"model": "gpt-transcribe", "language": "en"},
                 "turn_detection": None,
             }
         },

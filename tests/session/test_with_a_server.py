@@ -69,7 +69,7 @@ def test_a_spoken_conversation_in_every_dialect_on_every_transport(transport, di
             return "12:00"
 
         agent = ra.agent(tools=[clock])
-        config = {"input_audio_transcription": {"model": "whisper-1"}}
+        config = {"input_audio_transcription": {"model": "gpt-transcribe"}}
         with run(
             server, agent, transport=transport, dialect=dialect, initial_model_settings=config
         ) as session:
@@ -253,7 +253,7 @@ class TestWhatStartingMeets:
         assert "wrong" not in str(error)
 
     def test_a_wrong_model(self):
-        with RealtimeServer.scripted(models=["gpt-realtime"]) as server:
+        with RealtimeServer.scripted(models=["gpt-realtime-2.1"]) as server:
             error = self.fails(server.url, model="gpt-imaginary")
         assert error.cause is StartCause.SERVER
 

@@ -122,7 +122,9 @@ def a_world(chance: random.Random) -> RoughWorld:
         settings=SessionModelSettings(
             turn_detection=chance.choice(DETECTION),
             tool_choice=chance.choice((None, None, "required", CHOSEN)),
-            input_audio_transcription=chance.choice((None, OFF, *[{"model": "whisper-1"}] * 2)),
+            input_audio_transcription=chance.choice(
+                (None, OFF, *[{"model": "gpt-transcribe"}] * 2)
+            ),
         ),
         beta=chance.random() < 0.5,
         hold=chance.random() < 0.3,

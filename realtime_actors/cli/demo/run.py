@@ -26,6 +26,7 @@ from realtime_actors.config import (
     RunConfig,
     SessionModelSettings,
 )
+from realtime_actors.config.models import DEFAULT_TRANSCRIPTION_MODEL
 from realtime_actors.errors import AudioFormatError
 from realtime_actors.recording import Recording, write_page, write_wav
 from realtime_actors.server.engines import Engines, load_engines
@@ -39,7 +40,7 @@ TITLE = "A call to the Rosewood clinic"
 NOTE = "Both voices are synthetic; the caller's words are what was recognised of the sound."
 
 SETTINGS = SessionModelSettings(
-    input_audio_transcription={"model": "gpt-4o-mini-transcribe"},
+    input_audio_transcription={"model": DEFAULT_TRANSCRIPTION_MODEL},
     turn_detection={"type": "server_vad", "silence_duration_ms": 500},
 )
 
