@@ -8,9 +8,9 @@
 
 A response is *wanted* by whoever asks for one and *sent* when nothing is in the way:
 no response is active or asked for, and nobody holds them back. Wishes that ask for
-nothing special are one wish, that to go on after calls among them. No wish is lost while
-the connection lives: one that was sent while the server began a response by itself is
-refused, and wanted again after it.
+nothing special are one wish. No wish is lost while the connection lives: one that was
+sent while the server began a response by itself is refused, and wanted again after it. What
+calls are owed is honoured by any response, and asked for when there is none (see `claims`).
 
 A response that is asked for may be stopped: then it is when it begins. Who may stop which, and
 when one may be asked for at all, is decided in `turn_taking`.
@@ -30,6 +30,7 @@ from typing import Any, Final, TypeAlias
 from attrs import define, evolve, field, frozen
 
 from realtime_actors.config import ResponseSettings
+from realtime_actors.core.claims import Claim, Claims
 from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
 from realtime_actors.core.out_of_band import OutOfBand, out_of_band_timer
 from realtime_actors.protocol import RawClientEvent, Response, ResponseCreate
@@ -104,18 +105,10 @@ class _Wanted:
     interruptible: bool = True
 
 
-_JOINED: Final = (
-    _Wanted(PLAIN),
-    *(
-        _Wanted(ResponseCreate(response=ResponseSettings(tool_choice=choice)))
-        for choice in ("none", "auto")
-    ),
-)
-"""The wishes that are granted together, by the first of them: what a turn of the user may have
-comes before what the calls of the turn before it leave."""
+_PLAINLY_WANTED: Final = _Wanted(PLAIN)
 
 
-@define
+@define(kw_only=True)
 class _Asked:
     """A `response.create` that was sent.
 
@@ -124,7 +117,10 @@ class _Asked:
     """
 
     event_id: str | None
-    wanted: _Wanted
+    wanted: _Wanted | None
+    """None when it was asked for because of the claims only."""
+    claims: tuple[Claim, ...] = ()
+    """Those that it honours."""
     stopped: bool = False
     """Its response is not to be heard."""
     for_good: bool = False
@@ -132,9 +128,14 @@ class _Asked:
     doubtful: bool = False
     """The next response may as well be the server's answer to the user."""
 
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the response was given to be known by."""
+        return {} if self.wanted is None else _metadata(self.wanted.wish)
+
     def is_for(self, response: Response) -> bool:
         """Whether a response is surely the answer: it has the metadata that were given."""
-        metadata = _metadata(self.wanted.wish)
+        metadata = self.metadata
         return bool(metadata) and metadata == response.metadata
 
 
@@ -153,6 +154,8 @@ class ResponseMachine:
     _begun: set[str] = field(factory=set)
     _over: set[str] = field(factory=set)
     out_of_band: OutOfBand = field(factory=OutOfBand)
+    claims: Claims = field(factory=Claims)
+    """What calls are owed."""
 
     @property
     def active_id(self) -> str | None:
@@ -162,7 +165,7 @@ class ResponseMachine:
     @property
     def owed(self) -> bool:
         """Something is wanted, asked for or active."""
-        return bool(self._wanted) or not isinstance(self.phase, Idle)
+        return bool(self._wanted or self.claims.open) or not isinstance(self.phase, Idle)
 
     @property
     def is_idle(self) -> bool:
@@ -181,8 +184,8 @@ class ResponseMachine:
 
     @property
     def waits(self) -> bool:
-        """Something is wanted, and held back."""
-        return bool(self._wanted and self._holds)
+        """Something is wanted, and not asked for yet."""
+        return bool(self._wanted or self.claims.open)
 
     @property
     def is_stopped(self) -> bool:
@@ -224,15 +227,8 @@ class ResponseMachine:
     def want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
         """Ask for a response as soon as nothing is in the way (see `flush`)."""
         wanted = _Wanted(wish, interruptible)
-        if not self._joins(wanted):
+        if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
             self._wanted.append(wanted)
-
-    def want_to_go_on(self, tool_choice: str | None) -> None:
-        """Ask for the response that follows calls: with this `tool_choice`, or the session's."""
-        if tool_choice is None:
-            self.want()
-        else:
-            self.want(ResponseCreate(response=ResponseSettings(tool_choice=tool_choice)))
 
     def hold(self, why: Hashable) -> None:
         """Send no `response.create` until `release(why)`."""
@@ -245,14 +241,26 @@ class ResponseMachine:
     def release(self, why: Hashable) -> None:
         self._holds.discard(why)
 
-    def flush(self) -> Effects:
-        """Send the next `response.create`, if one is wanted and nothing is in the way."""
-        if not self._wanted or self._holds or not isinstance(self.phase, Idle):
+    def flush(self, *, claims: bool = True) -> Effects:
+        """Send the next `response.create`, if one is wanted and nothing is in the way.
+
+        `claims`: also for calls that have a claim to one, and nothing else.
+        """
+        if self._holds or not isinstance(self.phase, Idle):
             return []
-        wanted = self._wanted.popleft()
-        event = self._with_event_id(wanted.wish)
-        self.phase = Requested(wanted.interruptible)
-        self._asked.append(_Asked(_event_id(event), wanted))
+        wanted = self._wanted.popleft() if self._wanted else None
+        if wanted is not None:
+            wish = wanted.wish
+        elif claims and self.claims.open:
+            choice = self.claims.tool_choice
+            plain = ResponseSettings(tool_choice=choice)
+            wish = PLAIN if choice is None else ResponseCreate(response=plain)
+        else:
+            return []
+        event = self._with_event_id(wish)
+        self.phase = Requested(wanted is None or wanted.interruptible)
+        asked = _Asked(event_id=_event_id(event), wanted=wanted, claims=self.claims.taken())
+        self._asked.append(asked)
         return [Send(event), SetTimer(ANSWER_TIMER, ANSWER_WITHIN)]
 
     def send_out_of_band(self, wish: Wish) -> Effects:
@@ -282,7 +290,13 @@ class ResponseMachine:
         if beside is not None:
             return beside
         phase = self.phase
-        self.phase = InProgress(response.id, not self.protects, self._is_stopped(response))
+        stopped = self._is_stopped(response)
+        asked = self._asked[-1] if self.is_requested else None
+        if not stopped:
+            self.claims.began(None if asked is None else asked.claims)
+        elif asked is not None:
+            self.claims.refused(asked.claims)
+        self.phase = InProgress(response.id, not self.protects, stopped)
         if self.protects and response.id is not None:
             self.protected.add(response.id)
         match phase:
@@ -310,7 +324,7 @@ class ResponseMachine:
         if self.protects and self._asked and _was_talked_over(response):
             asked = self._asked.pop()
             if not asked.stopped:
-                self._wanted.appendleft(asked.wanted)
+                self._want_again(asked)
         self._retries = 0
         self.phase = IDLE
         match phase:
@@ -328,8 +342,7 @@ class ResponseMachine:
         asked, is_newest = self._taken_back(event_id)
         if asked is None:
             return []
-        if not asked.for_good and not self._joins(asked.wanted):
-            self._wanted.appendleft(asked.wanted)
+        self._want_again(asked)
         if is_newest and isinstance(self.phase, InProgress) and self.protects:
             # The one that began then was not ours.
             self.protected.discard(self.phase.response_id or "")
@@ -375,25 +388,26 @@ class ResponseMachine:
             ids.clear()
         self._asked.clear()
         self.out_of_band.moved()
+        self.claims.moved()
 
     def lost(self) -> Effects:
         """The connection is gone, and with it everything wanted."""
         self.phase = IDLE
         self._asked.clear()
         self._wanted.clear()
+        self.claims.lost()
         self._holds.clear()
         self._retries = 0
         return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER), *self.out_of_band.lost()]
 
-    def _joins(self, wanted: _Wanted) -> bool:
-        """Whether a wish is granted with another one that is wanted already."""
-        if wanted not in _JOINED:
-            return False
-        for index, other in enumerate(self._wanted):
-            if other in _JOINED:
-                self._wanted[index] = min(wanted, other, key=_JOINED.index)
-                return True
-        return False
+    def _want_again(self, asked: _Asked) -> None:
+        """What was asked for was refused, or is to be asked for once more."""
+        self.claims.refused(asked.claims)
+        wanted = asked.wanted
+        if wanted is None or asked.for_good:
+            return
+        if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
+            self._wanted.appendleft(wanted)
 
     def _taken_back(self, event_id: str | None) -> tuple[_Asked | None, bool]:
         """The `response.create` that was refused, and whether it is the newest.
@@ -412,8 +426,8 @@ class ResponseMachine:
         """Look whether a response that is seen for the first time is out of band."""
         if response.id is not None:
             self._begun.add(response.id)
-        asked = self._asked[-1].wanted.wish if self._asked and self.is_requested else None
-        return self.out_of_band.begins(response, None if asked is None else _metadata(asked))
+        asked = self._asked[-1] if self._asked and self.is_requested else None
+        return self.out_of_band.begins(response, None if asked is None else asked.metadata)
 
     def _is_stopped(self, response: Response) -> bool:
         """Whether a response that begins was stopped while it was only asked for."""

@@ -31,6 +31,8 @@ class _Group:
     """The calls of one response."""
 
     open: set[Hashable] = field(factory=set)
+    outputs: set[str] = field(factory=set)
+    """What the model is told of those that are closed, by the server's ids of the calls."""
     response_done: bool = False
 
 
@@ -70,11 +72,15 @@ class Rounds:
         group = self._groups.setdefault(response_id, _Group(response_done=late))
         group.open.add(call)
 
-    def answered(self, response_id: str | None, call: Hashable) -> None:
-        """A call has its outcome."""
+    def answered(self, response_id: str | None, call: Hashable, output: str | None = None) -> None:
+        """A call has its outcome. Of that `output` the model has to speak; None: of nothing."""
         group = self._groups.get(response_id)
-        if group is not None:
-            group.open.discard(call)
+        if group is None:
+            return
+        group.open.discard(call)
+        if output is not None:
+            group.outputs.add(output)
+            self.responses.claims.told(output)
 
     def response_done(self, response_id: str | None) -> None:
         """The response that made the calls is done: no more of them will come."""
@@ -89,13 +95,14 @@ class Rounds:
         ]
         if not over:
             return []
-        for key in over:
-            del self._groups[key]
+        outputs = {each for key in over for each in self._groups.pop(key).outputs}
+        if not outputs:
+            return []  # they were not run, because their response was interrupted
         was_over = self.are_over
         self._count += 1
         if was_over:
             return []  # it called although it was asked not to
-        self.responses.want_to_go_on("none" if self.are_over else self._choice())
+        self.responses.claims.made(outputs, "none" if self.are_over else self._choice())
         return [self._too_many()] if self.are_over else []
 
     def abandoned(self) -> None:

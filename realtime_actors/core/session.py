@@ -286,8 +286,10 @@ class SessionMachine(Parts):
                 self._calling.arguments_came(event)
                 return []
             case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
+                self._turn_taking.shown(item)
                 return self._history.item(item, event.previous_item_id)
             case wire.ConversationItemDone(item=item):
+                self._turn_taking.shown(item)
                 effects = self._history.item(item, event.previous_item_id)
                 return effects + self._calling.approval_request(item)
             case wire.ConversationItemRetrieved(item=item):
@@ -302,14 +304,14 @@ class SessionMachine(Parts):
                 self._user_spoke()
                 self._rounds.start_anew()
                 self._screening.committed(item_id)
-                self._turn_taking.user_committed(item_id)
+                self._turn_taking.user_committed(item_id, now)
                 self._history.announced(item_id, previous_id)
                 enabled = self._configuration.transcribes
                 return self._transcripts.committed(item_id, enabled=enabled)
             case wire.InputAudioBufferSpeechStarted():
                 return self._speech_started(event, now)
             case wire.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end_ms):
-                self._turn_taking.user_stopped(item_id)
+                self._turn_taking.user_stopped(item_id, now)
                 stopped = events.SpeechStoppedEvent(
                     item_id=item_id, audio_end_ms=end_ms, info=self.info
                 )
@@ -318,7 +320,7 @@ class SessionMachine(Parts):
                 self._turn_taking.not_listening()
                 return [self._as_it_came(event)]
             case wire.InputAudioBufferTimeoutTriggered(item_id=item_id):
-                self._turn_taking.user_stopped(item_id)
+                self._turn_taking.user_stopped(item_id, now)
                 return [Publish(self._idle_timeout(event))]
             case wire.ConversationItemInputAudioTranscriptionDelta():
                 return self._transcripts.delta(event)
@@ -773,8 +775,7 @@ class SessionMachine(Parts):
             case ("out_of_band", str(event_id)):
                 return self._out_of_band_unanswered(event_id)
             case _ if key == TURN_TIMER:
-                self._turn_taking.out_of_time()
-                return []
+                return []  # to look whose turn it is: see `ask`
             case _ if key == RETRY_TIMER:
                 self._responses.retry()
                 return []

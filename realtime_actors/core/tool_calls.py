@@ -155,9 +155,14 @@ class ToolCalls:
         output: str,
         error: str | None = None,
         images: tuple[InputImage, ...] = (),
+        *,
+        spoken_of: bool = True,
     ) -> Effects:
-        """Take an outcome and tell the model. Does nothing when the call has one."""
-        call = self._close(call_id)
+        """Take an outcome and tell the model. Does nothing when the call has one.
+
+        `spoken_of`: the model is asked to speak of it.
+        """
+        call = self._close(call_id, spoken_of=spoken_of)
         if call is None:
             return []
         # What the subscribers read is what the model is told.
@@ -194,7 +199,7 @@ class ToolCalls:
     def interrupt(self, call: Call) -> Effects:
         """Answer a call that is not run, because its response was stopped."""
         why = f"Error: {call.name} was not run: the response that called it was interrupted"
-        return self.finish(call.call_id, why, why)
+        return self.finish(call.call_id, why, why, spoken_of=False)
 
     def resume(self, call_id: str) -> None:
         """A suspended call is approved: it runs when its turn comes."""
@@ -311,13 +316,14 @@ class ToolCalls:
         own = call.target.timeout if isinstance(call.target, Tool) else None
         return self.timeout if own is None else own
 
-    def _close(self, call_id: str) -> Call | None:
+    def _close(self, call_id: str, *, spoken_of: bool = False) -> Call | None:
         call = self._open.pop(call_id, None)
         if call is not None:
             for state in (self._running, self._suspended, self._approved):
                 state.discard(call_id)
             self._shown.pop(call_id, None)
-            self.rounds.answered(call.response_id, call_id)
+            output = call.server_id if spoken_of else None
+            self.rounds.answered(call.response_id, call_id, output)
         return call
 
     def _ended(self, call: Call, output: str, error: str | None) -> Effects:

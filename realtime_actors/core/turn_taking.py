@@ -25,9 +25,11 @@ from attrs import define, field, frozen
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import Configuration
 from realtime_actors.core.effects import Effects, SetTimer
+from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.core.tool_calls import ToolCalls
+from realtime_actors.items import FunctionCallOutputItem, Item
 from realtime_actors.protocol import Response
 
 __all__ = ["TURN_TIMER", "TurnTaking"]
@@ -38,6 +40,10 @@ SPEAKS_AT_MOST: Final = 30.0
 """Seconds of the user's speech, as the server has it, for which the model is kept waiting.
 Ours: few people speak for so long without the pause that ends a turn, and a server that never
 says when they stop must not silence the model for good."""
+
+ANSWERED_WITHIN: Final = 5.0
+"""Seconds for the server to begin the answer to a turn, before what calls are owed is asked for.
+Ours: a server that answers turns begins at once, or when it has recognised what was said."""
 
 _USER: Final = "the user speaks"
 _INTERRUPTED: Final = "the program has interrupted"
@@ -60,6 +66,8 @@ class Speaking:
 class Owed:
     """The user's turn is over, and the server will answer it by itself."""
 
+    until: float
+    """When that is not waited for any longer."""
     stopped: bool = False
     """The program has stopped the answer."""
 
@@ -112,32 +120,35 @@ class TurnTaking:
         self.responses.stop_asked(for_good=False)
         return self.speech.interrupt(now, cancel=False)
 
-    def user_stopped(self, item_id: str | None) -> None:
+    def user_stopped(self, item_id: str | None, now: float) -> None:
         """The server has found that the user's turn is over; it commits the turn next."""
         self._found.add(item_id)
-        self._turn_is_over()
+        self._turn_is_over(now, found=True)
 
-    def user_committed(self, item_id: str | None) -> None:
+    def user_committed(self, item_id: str | None, now: float) -> None:
         """A turn is part of the conversation.
 
         If it is we who ask for the answers, and it was not committed by hand, it wants one.
         """
-        self._turn_is_over()
-        if self.configuration.answers_turns and item_id in self._found:
-            self.responses.want()
+        found = item_id in self._found
         self._found.discard(item_id)
+        self._turn_is_over(now, found=found or self.user_speaks)
+        if self.configuration.answers_turns and found:
+            self.responses.want()
 
     def not_listening(self) -> None:
         """What the user was saying is not listened to any more."""
         self._user = SILENT
         self.responses.release(_USER)
 
-    def _turn_is_over(self) -> None:
+    def _turn_is_over(self, now: float, *, found: bool) -> None:
+        """The user has said something; the server has `found` out by itself, or was told."""
         self.not_listening()
         self.responses.release(_INTERRUPTED)
         if self.configuration.server_answers_turns:
-            self._user = Owed()
             self.responses.user_had_turn()
+            if found:
+                self._user = Owed(now + ANSWERED_WITHIN)
 
     # -- the program -------------------------------------------------------------------
 
@@ -145,7 +156,7 @@ class TurnTaking:
         """Stop the model, and let nothing be asked for until the user or the program speaks."""
         self.responses.hold(_INTERRUPTED)
         if isinstance(self._user, Owed):
-            self._user = Owed(stopped=True)
+            self._user = Owed(self._user.until, stopped=True)
         self.responses.stop_asked(for_good=True)
         return self.speech.interrupt(now, cancel=True)
 
@@ -170,6 +181,11 @@ class TurnTaking:
         if response.status == "cancelled":
             self._cancelled.add(response.id)
 
+    def shown(self, item: Item) -> None:
+        """The server has shown an item of the conversation."""
+        if isinstance(item, FunctionCallOutputItem):
+            self.responses.claims.shown(item.call_id)
+
     def end_calls(self) -> Effects:
         """Answer the calls that will not be run, since their responses were stopped."""
         return [
@@ -181,15 +197,16 @@ class TurnTaking:
 
     def ask(self, now: float) -> Effects:
         """Ask for the next response, if one is wanted and it is the model's turn."""
-        effects = self.responses.flush()
-        if self.user_speaks and self.responses.waits and self._timed is not self._user:
-            effects += self._limit(now)
+        waited_for = None if isinstance(self._user, Silent) else self._user
+        if waited_for is not None and waited_for.until - now < LOOK_AGAIN:
+            waited_for = None
+            self.responses.release(_USER)
+        # What calls are owed is honoured by the server's answer: it may be there in a moment.
+        effects = self.responses.flush(claims=waited_for is None)
+        if waited_for is not None and self.responses.waits and self._timed is not waited_for:
+            self._timed = waited_for
+            effects.append(SetTimer(TURN_TIMER, waited_for.until - now))
         return effects
-
-    def out_of_time(self) -> None:
-        """`TURN_TIMER` fired."""
-        if self._user is self._timed:
-            self.not_listening()
 
     def moved(self) -> None:
         """Another connection is in use: ids of responses may come again."""
@@ -200,8 +217,3 @@ class TurnTaking:
         self._user = SILENT
         self._found.clear()
         self._cancelled.clear()
-
-    def _limit(self, now: float) -> Effects:
-        assert isinstance(self._user, Speaking)
-        self._timed = self._user
-        return [SetTimer(TURN_TIMER, max(self._user.until - now, 0.001))]

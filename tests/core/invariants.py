@@ -32,7 +32,7 @@ from realtime_actors.core.messages import (
 )
 from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_TIMER
-from realtime_actors.core.turn_taking import TURN_TIMER
+from realtime_actors.core.turn_taking import SPEAKS_AT_MOST
 from realtime_actors.items import (
     FunctionCallOutputItem,
     McpApprovalRequestItem,
@@ -112,8 +112,8 @@ class Watch:
     """What the program does to the conversation."""
     user_speaks: bool = False
     """The server has heard the user begin, and has not said that it is over."""
-    bounded: bool = False
-    """There is a limit to how long that is waited for."""
+    spoke_at: float = 0.0
+    """When it has heard that."""
     detects: bool = True
     """The server finds the user's turns."""
     cancelled: set[str | None] = field(factory=set)
@@ -177,8 +177,6 @@ class Watch:
                     assert 0 < delay < math.inf
                     if isinstance(key, tuple) and key[0] == "transcript":
                         self.awaited.add(key[1])
-                    if key == TURN_TIMER:
-                        self.bounded = True
         self._after(message, effects)
         if self._is_busy:
             self.busy_at = now
@@ -256,7 +254,7 @@ class Watch:
         """Keep who has spoken last, and who still does."""
         match message:
             case wire.InputAudioBufferSpeechStarted():
-                self.user_speaks, self.bounded, self.hushed = True, False, False
+                self.user_speaks, self.spoke_at, self.hushed = True, self.now, False
             case (
                 wire.InputAudioBufferSpeechStopped()
                 | wire.InputAudioBufferCommitted()
@@ -269,8 +267,6 @@ class Watch:
                 if session.settings.turn_detection is not None:
                     self.detects = session.settings.turn_detection is not OFF
                 self.user_speaks = self.user_speaks and self.detects
-            case TimerFired(key=key) if key == TURN_TIMER and self.bounded:
-                self.user_speaks = False
             case Asked(verb=messages.Interrupt()):
                 self.hushed = True
             case Asked(
@@ -378,7 +374,8 @@ class Watch:
     def _asks(self) -> None:
         assert self.active is None, f"asked while {self.active} is active"
         assert not self.asked, "asked twice without an answer"
-        assert not self.user_speaks, "asked while the user speaks"
+        is_long = self.now > self.spoke_at + SPEAKS_AT_MOST - 0.05
+        assert not self.user_speaks or is_long, "asked while the user speaks"
         assert not self.hushed, "asked though the program has interrupted, and nobody has spoken"
         self.asked = True
 

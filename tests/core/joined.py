@@ -323,7 +323,8 @@ class World:
         match item:
             case FunctionCallOutputItem(call_id=call_id, output=output):
                 self.outputs[call_id] += 1
-                if not output.startswith(NO_MORE_TOOLS):
+                # Of what did not happen nobody has to speak.
+                if not output.startswith(NO_MORE_TOOLS) and "was not run" not in output:
                     self.log.append("wish")
             case MessageItem(role="user", content=(part,)) if part == HELLO:
                 self.log.append("wish")

@@ -426,7 +426,8 @@ def test_whatever_happened_the_next_wish_is_granted(trace, mode) -> None:
 @given(trace=traces, mode=modes)
 def test_whatever_happened_a_server_that_falls_silent_is_in_no_wishs_way(trace, mode) -> None:
     watch = Watch(names_conversations=False)
-    timed = Timed(machine(**mode | {"stall_timeout": 5.0}), after=watch.step)
+    timed = Timed(machine(**mode | {"stall_timeout": 5.0}))
+    timed.after = lambda message, effects: watch.step(message, effects, timed.now)
     for number, (message, pause) in enumerate(trace):
         timed.wait(pause)
         timed.tell(Asked(message.verb, number) if isinstance(message, Asked) else message)

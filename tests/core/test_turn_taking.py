@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from realtime_actors import messages
@@ -10,9 +12,11 @@ from realtime_actors.config import OFF, BargeIn, TurnDetectionConfig
 from realtime_actors.core.effects import Answer, Effects, RunTool, SetTimer
 from realtime_actors.core.messages import ApprovalNeeded, ConnectionLost, TimerFired
 from realtime_actors.core.session import SessionMachine
-from realtime_actors.core.turn_taking import SPEAKS_AT_MOST, TURN_TIMER
-from realtime_actors.events import AudioEvent, AudioInterruptedEvent, ToolEndEvent
+from realtime_actors.core.turn_taking import ANSWERED_WITHIN, SPEAKS_AT_MOST, TURN_TIMER
+from realtime_actors.events import AgentEndEvent, AudioEvent, AudioInterruptedEvent, ToolEndEvent
 from tests.core.machine import (
+    AnyMessage,
+    added,
     after,
     agent_with,
     already_active,
@@ -27,6 +31,7 @@ from tests.core.machine import (
     interrupt,
     live,
     only,
+    output_item,
     play,
     refused,
     say,
@@ -224,10 +229,9 @@ class TestAfterTheProgramsInterruption:
             [say()],
             [ask(messages.CreateResponse())],
             [ask(messages.SendRawEvent({"type": "response.create"}))],
-            [user_speaks(), user_stops()],
             [committed()],
         ],
-        ids=["a message", "a verb", "a raw event", "speech", "a turn by hand"],
+        ids=["a message", "a verb", "a raw event", "a turn by hand"],
     )
     def test_then_what_was_owed_is_asked_for_with_it(self, words) -> None:
         assert creates(play(self.interrupted(), *words)) == 1
@@ -320,13 +324,107 @@ class TestCallsOfAResponseThatWasStopped:
         assert [run.call_id for run in only(RunTool, effects)] == ["c2"]
 
 
-def test_a_tool_that_ends_while_the_user_speaks_is_spoken_of_afterwards() -> None:
-    machine = after(live(AGENT), say(), created("r1"), called("c1"), done("r1"), user_speaks())
+class TestWhatCallsAreOwed:
+    """A response in which the model speaks of their outputs: any that begins after them."""
 
-    during = machine.handle(finished("c1"), now=1.0)
+    ANSWER = (user_stops(), committed(), created("vad"))
+    OUTPUT = output_item("o1", "c1", "sunny")
 
-    assert sent_types(during) == ["conversation.item.create"]
-    assert creates(machine.handle(user_stops(), now=2.0)) == 1
+    @staticmethod
+    def during_speech(*between: AnyMessage, **options: Any) -> SessionMachine:
+        """A machine whose tool has ended while the user speaks."""
+        machine = after(live(AGENT, **options), say(), created("r1"), called("c1"), done("r1"))
+        after(machine, *between, user_speaks("u1"))
+        assert sent_types(machine.handle(finished("c1"), now=1.0)) == ["conversation.item.create"]
+        return machine
+
+    def test_the_servers_answer_to_the_user_is_such_a_response(self) -> None:
+        machine = self.during_speech()
+
+        assert creates(play(machine, *self.ANSWER, done("vad"), at=2.0)) == 0
+        assert creates(machine.handle(TimerFired(TURN_TIMER), now=8.0)) == 0
+
+    def test_if_the_server_does_not_answer_it_is_asked_for(self) -> None:
+        machine = self.during_speech()
+
+        over = play(machine, user_stops(), at=2.0)
+
+        assert only(SetTimer, over) == [SetTimer(TURN_TIMER, ANSWERED_WITHIN)]
+        assert creates(machine.handle(TimerFired(TURN_TIMER), now=2.0 + ANSWERED_WITHIN)) == 1
+
+    @pytest.mark.parametrize(
+        "options", [{}, {"barge_in": BargeIn(mode="off")}], ids=["by hand", "patient"]
+    )
+    def test_where_the_server_answers_no_turns_it_is_asked_for_at_once(self, options) -> None:
+        between = () if options else (updated(turn_detection=BY_HAND),)
+        machine = self.during_speech(*between, **options)
+
+        assert creates(play(machine, user_stops(), committed(), at=2.0)) == 1
+
+    def test_outputs_that_come_during_a_response_are_spoken_of_after_it(self) -> None:
+        machine = after(live(AGENT), say(), created("r1"), called("c1"), done("r1"), user_speaks())
+        after(machine, *self.ANSWER, finished("c1"), at=1.0)
+
+        assert creates(machine.handle(done("vad"), now=2.0)) == 1
+
+    def test_outputs_that_the_server_had_only_after_it_began_are_spoken_of_after_it(self) -> None:
+        machine = after(self.during_speech(), *self.ANSWER, added(self.OUTPUT), at=2.0)
+
+        assert creates(machine.handle(done("vad"), now=3.0)) == 1
+
+    def test_outputs_that_the_server_had_before_it_began_are_not(self) -> None:
+        machine = after(self.during_speech(), added(self.OUTPUT), *self.ANSWER, at=2.0)
+
+        assert creates(machine.handle(done("vad"), now=3.0)) == 0
+
+    def test_whatever_else_is_asked_for_is_such_a_response(self) -> None:
+        machine = after(self.during_speech(), STORY)
+
+        effects = play(machine, user_stops(), created("r2"), done("r2"), at=2.0)
+
+        assert creates(effects) == 1
+
+    def test_what_was_asked_for_before_they_came_is_not(self) -> None:
+        machine = after(live(AGENT), say(), created("r1"), called("c1"), done("r1"))
+        after(machine, STORY, finished("c1"), created("r2", metadata={"wish": "story"}))
+
+        assert creates(machine.handle(done("r2"), now=1.0)) == 1
+
+    def test_one_that_is_refused_for_another_after_the_outputs_is_not_asked_for_again(self) -> None:
+        machine = after(live(AGENT), say(), created("r1"), called("c1"), done("r1"))
+        after(machine, finished("c1"), added(self.OUTPUT), created("vad"), already_active())
+
+        assert creates(machine.handle(done("vad"), now=1.0)) == 0
+
+    def test_one_that_is_refused_for_another_before_them_is(self) -> None:
+        machine = after(live(AGENT), say(), created("r1"), called("c1"), done("r1"))
+        after(machine, finished("c1"), created("vad"), already_active(), added(self.OUTPUT))
+
+        assert creates(machine.handle(done("vad"), now=1.0)) == 1
+
+    def test_one_that_is_stopped_before_it_begins_is_asked_for_after_the_users_turn(self) -> None:
+        machine = after(live(AGENT), updated(turn_detection=BY_HAND), say(), created("r1"))
+        after(machine, called("c1"), done("r1"), finished("c1"), user_speaks())
+
+        stopped = play(machine, created("r2"), done("r2", "cancelled"), at=1.0)
+
+        assert (cancels(stopped), creates(stopped)) == (["r2"], 0)
+        assert creates(machine.handle(user_stops(), now=2.0)) == 1
+
+    def test_calls_that_were_not_run_are_owed_nothing(self) -> None:
+        machine = after(live(AGENT), say(), created("r1"), user_speaks(), called("c1"))
+        after(machine, done("r1", "cancelled", call_item("c1")))
+
+        effects = play(machine, user_stops(), committed(), TimerFired(TURN_TIMER), at=9.0)
+
+        assert creates(effects) == 0
+
+    def test_they_are_owed_until_somebody_speaks_of_them(self) -> None:
+        machine = self.during_speech()
+
+        (ended,) = only(AgentEndEvent, play(machine, *self.ANSWER, done("vad"), at=2.0))
+
+        assert ended.final
 
 
 def test_a_refusal_while_the_user_speaks_is_no_reason_to_ask_again_at_once() -> None:

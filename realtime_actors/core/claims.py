@@ -1,0 +1,107 @@
+"""The claims of calls to a response: the model has to speak of their outputs.
+
+    open --a response is asked for--> asked --it begins--> honoured
+     ^ |                                |
+     | |                                +-- refused, or stopped before it was heard --> open
+     | +--the server begins one by itself, and the outputs were there--> honoured
+     | +--it does, and the server has not shown them----> doubtful --shown after all--+
+     +--------------------------------------------------------------------------------+
+
+Any response that begins after the outputs are there honours a claim, whoever asked for it: only
+when none does is one asked for. The server has an output when it has shown its item. Many
+servers never do: so one that was sent counts as there, until it is shown to have come later
+than the response.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import define, field
+
+__all__ = ["Claim", "Claims"]
+
+IN_DOUBT: Final = 8
+"""How many of the last claims may still turn out not to be honoured."""
+
+
+@define(eq=False)
+class Claim:
+    """The calls of one response are answered."""
+
+    tool_choice: str | None
+    """What the response that honours it may call, if that is not the session's."""
+    unshown: set[str]
+    """The outputs that the server has not shown, by the ids that it knows the calls by."""
+    is_honoured: bool = False
+
+
+@define
+class Claims:
+    """Those that are not honoured, and those of which that is not sure."""
+
+    open: list[Claim] = field(factory=list)
+    _unshown: set[str] = field(factory=set)
+    _asked: deque[Claim] = field(factory=lambda: deque(maxlen=IN_DOUBT))
+    _doubtful: deque[Claim] = field(factory=lambda: deque(maxlen=IN_DOUBT))
+
+    @property
+    def tool_choice(self) -> str | None:
+        """What the response that honours all of them may call: as much as any of them lets it."""
+        choices = [claim.tool_choice for claim in self.open]
+        return min(choices, key=(None, "none", "auto").index, default=None)
+
+    def told(self, output: str) -> None:
+        """An output was sent to the server."""
+        self._unshown.add(output)
+
+    def shown(self, output: str) -> None:
+        """The server has shown that it has an output."""
+        self._unshown.discard(output)
+        for claim in tuple(self._doubtful):
+            if output in claim.unshown:
+                self._doubtful.remove(claim)
+                self.open.append(claim)
+        for claim in (*self.open, *self._asked):
+            claim.unshown.discard(output)
+
+    def made(self, outputs: Iterable[str], tool_choice: str | None) -> None:
+        """All calls of a response are answered, by these outputs."""
+        self.open.append(Claim(tool_choice, self._unshown.intersection(outputs)))
+
+    def taken(self) -> tuple[Claim, ...]:
+        """Give all that are open to a response that is asked for."""
+        taken = tuple(self.open)
+        self._asked.extend(taken)
+        self.open.clear()
+        return taken
+
+    def began(self, asked: Iterable[Claim] | None) -> None:
+        """A response began. `asked` are those that were asked for with it, if one was."""
+        for claim in asked or ():
+            claim.is_honoured = not claim.unshown
+        for claim in tuple(self.open):
+            if claim.unshown and asked is not None:
+                continue  # it was made after the response was asked for
+            self.open.remove(claim)
+            if claim.unshown:
+                self._doubtful.append(claim)
+
+    def refused(self, asked: Iterable[Claim]) -> None:
+        """The response that these were asked for with was refused, or stopped unheard."""
+        self.open += [claim for claim in asked if not claim.is_honoured]
+
+    def moved(self) -> None:
+        """Another connection is in use. It is told the outputs before anything is asked for."""
+        self._unshown.clear()
+        self._asked.clear()
+        self._doubtful.clear()
+        for claim in self.open:
+            claim.unshown.clear()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        for claims in (self.open, self._unshown, self._asked, self._doubtful):
+            claims.clear()
