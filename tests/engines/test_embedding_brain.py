@@ -72,6 +72,10 @@ BILLING = tool(
 )
 TOOLS = (BOOK, LIGHT, WEATHER, BILLING)
 
+DEMONSTRATION = (
+    "I am a demonstration brain: start the server with --brain-url to give it a real one."
+)
+
 Call = tuple[str, dict[str, Any]]
 
 
@@ -281,7 +285,10 @@ def test_what_it_cannot_do_it_says_and_what_it_can(brain: EmbeddingBrain) -> Non
     )
     talk = Conversation(brain)
 
-    assert talk.user("Who won the football game?") == f"I'm sorry, I can't help with that. {can}"
+    sorry = f"I'm sorry, I can't help with that. {can}"
+    first, later = talk.user("Who won the football game?"), talk.user("Who won the boxing match?")
+    assert first == f"{sorry} {DEMONSTRATION}"
+    assert later == sorry
     assert talk.user("What can you do for me?") == can
     assert talk.user("Sorry, can you say that again?") == can
 
@@ -412,3 +419,36 @@ def test_the_same_conversation_always_gets_the_same_answer(brain: EmbeddingBrain
     again = EmbeddingBrain()
     for text in ("A table for two tomorrow.", "Who are you?", "What is love?"):
         assert Conversation(brain).user(text) == Conversation(again).user(text)
+
+
+HOURS = tool("opening_hours", "Opening hours of the shop.", ("day",), day=STRING)
+NOTE = tool("take_note", "Write down a note.", ("note",), note=STRING)
+
+
+@pytest.mark.parametrize("asked_for", ["opening_hours", "take_note"])
+def test_an_open_question_takes_only_what_answers_it(brain: EmbeddingBrain, asked_for: str) -> None:
+    talk = Conversation(brain, tools=[HOURS, NOTE])
+    question = talk.user(
+        "What are your opening hours?" if asked_for == "opening_hours" else "Take a note, please."
+    )
+    assert isinstance(question, str)
+    assert question.endswith("?")
+
+    again, given_up = talk.user("Tell me a joke."), talk.user("Sing a song for me.")
+
+    assert again == f"Sorry, I didn't get that. {question}"
+    assert isinstance(given_up, str)
+    assert given_up.startswith("I'm sorry, I can't do that without")
+
+
+def test_an_open_question_takes_its_answer(brain: EmbeddingBrain) -> None:
+    talk = Conversation(brain, tools=[HOURS, NOTE])
+    talk.user("What are your opening hours?")
+
+    assert talk.user("On Friday.") == [("opening_hours", {"day": "Friday"})]
+
+
+def test_it_says_what_its_tools_are_for_in_english(brain: EmbeddingBrain) -> None:
+    talk = Conversation(brain, tools=[HOURS])
+
+    assert talk.user("What can you do?") == "I can tell you about opening hours."

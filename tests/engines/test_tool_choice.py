@@ -99,3 +99,46 @@ def test_arguments_are_taken_out_of_what_was_said(half: str) -> None:
                 wrong.append((utterance["text"], found))
 
     assert wrong == []
+
+
+# --- what is asked for, and what is only spoken of ------------------------------------------
+
+
+def utterances() -> list[tuple[str, str, str | None]]:
+    """Each with its domain, and the tool that it asks for."""
+    loaded = json.loads((DATA / "asked_for_or_not.json").read_text())
+    return [
+        (domain, each["text"], each["tool"])
+        for domain, half in loaded.items()
+        for each in half["utterances"]
+    ]
+
+
+def chosen_for(domain: str, text: str, embedder: Embedder) -> str | None:
+    tools = known_tools(json.loads((DATA / "asked_for_or_not.json").read_text())[domain]["tools"])
+    choice = choose_tool(text, tools, embedder, today=date.today())
+    return choice.tool.name if choice is not None and choice.certainty > 0 else None
+
+
+@pytest.mark.parametrize(
+    ("domain", "text", "tool"), utterances(), ids=[text for _, text, _ in utterances()]
+)
+def test_only_what_is_asked_for_is_done(
+    embedder: Embedder, domain: str, text: str, tool: str | None
+) -> None:
+    assert chosen_for(domain, text, embedder) == tool
+
+
+@pytest.mark.parametrize(
+    ("domain", "text"), [(domain, text) for domain, text, tool in utterances() if tool is None]
+)
+def test_by_words_alone_nothing_is_done_that_nobody_asked_for(domain: str, text: str) -> None:
+    assert chosen_for(domain, text, WordsOnly()) is None
+
+
+def test_the_table_has_at_least_half_of_what_is_not_asked_for() -> None:
+    found = utterances()
+
+    assert len(found) >= 120
+    assert len({domain for domain, _, _ in found}) == 5
+    assert sum(tool is None for _, _, tool in found) >= len(found) / 2

@@ -43,6 +43,7 @@ from realtime_actors.server.engines.understanding.choosing import (
     choose_tool,
     known_tools,
 )
+from realtime_actors.server.engines.understanding.intent import asked_for
 from realtime_actors.server.engines.understanding.schema import Kind, Parameter
 from realtime_actors.server.engines.understanding.similarity import Embedder
 from realtime_actors.server.engines.understanding.speaking import (
@@ -57,6 +58,9 @@ _SWITCH: Final = 0.03  # how sure another tool must be to take the place of an o
 _PATIENCE: Final = 2  # how often the same question is asked
 _CHARACTERS_PER_TOKEN: Final = 4
 _MOST_CALLS: Final = 4
+_DEMONSTRATION: Final = (
+    "I am a demonstration brain: start the server with --brain-url to give it a real one."
+)
 _LONGEST: Final = 2_000  # characters of one turn: two minutes of speech
 
 
@@ -183,7 +187,7 @@ class EmbeddingBrain:
         choice = self._choose(text, tools)
         if choice is None or choice.certainty <= 0:
             return None
-        return _call_or_ask(choice.tool, self._arguments(choice.tool, text))
+        return _call_or_ask(choice.tool, self._arguments(choice.tool, asked_for(text)))
 
     def _several(self, text: str, tools: Sequence[KnownTool]) -> tuple[_Call, ...]:
         """Several calls, where each half of a sentence asks for something else, in full."""
@@ -253,7 +257,9 @@ class EmbeddingBrain:
         can = abilities(tools)
         if re.search(r"\b(?:what|how) (?:can|do|could) you\b|\byou able to\b|\bhelp\b", text, re.I):
             return _Say(text=can or "I can answer questions.")
-        return _Say(text=f"I'm sorry, I can't help with that. {can}".strip())
+        known = any(_DEMONSTRATION in words_of(item) for item in request.items)
+        sentences = ["I'm sorry, I can't help with that.", can, "" if known else _DEMONSTRATION]
+        return _Say(text=" ".join(filter(None, sentences)))
 
     def _begin_after_handoff(self, text: str, tools: Sequence[KnownTool]) -> _Decision | None:
         # Not back again: agents that hand over to each other would do it for ever.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from realtime_actors.server.engines.understanding.intent import is_command
 from realtime_actors.server.engines.understanding.iso import iso_date, iso_time
 from realtime_actors.server.engines.understanding.names import find_people, find_places
 from realtime_actors.server.engines.understanding.quantities import (
@@ -24,6 +25,10 @@ from realtime_actors.server.engines.understanding.schema import Kind, Parameter
 from realtime_actors.server.engines.understanding.words import humanized, stem, word_set
 
 __all__ = ["answer_to", "find_arguments"]
+
+_LONGEST_ANSWER = 40
+"""Words of an answer that may be any text."""
+_LONGEST_MOMENT = 5
 
 # The surest finders first: what they take can't be mistaken for something else any more.
 _ORDER = (
@@ -78,12 +83,18 @@ def answer_to(text: str, parameter: Parameter, *, today: date) -> Any:
             return None
         case Kind.LIST:
             return _split(plain) if parameter.item and parameter.item.kind is Kind.TEXT else None
+        case _ if is_command(text) or not plain or _yes_or_no(text) is not None:
+            return None  # something else was said, and not in answer
         case Kind.PERSON | Kind.PLACE if len(plain.split()) <= 5 and not find_numbers(plain):
             return plain[:1].upper() + plain[1:] or None
-        case Kind.PERSON | Kind.PLACE:
-            return None
+        case Kind.TEXT if len(plain.split()) <= _LONGEST_ANSWER:
+            return plain
+        case Kind.DATE | Kind.TIME | Kind.MOMENT if len(plain.split()) <= _LONGEST_MOMENT:
+            return plain  # "as soon as possible"
+        case Kind.CODE if re.search(r"\d", plain) and len(plain.split()) <= 4:
+            return plain
         case _:
-            return plain or None
+            return None
 
 
 class _Sentence:

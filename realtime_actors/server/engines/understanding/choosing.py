@@ -12,9 +12,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from realtime_actors.server.engines.understanding.arguments import find_arguments
+from realtime_actors.server.engines.understanding.intent import (
+    Act,
+    Wish,
+    act_of,
+    asked_for,
+    wish_for,
+)
 from realtime_actors.server.engines.understanding.schema import Kind, Parameter, parameters_of
 from realtime_actors.server.engines.understanding.similarity import Embedder
 from realtime_actors.server.engines.understanding.words import content_stems, humanized
@@ -27,10 +34,16 @@ _SHARED_WORDS: Final = 3
 _ARGUMENT: Final = 0.012
 _NAMED_CHOICE: Final = 0.03
 _MOST_ARGUMENTS: Final = 0.06
+_NAMED: Final = 0.02
+_NAMED_IN_DOUBT: Final = 0.001
+"""Without embeddings: a word in common counts already."""
 _THRESHOLD: Final = 0.07
 _SMALL_TALK_SHARE: Final = 0.7
 # Without embeddings, one word in common has to do.
 _THRESHOLD_OF_WORDS: Final = 0.023
+
+NOT_ASKED_FOR: Final = -1.0
+"""How certain a tool is that fits, and that nobody has asked for."""
 
 _SMALL_TALK: Final = (
     "Hello.",
@@ -71,6 +84,7 @@ class KnownTool:
     texts: tuple[str, ...] = field(default=(), repr=False)
     """What it is called and what it does, as a whole and sentence by sentence."""
     stems: frozenset[str] = field(default=frozenset(), repr=False)
+    act: Act = field(repr=False)
 
     @property
     def words(self) -> str:
@@ -109,6 +123,7 @@ def _known_tool(tool: Mapping[str, Any]) -> KnownTool:
         parameters=parameters_of(tool),
         texts=tuple(texts),
         stems=frozenset(content_stems(f"{words} {description}")),
+        act=act_of(tool["name"], description),
     )
 
 
@@ -118,13 +133,36 @@ def choose_tool(
     """The tool that the text is most likely to ask for. None when there are no tools."""
     if not tools:
         return None
+    asked = asked_for(text)
     threshold = _THRESHOLD_OF_WORDS
     if embedder.available:
         small_talk = max(embedder.likeness(text, _SMALL_TALK))
         threshold = max(_THRESHOLD, small_talk * _SMALL_TALK_SHARE)
-    scored = [(_score(text, tool, embedder, today), -place) for place, tool in enumerate(tools)]
-    score, place = max(scored)
-    return Choice(tool=tools[-place], certainty=score - threshold)
+    scored = sorted(
+        (
+            (_score(asked or text, tool, embedder, today), -place, tool)
+            for place, tool in enumerate(tools)
+        ),
+        reverse=True,
+    )
+    named = _NAMED if embedder.available else _NAMED_IN_DOUBT
+    wishes = {tool.name: wish_for(tool.act, asked) for tool in tools}
+    best = Choice(tool=scored[0][2], certainty=scored[0][0] - threshold)
+    told = Wish.SPOKEN_OF in wishes.values() or wishes[best.tool.name] is Wish.PARAPHRASED
+    if told and Wish.NAMED not in wishes.values():
+        # Nor is anything else asked for, that may fit what was said of it.
+        return evolve(best, certainty=min(best.certainty, NOT_ASKED_FOR))
+    choices = [
+        Choice(
+            tool=tool,
+            certainty=score - threshold + (named if wishes[tool.name] is Wish.NAMED else 0.0),
+        )
+        for score, _, tool in scored
+        if wishes[tool.name] in (Wish.NAMED, Wish.POSSIBLE)
+    ]
+    if not choices:
+        return evolve(best, certainty=min(best.certainty, NOT_ASKED_FOR))
+    return max(choices, key=lambda choice: choice.certainty)
 
 
 def _score(text: str, tool: KnownTool, embedder: Embedder, today: date) -> float:

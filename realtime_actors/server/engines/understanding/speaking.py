@@ -103,9 +103,12 @@ def _ability(tool: KnownTool) -> str:
     first = tool.description.split(". ")[0].split("\\n")[0].rstrip(".")
     if first.split(" ")[0].lower() in _VERBS and len(first.split()) <= 9:
         return first[0].lower() + first[1:]
-    if tool.words.startswith("get "):
-        return f"tell you the {tool.words.removeprefix('get ')}"
-    return tool.words
+    verb, _, rest = tool.words.partition(" ")
+    if verb == "get" and rest:
+        return f"tell you the {rest}"
+    if verb in _VERBS and rest:
+        return tool.words
+    return f"tell you about {tool.words}" if tool.act.looks_up else f"help with {tool.words}"
 
 
 def tool_results(outputs: Iterable[str]) -> str:
