@@ -347,9 +347,15 @@ class Conversation:
         self.register.sent([Send(wire.RawClientEvent(payload=payload))], None, self.now)
 
     def answer(self, number: int) -> None:
-        """The server acknowledges one of the things that were sent."""
+        """The server acknowledges one of the things that were sent.
+
+        What its acknowledgement does not name is answered in the order in which it was sent.
+        """
         if self.open:
-            answered = self.open.pop(number % len(self.open))
+            answered = self.open[number % len(self.open)]
+            if answered["type"].startswith("input_audio_buffer."):
+                answered = next(each for each in self.open if each["type"] == answered["type"])
+            self.open.remove(answered)
             self.register.came(acknowledgement(answered), self.awaited)
 
     def refuse(self) -> str | None:
