@@ -33,7 +33,7 @@ def test_a_key_is_a_name(client):
     assert registry.whereis(("room", 7)) is counter
     assert otp.call(place, "get") == 3
     assert registry.keys(counter) == (("room", 7),)
-    with pytest.raises(otp.StartFailed, match="already_started"):
+    with pytest.raises(otp.StartFailed, match="is taken by"):
         otp.start(Counter, name=otp.via(registry, ("room", 7)))
     otp.stop(place)
     assert (registry.count(), registry.lookup(("room", 7))) == (0, ())
