@@ -74,14 +74,14 @@ class EventStream(Handle, Iterator[E], Generic[E]):
 
     def __init__(
         self,
-        is_over: Callable[[], bool],
+        is_over: Callable[[], str],
         *,
         timeout: float | None,
         limit: int = EVENTS_LIMIT,
         wanted: Callable[[Event], bool] | None = None,
         on_close: Callable[[EventStream[E]], object] | None = None,
     ) -> None:
-        """`is_over` tells that nothing will come any more, if nobody is left to say so.
+        """`is_over` says why nothing will come any more, if nobody is left to tell us so.
 
         Gives the events that are `wanted`. `on_close` is called once it takes no more.
         """
@@ -138,7 +138,7 @@ class EventStream(Handle, Iterator[E], Generic[E]):
             except queue.Empty:
                 if over:
                     self._end()
-                    raise SessionClosedError("the session and its supervisor have ended") from None
+                    raise SessionClosedError(over) from None
                 if left < LOOK_EVERY:
                     why = f"no event of the session in {self._timeout:g} s"
                     raise TimeoutError(why) from None

@@ -28,6 +28,7 @@ from realtime_actors.errors import ConfigError, NotConnectedError, SessionClosed
 from realtime_actors.event_stream import EVENTS_LIMIT, EventStream
 from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
+from realtime_actors.otp import fork
 from realtime_actors.otp.process import end
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.seconds import seconds
@@ -94,6 +95,12 @@ class Line:
             self.transport = transport
         return not is_over()  # else it may be that nobody has seen it
 
+    def leave_to_parent(self) -> None:
+        """Share nothing with the parent's threads any more, in a child of fork."""
+        self._lock = threading.Lock()
+        self.subscribers = Subscribers(self.subscribers.session)
+        self.transport = self.successor = self.supervisor = self.handing_out = None
+
     def drop(self) -> None:
         """Close all connections at once."""
         for each in self.connections:
@@ -119,6 +126,13 @@ class Session(otp.ServerRef):
         super().__init__(actor)
         self.line = Line(Subscribers(self))
         """What the handle shares with its actor. Not for others."""
+        fork.each_in_child(self, Session._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        self.line.leave_to_parent()
+        if self._is_the_parents:  # else it had ended before
+            why = f"{fork.lives_elsewhere('this session')}: start another one here"
+            self.line.over, self.line.gate = why, Gate(False, why)
 
     @overload
     def ask(
@@ -334,9 +348,8 @@ class Session(otp.ServerRef):
         for a slow reader, then drops the oldest. The subscription ends with the stream: with
         its `close()`, a `with` block around it, or when nobody holds it any more.
         """
-        on_close = self.line.subscribers.remove
         stream: EventStream[events.Event] = EventStream(
-            self._is_over, timeout=timeout, limit=limit, on_close=on_close
+            self._is_over, timeout=timeout, limit=limit, on_close=self._unsubscribe
         )
         return self._read(stream, only)
 
@@ -360,7 +373,7 @@ class Session(otp.ServerRef):
             wanted=lambda event: (
                 isinstance(event, InputTranscriptEvent) and event.status != "partial"
             ),
-            on_close=self.line.subscribers.remove,
+            on_close=self._unsubscribe,
         )
         return self._read(stream, InputTranscriptEvent)
 
@@ -387,9 +400,12 @@ class Session(otp.ServerRef):
         """End the conversation, and wait until its threads and its socket are gone.
 
         Waits at most `timeout` seconds, then drops what is left. Closing a closed
-        session does nothing. Raises `otp.DeadlockError` from the `put` of a subscriber.
+        session does nothing. Raises `otp.DeadlockError` from the `put` of a subscriber, and
+        `DeadSessionError` in a child of fork: the session is the parent's.
         """
         timeout = seconds(timeout, "the timeout of close()")
+        if self._is_the_parents:
+            raise DeadSessionError(f"close: {self.line.over}")
         self._check_may_wait("Session.close", None, timeout)
         self.line.closing = True
         try:
@@ -415,7 +431,13 @@ class Session(otp.ServerRef):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        if not self._is_the_parents:
+            self.close()
+
+    @property
+    def _is_the_parents(self) -> bool:
+        """Whether it belongs to the process that has forked this one."""
+        return isinstance(self._process.reason, otp.ForkedError)
 
     if not TYPE_CHECKING:  # a checker must go on to find these mistakes itself
 
@@ -432,10 +454,17 @@ class Session(otp.ServerRef):
             where = otp.InCall(operation, self, message, timeout)
             raise otp.DeadlockError("calling_from_a_direct_subscriber", where)
 
-    def _is_over(self) -> bool:
-        """Whether it has ended, and there is nobody who would start it again."""
+    def _is_over(self) -> str:
+        """Why nothing will come any more: it has ended, and nobody would start it again."""
         supervisor = self.line.supervisor
-        return not self.is_alive() and not (supervisor is not None and supervisor.is_alive())
+        if self.is_alive() or (supervisor is not None and supervisor.is_alive()):
+            return ""
+        if self._is_the_parents:
+            return self.line.over
+        return "the session and its supervisor have ended"
+
+    def _unsubscribe(self, stream: EventStream[Any]) -> None:
+        self.line.subscribers.remove(stream)
 
     def _verb(self, verb: messages.Verb) -> Any:
         return self.ask(verb, timeout=CALL_TIMEOUT)

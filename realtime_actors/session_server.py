@@ -150,6 +150,8 @@ class SessionServer(otp.GenServer):
             self._watch(subscriber, running)
         self._info = running.machine.info
         self._is_closed = False  # `terminate` has closed all connections
+        self._end = [None]  # popped by whoever tells of the end: we, or who kills us
+        self._tells_end = False
         self._process.farewell = (self._say_if_killed, *self._process.farewell)
         return otp.Ok(running, continue_=Started())
 
@@ -205,7 +207,7 @@ class SessionServer(otp.GenServer):
         machine = state.machine
         self._is_closing = True
         self._inlet.air(None)
-        self._line.subscribers.wait_for_nobody()
+        self._tell_end()
         if isinstance(reason, BaseException):
             # Nothing trusts the state of a machine that failed: only say so, and clean up.
             log.error("session %s failed: %s", self.actor_urn, type(reason).__name__)
@@ -410,9 +412,9 @@ class SessionServer(otp.GenServer):
     def _perform(self, state: _Running, effects: fx.Effects) -> None:
         failure: RealtimeError | None = None
         if effects and isinstance(effects[-1], fx.End):
-            self._line.subscribers.wait_for_nobody()
+            self._tell_end()
         for effect in effects:
-            if self._process.dead:
+            if self._process.dead and not self._tells_end:
                 raise otp.Cancelled(self._process.reason)  # nothing of ours follows our end
             match effect:
                 case fx.Publish(event=event):
@@ -672,7 +674,7 @@ class SessionServer(otp.GenServer):
         """Do what `terminate` had no time for, in the thread of whoever has ended us."""
         line = self._line
         line.subscribers.wait_for_nobody()
-        if not line.over:  # else it was killed in the middle of `terminate`
+        if self._claim_end():  # else it was about to end, and says so itself
             line.over = "the session has ended (it was killed)"
             line.gate = fx.Gate(False, line.over)
             self._inlet.air(None)
@@ -684,6 +686,20 @@ class SessionServer(otp.GenServer):
             return
         for connection in line.connections:
             _close_beside(connection)
+
+    def _tell_end(self) -> None:
+        """Begin to tell of the end: nothing keeps us from doing it, not even being killed."""
+        self._tells_end = self._tells_end or self._claim_end()
+        if not self._tells_end:
+            raise otp.Cancelled(self._process.reason)
+        self._line.subscribers.wait_for_nobody()
+
+    def _claim_end(self) -> bool:
+        try:
+            self._end.pop()
+        except IndexError:
+            return False
+        return True
 
     def _break_off(
         self, state: _Running | None, failure: RealtimeError, *, wanted: bool = False

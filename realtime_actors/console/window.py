@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from realtime_actors import otp
 from realtime_actors.errors import ConfigError
+from realtime_actors.otp import fork
 
 __all__ = ["Window", "listen", "look"]
 
@@ -29,8 +30,12 @@ class Window:
     def __init__(self, path: Path, listener: socket.socket) -> None:
         self.path = path
         self._listener = listener
+        fork.each_in_child(self, Window._leave_to_parent)
         self._thread = threading.Thread(target=self._serve, name="window", daemon=True)
         self._thread.start()
+
+    def _leave_to_parent(self) -> None:
+        self._listener.close()
 
     def close(self) -> None:
         """Show nothing any more. Closing a closed window does nothing."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Final, Protocol
 
+from realtime_actors.otp import fork
 from realtime_actors.otp.handle import Handle
 from realtime_actors.otp.process import Process
 from realtime_actors.seconds import LONGEST_WAIT
@@ -106,6 +107,10 @@ class _ThreadedClock:
     """The real one."""
 
     def __init__(self) -> None:
+        self._begin()
+        fork.in_child(self._begin)
+
+    def _begin(self) -> None:
         self._heap = _Heap()
         self._changed = threading.Condition()  # guards the heap and the thread
         self._thread: threading.Thread | None = None

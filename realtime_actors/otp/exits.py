@@ -10,6 +10,7 @@
     RealtimeError
     ├── StartFailed                   a process did not start; `.reason` says why
     ├── NoProcessError (LookupError)       nobody is there, where somebody is needed
+    │   └── ForkedError               it is in the process that forked this one
     ├── MailboxFullError              a bounded mailbox took no more
     └── TooManyChildrenError (RuntimeError)
 
@@ -40,6 +41,7 @@ __all__ = [
     "Cancelled",
     "DeadlockError",
     "Exit",
+    "ForkedError",
     "InCall",
     "MailboxFullError",
     "NoProcessError",
@@ -49,6 +51,7 @@ __all__ = [
     "exception_in",
     "is_orderly",
     "reason_of",
+    "was_there",
 ]
 
 Reason: TypeAlias = object
@@ -166,6 +169,13 @@ class NoProcessError(RealtimeError, LookupError):
     """Nobody is there under this ref or name, or this thread is no process."""
 
 
+class ForkedError(NoProcessError):
+    """A handle of the parent, in a child of fork: what it stands for lives in the parent only.
+
+    The reason with which all of the parent's processes have ended, as the child sees it.
+    """
+
+
 class MailboxFullError(RealtimeError):
     """A bounded mailbox took no more, and was made to say so."""
 
@@ -177,6 +187,11 @@ class TooManyChildrenError(RealtimeError, RuntimeError):
 def reason_of(error: BaseException) -> Reason:
     """The reason with which a process ends that lets `error` through."""
     return error.as_reason if isinstance(error, Exit) else error
+
+
+def was_there(reason: Reason) -> bool:
+    """Whether something that has ended with `reason` had been there to be ended."""
+    return reason != NOPROC and not isinstance(exception_in(reason), ForkedError)
 
 
 def is_orderly(reason: Reason) -> bool:

@@ -6,10 +6,12 @@ times a second. The reason is not known.
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Final
 
 import pykka
 
+from realtime_actors.otp import fork
 from realtime_actors.otp.clock import TimerRef, call_later
 from realtime_actors.otp.exits import NOPROC
 from realtime_actors.otp.mailbox import CAST, Mailbox
@@ -78,6 +80,22 @@ def foreign_process(ref: pykka.ActorRef[Any]) -> Process:
         if _looking is None:
             _looking = call_later(LOOK_EVERY_SECONDS, find_the_dead, every=LOOK_EVERY_SECONDS)
     return process
+
+
+def _forget() -> None:
+    """Begin anew, in a child of fork. Pykka does not know that its actors are the parent's."""
+    global _looking
+    _known.clear()
+    _looking = None
+    stopped = threading.Event()
+    stopped.set()
+    for ref in pykka.ActorRegistry.get_all():
+        ref.actor_stopped = stopped
+        pykka.ActorRegistry.unregister(ref)
+
+
+fork.hold_over_fork(pykka.ActorRegistry._actor_refs_lock)
+fork.in_child(_forget)
 
 
 def _part_from(ref: pykka.ActorRef[Any]) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "TIMED_OUT",
     "Bounded",
     "BoundedMailbox",
+    "DeadLetters",
     "Mailbox",
     "Signal",
     "WhenFull",
@@ -106,6 +107,10 @@ class Mailbox:
         """Whether the reader waits for an item."""
         return self._waiting
 
+    def abandon(self, reason: Reason) -> None:
+        """Answer every caller in it with `reason`, for a reader that is not in this process."""
+        self._empty(reason)
+
     def close(self, reason: Reason) -> None:
         """End it: answer every caller in it with `reason`, wake the reader."""
         self._closed = True
@@ -172,6 +177,24 @@ class Mailbox:
                     del queue[at]
                 return item, at
             at += 1
+
+
+class DeadLetters(Mailbox):
+    """The mailbox of a process that is dead for a reason of its own: it takes nothing."""
+
+    __slots__ = ("_reason",)
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__()
+        self._closed = True
+        self._reason = reason
+
+    def put(self, item: object, /) -> None:
+        if isinstance(item, Request):
+            item.reject(self._reason)
+
+    def put_signal(self, item: object, /) -> None:
+        """Nobody is there to read it."""
 
 
 def answer_undelivered(item: object, reason: Reason) -> None:

@@ -22,18 +22,20 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from realtime_actors.otp import fork
 from realtime_actors.otp.exits import (
     KILLED,
     NOPROC,
     NORMAL,
     Cancelled,
+    ForkedError,
     NoProcessError,
     Reason,
     exception_in,
     is_orderly,
 )
 from realtime_actors.otp.handle import Handle
-from realtime_actors.otp.mailbox import Mailbox, Signal
+from realtime_actors.otp.mailbox import DeadLetters, Mailbox, Signal
 from realtime_actors.otp.slots import Outcome, Request, Slot
 from realtime_actors.seconds import seconds as check_seconds
 
@@ -407,6 +409,37 @@ def _release_the_waiting(dying: Process, why: Reason) -> None:
         start.settle(Outcome.EXITED, why)
     if waiting is not None:
         waiting.settle(Outcome.GIVEN_UP, None)
+
+
+def _abandon_all() -> None:
+    """Begin anew, in a child of fork: all processes are the parent's, and so is this thread's."""
+    for process in list(processes):
+        _abandon(process)
+    processes.clear()
+    detached.clear()
+    names.clear()
+    own_thread.process = None
+
+
+def _abandon(process: Process) -> None:
+    # Not `end`: nobody here is to be told, or to do anything about it. Nothing is waited
+    # for, and no lock of the parent's is touched.
+    why = ForkedError(fork.lives_elsewhere(process.label))
+    process.dead, process.reason = True, why
+    abandoned, process.mailbox = process.mailbox, DeadLetters(why)
+    process.names, process.farewell, process.parent, process.context = (), (), None, None
+    process.links, process.monitors, process.watching, process.timers = {}, {}, {}, {}
+    process.thread, process.thread_done, process.sending = None, True, False
+    process.start = process.waiting = None
+    for request in (process.handling, *process.deferred):
+        if request is not None:
+            request.reject(why)
+    process.handling, process.deferred = None, {}
+    abandoned.abandon(why)
+
+
+fork.hold_over_fork(signals)
+fork.in_child(_abandon_all)
 
 
 def thread_is_done(process: Process) -> None:

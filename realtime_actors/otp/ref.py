@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import pykka
 
 from realtime_actors.otp.calls import CALL, STOP, ask, await_answer, deliver, stop_process
-from realtime_actors.otp.exits import NOPROC, NORMAL, CallExit
+from realtime_actors.otp.exits import NORMAL, CallExit, was_there
 from realtime_actors.otp.mailbox import CAST
 from realtime_actors.otp.process import ProcessRef, own_thread
 from realtime_actors.otp.slots import Request, StopRequest
@@ -103,7 +103,7 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
         try:
             stop_process(self._process, NORMAL, timeout)
         except CallExit as exit_:
-            return exit_.reason != NOPROC
+            return was_there(exit_.reason)
         return True
 
 
@@ -117,5 +117,5 @@ def _stopped(request: StopRequest, timeout: float | None) -> bool:
     try:
         await_answer(request, timeout, STOP, again=True)
     except CallExit as exit_:
-        return exit_.reason != NOPROC
+        return was_there(exit_.reason)
     return True

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from attrs import evolve, frozen
 
 from realtime_actors.errors import RealtimeError
+from realtime_actors.otp import fork
 from realtime_actors.otp.calls import Place, Target, deliver, process_of
 from realtime_actors.otp.exits import NoProcessError
 from realtime_actors.otp.handle import Handle
@@ -47,6 +48,11 @@ class Registry(Handle):
         # takes no lock.
         self._entries: dict[Hashable, tuple[_Entry, ...]] = {}
         self._keys: dict[Process, tuple[Hashable, ...]] = {}
+        fork.each_in_child(self, Registry._begin)
+
+    def _begin(self) -> None:
+        self._entries.clear()
+        self._keys.clear()
 
     def register(self, key: Hashable, value: object = None) -> None:
         """Register the calling process. Raises `AlreadyRegisteredError` for a unique key."""

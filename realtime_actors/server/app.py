@@ -21,6 +21,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from realtime_actors.errors import ConfigError
+from realtime_actors.otp import fork
 from realtime_actors.protocol import ErrorDetail, ServerError, dialect
 from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.server.admission import (
@@ -110,6 +111,16 @@ class RealtimeServer:
         self._lock = threading.Lock()
         self._threads: dict[threading.Thread, sockets.socket] = {}
         self._connections: set[Connection] = set()
+        fork.each_in_child(self, RealtimeServer._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        # Our copies of its sockets, no more: a server is told to stop through a pipe that
+        # both processes have.
+        server, self._server, self._acceptor = self._server, None, None
+        for socket in (*self._threads.values(), *([server.socket] if server else ())):
+            socket.close()
+        self._lock = threading.Lock()
+        self._threads, self._connections = {}, set()
 
     @classmethod
     def scripted(

@@ -74,6 +74,13 @@ class Connecting:
         self._give_up(closed_while_connecting())
         self._leave()
 
+    def leave_to_parent(self) -> None:
+        """Be over, in a child of fork: see `Link.leave_to_parent`."""
+        self._lock = threading.Lock()
+        self._outcome = closed_while_connecting()
+        if self._socket is not None:
+            self._socket.close()
+
     def _leave(self) -> None:
         if self._thread.ident is not None:  # started
             self._thread.join(_GRACE)

@@ -19,6 +19,7 @@ from urllib.request import getproxies
 from attrs import frozen
 
 from realtime_actors.errors import StartCause, StartError
+from realtime_actors.otp.fork import hold_over_fork
 from realtime_actors.transport.http_response import Response
 
 __all__ = ["Target", "choose_proxy", "dial", "parse_url", "ssl_context"]
@@ -226,6 +227,7 @@ _Stamp: TypeAlias = tuple[object, ...]
 
 _lock = threading.Lock()  # guards the contexts
 _contexts: dict[str | None, tuple[_Stamp, ssl.SSLContext]] = {}
+hold_over_fork(_lock)
 
 
 def ssl_context(ca_bundle: str | None) -> ssl.SSLContext:

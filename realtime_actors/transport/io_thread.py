@@ -16,6 +16,7 @@ from collections import deque
 from typing import NamedTuple, Protocol
 
 from realtime_actors.errors import ConfigError
+from realtime_actors.otp.fork import each_in_child
 from realtime_actors.seconds import LONGEST_WAIT
 
 __all__ = [
@@ -85,6 +86,7 @@ class IoThread:
         self._served: dict[Channel, Wants] = {}
         self._deadlines: dict[Channel, float] = {}
         self._handing_over: list[Channel] = []
+        each_in_child(self, IoThread._leave_to_parent)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         try:
             self._thread.start()
@@ -152,6 +154,14 @@ class IoThread:
         self._selector.close()
         self._wake_receiver.close()
         self._wake_sender.close()
+
+    def _leave_to_parent(self) -> None:
+        # Only closed: what a selector forgets in a child of fork, the parent's forgets, too.
+        self._ended = True
+        self._lock = threading.Lock()
+        self._arriving.clear()
+        self._served.clear()
+        self._close()
 
     def _round(self) -> None:
         for key, ready in self._selector.select(self._patience()):
@@ -239,6 +249,11 @@ class IoThreads:
         self._lock = threading.Lock()  # guards the list
         self._threads: list[IoThread] = []
         self._count = 0
+        each_in_child(self, IoThreads._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._threads = []
 
     def serve(self, channel: Channel) -> IoThread:
         """The thread that serves the channel from now on."""

@@ -97,6 +97,14 @@ class Link(ABC):
         self._closed = False  # by us: nothing is delivered any more
         self._released = threading.Event()
 
+    def leave_to_parent(self) -> None:
+        """Be over, in a child of fork: close our copy of the socket, and touch nothing else."""
+        self._lock = threading.Lock()
+        self._phase, self._closed = Phase.GONE, True
+        self._released = threading.Event()
+        self._released.set()
+        self._socket.close()
+
     # -- for any thread --------------------------------------------------------------------
 
     @property

@@ -64,10 +64,17 @@ class _Reader(Link):
         self._thread.start()
 
     def release(self) -> None:
+        self._close_selector()
+        super().release()
+
+    def leave_to_parent(self) -> None:
+        super().leave_to_parent()
+        self._close_selector()
+
+    def _close_selector(self) -> None:
         self._selector.close()
         self._wake_receiver.close()
         self._wake_sender.close()
-        super().release()
 
     def read(self, size: int) -> bytes:
         """What websocket-client reads with: waits for 1 to `size` bytes, and writes meanwhile.

@@ -12,6 +12,7 @@ from realtime_actors.errors import (
     StartCause,
     StartError,
 )
+from realtime_actors.otp.fork import each_in_child
 from realtime_actors.protocol import ClientEvent, Dialect
 from realtime_actors.seconds import seconds
 from realtime_actors.transport.base import ConnectOptions, Deliver
@@ -33,6 +34,15 @@ class SocketTransport(ABC):
         self._connecting: Connecting | None = None
         self._link: Link | None = None
         self._closed = False
+        each_in_child(self, SocketTransport._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        self._lock = threading.Lock()
+        self._used = self._closed = True
+        for each in (self._connecting, self._link):
+            if each is not None:
+                each.leave_to_parent()
+        self._connecting = self._link = None
 
     @abstractmethod
     def _make_link(self, sock: socket.socket, deliver: Deliver) -> Link:

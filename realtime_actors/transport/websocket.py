@@ -147,6 +147,10 @@ class _Channel(Link):
             return _READING  # nearly always; and the thread sees at a glance: no change
         return Wants(self._interest(), self._deadline)
 
+    def leave_to_parent(self) -> None:
+        super().leave_to_parent()
+        self._thread = None
+
     # -- called by anybody -----------------------------------------------------------------
 
     def start(self) -> None:

@@ -59,7 +59,7 @@ UNLIMITED: dict[str, Try] = {
     "Bounded timeout": lambda room, time: otp.Bounded(1, timeout=time),
     "ChildSpec shutdown": lambda room, time: otp.ChildSpec(id=1, start=nothing, shutdown=time),
     "Client.receive timeout": lambda room, time: room.one_message().receive(time),
-    "EventStream timeout": lambda room, time: EventStream(lambda: True, timeout=time),
+    "EventStream timeout": lambda room, time: EventStream(lambda: "over", timeout=time),
     "NoReply timeout": lambda room, time: returned(otp.NoReply(0, timeout=time)),
     "Ok timeout": lambda room, time: started(Given, otp.Ok(0, timeout=time)),
     "Reply timeout": lambda room, time: returned(otp.Reply(0, 0, timeout=time)),
