@@ -134,6 +134,7 @@ __all__ = [
     "errors",
     "events",
     "guardrails",
+    "hand_off",
     "history",
     "hooks",
     "input_guardrail",
@@ -236,6 +237,11 @@ def update_session(
 ) -> None:
     """Change settings and wait for the server. See `Session.update_session`."""
     _session(session).update_session(settings)
+
+
+def hand_off(session: Session | otp.Name, agent: Agent | Handoff) -> None:
+    """Make another agent the current one. See `Session.hand_off`."""
+    _session(session).hand_off(agent)
 
 
 def subscribe(

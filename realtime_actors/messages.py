@@ -19,7 +19,7 @@ from realtime_actors.config import SessionModelSettings
 from realtime_actors.items import Item
 
 if TYPE_CHECKING:
-    from realtime_actors.agent import AnyTool
+    from realtime_actors.agent import Agent, AnyTool, Handoff
     from realtime_actors.events import Event
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "CreateResponse",
     "CurrentAgent",
     "DeleteItem",
+    "HandOff",
     "History",
     "Interrupt",
     "PlaybackPosition",
@@ -186,6 +187,19 @@ class UpdateSession:
 
 
 @frozen
+class HandOff:
+    """Make another agent the current one, and wait until the server has its configuration.
+
+    Asks for no response. Raises `ConfigError` for what is no agent or can't be set up,
+    `SessionUpdateError` when the server refuses it, `LocalProtocolError` while another
+    handoff is under way or when the voice can't change any more, `NotConnectedError`.
+    """
+
+    agent: Agent | Handoff
+    """A `Handoff` for an `input_filter`, or with `voice="reconnect"`."""
+
+
+@frozen
 class AddItem:
     """Add an item to the conversation, without asking for a response. Gives its id.
 
@@ -301,6 +315,7 @@ Verb: TypeAlias = (
     | Approve
     | Reject
     | UpdateSession
+    | HandOff
     | AddItem
     | DeleteItem
     | TruncateItem

@@ -17,7 +17,7 @@ import pykka
 from attrs import define, field
 
 from realtime_actors import events, messages, otp
-from realtime_actors.agent import Agent
+from realtime_actors.agent import Agent, Handoff
 from realtime_actors.audio import check_audio
 from realtime_actors.config import SessionModelSettings, merge_settings
 from realtime_actors.config.models import endings, warn
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["DeadSessionError", "Line", "Session"]
 
 E = TypeVar("E", bound=events.Event)
+
+HAND_OFF_TIMEOUT = 60.0
+"""Seconds that `hand_off` waits: a change of the connection may take forty."""
 
 CALL_TIMEOUT = 10.0
 """Seconds that a verb waits for its answer; only `update_session` needs the server for it."""
@@ -306,6 +309,18 @@ class Session(otp.ServerRef):
             with contextlib.suppress(ConfigError):  # it is raised below, once for all forms
                 warn(endings(model=None, settings=merge_settings(None, settings)))
         self._verb(messages.UpdateSession(settings))
+
+    def hand_off(self, agent: Agent | Handoff) -> None:
+        """Make another agent the current one, and wait until the server has its configuration.
+
+        It speaks from the next response on; none is asked for. A `Handoff` may filter what the
+        agent knows of the conversation, or get it another voice (`voice="reconnect"`, which
+        may take until nobody speaks).
+        Raises `ConfigError`; `SessionUpdateError` when the server refuses (the old agent goes
+        on then); and `LocalProtocolError` while another handoff is under way, or when the
+        voice can't change any more.
+        """
+        self.ask(messages.HandOff(agent), timeout=HAND_OFF_TIMEOUT)
 
     def subscribe(
         self, subscriber: Any, *, only: Only = None, raw: bool = False, direct: bool = False

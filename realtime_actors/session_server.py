@@ -20,7 +20,7 @@ from realtime_actors import events, messages, otp
 from realtime_actors._inlet import Aired, Frames, Inlet
 from realtime_actors._successor import Successor
 from realtime_actors._tool_runs import ToolRun
-from realtime_actors.agent import Agent
+from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core import effects as fx
 from realtime_actors.core.machine import Machine, Phase
@@ -112,9 +112,10 @@ class _Running:
 
 @define(eq=False)
 class _Proxied:
-    """A caller that waits in our own thread."""
+    """A caller in our own thread, which can't wait."""
 
     answer: object = None
+    is_gone: bool = False
 
 
 class SessionServer(otp.GenServer):
@@ -271,6 +272,10 @@ class SessionServer(otp.GenServer):
         """Unlike the handle's, doesn't wait for the server: here that would be for ever."""
         self._do(messages.UpdateSession(settings))
 
+    def hand_off(self, agent: Agent | Handoff) -> None:
+        """Unlike the handle's, doesn't wait for the server."""
+        self._do(messages.HandOff(agent))
+
     def subscribe(
         self, subscriber: Any, *, only: Only = None, raw: bool = False, direct: bool = False
     ) -> None:
@@ -298,6 +303,7 @@ class SessionServer(otp.GenServer):
     def _do(self, verb: messages.Verb) -> Any:
         asked = _Proxied()
         self._tell(self.state, Asked(verb, asked))
+        asked.is_gone = True
         if isinstance(asked.answer, otp.Failed):
             raise asked.answer.error
         return asked.answer
@@ -476,10 +482,10 @@ class SessionServer(otp.GenServer):
     def _answer(self, caller: object, answer: object) -> None:
         if isinstance(caller, otp.From):
             otp.reply(caller, answer)
-        elif isinstance(caller, _Proxied):
+        elif isinstance(caller, _Proxied) and not caller.is_gone:
             caller.answer = answer
         elif isinstance(answer, otp.Failed):
-            self._report(answer.error)  # it was told, so nobody waits
+            self._report(answer.error)  # nobody waits: it was told, or does not wait that long
 
     def _report(self, error: Exception) -> None:
         info = events.ErrorInfo(type=type(error).__name__, message=str(error))

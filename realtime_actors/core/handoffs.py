@@ -3,7 +3,8 @@
     Settled --resolved--> Acknowledging --session.updated--> Settled, with the new agent
                             |-- refused, or not answered --> Settled, with the old one
 
-An agent with another voice may need another connection: see `reconnecting`.
+An agent with another voice may need another connection: see `reconnecting`. The model asks for
+a handoff by a call, the program by a verb: who asked is told what became of it.
 
 Between the two no response is asked for: the new agent's first words follow its own
 instructions. Agents that pass the conversation to and fro are stopped: so many handoffs, and
@@ -12,12 +13,12 @@ then the user has to say something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Hashable, Sequence
 from typing import Final
 
-from attrs import define, evolve
+from attrs import define, evolve, field, frozen
 
-from realtime_actors import events
+from realtime_actors import events, messages
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.configuration import (
@@ -26,18 +27,51 @@ from realtime_actors.core.configuration import (
     ForNobody,
 )
 from realtime_actors.core.editing import Editing
-from realtime_actors.core.effects import CallHook, CancelTimer, Effects, Publish
-from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
+from realtime_actors.core.effects import (
+    Answer,
+    CallHook,
+    CancelTimer,
+    CancelTool,
+    Effects,
+    Publish,
+    Refuse,
+    RunHandoff,
+    SetTimer,
+)
+from realtime_actors.core.messages import HandoffResolved, ResolvedAgent, ToolFinished
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.core.tool_calls import Call, ToolCalls, tool_timer
-from realtime_actors.errors import ConfigError
+from realtime_actors.errors import (
+    ConfigError,
+    LocalProtocolError,
+    RealtimeError,
+    SessionUpdateError,
+)
 from realtime_actors.items import Item
 
-__all__ = ["Handoffs"]
+__all__ = ["Handoffs", "handoff_timer"]
 
 _HANDOFF: Final = "handoff"
 """Why no response is asked for while one is under way."""
+
+RESOLVE_WITHIN: Final = 10.0
+"""Seconds until an agent that the program hands over to has its instructions. Ours."""
+
+
+def handoff_timer(call_id: str) -> Hashable:
+    """The key of the timer that limits how long a handoff of the program's may take to begin."""
+    return ("handoff", call_id)
+
+
+@frozen(kw_only=True)
+class Asked:
+    """A handoff that the program has asked for."""
+
+    caller: object
+    handoff: Handoff
+    source: Agent
+    shown: tuple[Item, ...] = field(repr=False)
 
 
 @define(kw_only=True)
@@ -45,6 +79,7 @@ class Handoffs:
     """Which agent speaks, and the handoff under way, if any."""
 
     info: events.EventInfo
+    new_id: Callable[[], str]
     current: ResolvedAgent
     configuration: Configuration
     responses: ResponseMachine
@@ -58,6 +93,7 @@ class Handoffs:
     _under_way: HandoffResolved | None = None
     _in_doubt: bool = False  # what is in force was not sure when it began
     _since_user: int = 0
+    _asked: dict[str, Asked] = field(factory=dict)  # by what stands for the id of a call
 
     @property
     def agent(self) -> Agent:
@@ -82,39 +118,78 @@ class Handoffs:
         )
         return [Publish(error), *self.calls.finish(call.call_id, why, why)]
 
+    def ask(self, verb: messages.HandOff, caller: object, shown: tuple[Item, ...]) -> Effects:
+        """The program hands over: find out about the agent. The model has not asked for it.
+
+        Raises `ConfigError` for what is no agent.
+        """
+        handoff = Handoff(verb.agent) if isinstance(verb.agent, Agent) else verb.agent
+        if not isinstance(handoff, Handoff):
+            raise ConfigError(f"hand_off takes an agent or a Handoff, not {handoff!r}")
+        call_id = self.new_id()
+        self._asked[call_id] = Asked(caller=caller, handoff=handoff, source=self.agent, shown=shown)
+        run = RunHandoff(
+            call_id=call_id, handoff=handoff, arguments="{}", agent=self.agent, history=shown
+        )
+        return [run, SetTimer(handoff_timer(call_id), RESOLVE_WITHIN)]
+
+    def is_open(self, call_id: str) -> bool:
+        """Whether somebody waits for the outcome of a handoff."""
+        return call_id in self._asked or self.calls.get(call_id) is not None
+
+    def not_resolved(self, finished: ToolFinished) -> Effects | None:
+        """Take the failure of a handoff that the program has asked for; None of anything else."""
+        if finished.call_id not in self._asked:
+            return None
+        why = (finished.error or "").removeprefix("Error: ")
+        return self._refuse(finished.call_id, ConfigError(f"the handoff failed: {why}"))
+
+    def time_out(self, call_id: str) -> Effects:
+        """What the program hands over to is not there in time."""
+        if call_id not in self._asked:
+            return []
+        late = ConfigError(f"the agent was not set up within {RESOLVE_WITHIN:g} s")
+        return [CancelTool(call_id), *self._refuse(call_id, late)]
+
     def resolved(self, handoff: HandoffResolved) -> Effects:
-        """A handoff call found its agent: tell the server."""
-        call = self.calls.get(handoff.call_id)
-        if call is None:
+        """A handoff found its agent: tell the server."""
+        call_id = handoff.call_id
+        asked, call = self._asked.get(call_id), self.calls.get(call_id)
+        if call is not None:
+            source, reconnects = call.agent, _reconnects(call.target)
+        elif asked is not None:
+            source, reconnects = asked.source, _reconnects(asked.handoff)
+        else:
             return []  # it has its outcome: it was too late
-        if self._under_way is not None or call.agent is not self.agent:
+        if self._under_way is not None or source is not self.agent:
             other = self._under_way.resolved.agent if self._under_way else self.agent
-            why = f"Error: the conversation was already handed to {other.name}"
-            return self.calls.finish(call.call_id, why, why)
+            why = f"the conversation was already handed to {other.name}"
+            return self._fail(call_id, LocalProtocolError(why))
         settings = self.configuration.of_agent(handoff.resolved, self.current)
         changes = self.configuration.changes_to(settings)
         changes_voice = self._changes_voice(handoff)
         too_late = changes_voice and self.speech.started
         if not changes_voice:
             changes = evolve(changes, voice=None)
-        if too_late and not _reconnects(call):
+        if too_late and not reconnects:
             name, voice = handoff.resolved.agent.name, changes.voice
             why = (
-                f"Error: the transfer to {name} failed: its voice is {voice!r}, and a voice"
-                " cannot change once the model has spoken"
+                f"the transfer to {name} failed: its voice is {voice!r}, and a voice cannot"
+                " change once the model has spoken"
             )
-            return self.calls.finish(call.call_id, why, why)
+            return self._fail(call_id, LocalProtocolError(why))
         self._under_way, self._in_doubt = handoff, self.configuration.gave_up
         self.responses.hold(_HANDOFF)
-        timer = CancelTimer(tool_timer(call.call_id))
+        key = tool_timer(call_id) if asked is None else handoff_timer(call_id)
         if too_late:
-            return [timer, *self.reconnect(handoff)]
-        return [timer, *self.configuration.update(changes, ForHandoff(handoff))]
+            return [CancelTimer(key), *self.reconnect(handoff)]
+        return [CancelTimer(key), *self.configuration.update(changes, ForHandoff(handoff))]
 
     def acknowledged(self, handoff: HandoffResolved) -> Effects:
         """The server has the new agent's configuration: it is the current one."""
         source, self.current = self.agent, handoff.resolved
-        self._since_user += 1
+        asked = self._asked.pop(handoff.call_id, None)
+        self._since_user += asked is None
         agent = self.agent
         effects: Effects = [
             Publish(events.HandoffEvent(from_agent=source, to_agent=agent, info=self.info))
@@ -122,17 +197,21 @@ class Handoffs:
         if agent.hooks is not None:
             effects.append(CallHook(agent, "on_handoff", (source,)))
         if handoff.history is not None:
-            effects += self._filtered(self.calls.shown(handoff.call_id), handoff.history)
-        effects += self.calls.finish(handoff.call_id, f"Transferred to {agent.name}")
+            shown = self.calls.shown(handoff.call_id) if asked is None else asked.shown
+            effects += self._filtered(shown, handoff.history)
+        if asked is None:
+            effects += self.calls.finish(handoff.call_id, f"Transferred to {agent.name}")
+        else:
+            effects.append(Answer(asked.caller))
         self._settle()
         return effects
 
     def refused(self, handoff: HandoffResolved, why: str) -> Effects:
         """The server does not take the new agent's configuration."""
         name = handoff.resolved.agent.name
-        text = f"Error: the transfer to {name} failed: {why}"
         self._settle()
-        return self.calls.finish(handoff.call_id, text, text)
+        error = SessionUpdateError(f"the transfer to {name} failed: {why}")
+        return self._fail(handoff.call_id, error)
 
     def unanswered(self, handoff: HandoffResolved, why: str) -> Effects:
         """The server does not answer, or not clearly. What it may have taken is put back."""
@@ -170,7 +249,8 @@ class Handoffs:
         items = self.editing.history.items
         if handoff.history is None:
             return [], items, ()
-        shown = self.calls.shown(handoff.call_id)
+        asked = self._asked.get(handoff.call_id)
+        shown = self.calls.shown(handoff.call_id) if asked is None else asked.shown
         try:
             return self.editing.filter_untold(shown, handoff.history)
         except ConfigError as error:
@@ -178,9 +258,24 @@ class Handoffs:
             left = [item for item in items if item.id not in hidden]
             return [self._filter_failed(error)], left, ()
 
-    def lost(self) -> None:
-        """The connection is gone. The call itself is ended with all the others."""
+    def lost(self, error: RealtimeError) -> Effects:
+        """The connection is gone. A call is ended with all the others."""
         self._settle()
+        return [
+            effect
+            for call_id in tuple(self._asked)
+            for effect in (CancelTool(call_id), *self._refuse(call_id, error))
+        ]
+
+    def _fail(self, call_id: str, error: RealtimeError) -> Effects:
+        """Tell who asked for a handoff that it came to nothing."""
+        if call_id in self._asked:
+            return self._refuse(call_id, error)
+        return self.calls.finish(call_id, f"Error: {error}", f"Error: {error}")
+
+    def _refuse(self, call_id: str, error: RealtimeError) -> Effects:
+        asked = self._asked.pop(call_id)
+        return [CancelTimer(handoff_timer(call_id)), Refuse(asked.caller, error)]
 
     def _changes_voice(self, handoff: HandoffResolved) -> bool:
         wanted = self.configuration.of_agent(handoff.resolved, self.current).voice
@@ -191,5 +286,5 @@ class Handoffs:
         self.responses.release(_HANDOFF)
 
 
-def _reconnects(call: Call) -> bool:
-    return isinstance(call.target, Handoff) and call.target.voice == "reconnect"
+def _reconnects(target: object) -> bool:
+    return isinstance(target, Handoff) and target.voice == "reconnect"

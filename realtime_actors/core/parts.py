@@ -159,6 +159,7 @@ class Parts:
         self._transcripts = Transcripts(self.info, self._history)
         self._handoffs = Handoffs(
             info=self.info,
+            new_id=self._new_id,
             current=ResolvedAgent(
                 agent=self.agent, instructions="", tools={}, handoffs={}, definitions=()
             ),
@@ -242,6 +243,7 @@ class Parts:
             self._speech,
             self._editing,
             self._approvals,
+            self._handoffs,
         )
         self._accounting = Accounting(
             info=self.info, model=self.model, pricing=self.pricing, max_cost=self.max_cost

@@ -176,7 +176,7 @@ class Reconnecting:
     def go_on(self, effects: Effects, now: float) -> Effects:
         """Look whether the time has come, after a message and all that followed from it."""
         handoff = self._handoff
-        if handoff is not None and self.calls.get(handoff.call_id) is None:
+        if handoff is not None and not self.handoffs.is_open(handoff.call_id):
             return self._give_up(handoff, "its call has ended")
         match self._phase:
             case None | Opening():

@@ -13,6 +13,7 @@ from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import Configuration, ForCaller
 from realtime_actors.core.editing import Editing, check_sendable
 from realtime_actors.core.effects import Answer, Effects, Send
+from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.response import PLAIN, ResponseMachine, Wish
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.speech import Speech
@@ -44,9 +45,10 @@ class Requests:
     speech: Speech
     editing: Editing
     approvals: Approvals
+    handoffs: Handoffs
 
     def send(self, verb: messages.Verb, caller: object) -> Effects:
-        """Do what `caller` asks. All but an update of the session is answered at once."""
+        """Do what `caller` asks. An update and a handoff are answered later, all else at once."""
         match verb:
             case messages.SendMessage(message=message):
                 self._check_responds()
@@ -69,6 +71,9 @@ class Requests:
             case messages.Reject(call_id=call_id, reason=reason, always=always):
                 refused = self.approvals.reject(call_id, reason, always=always)
                 return [*refused, Answer(caller)]
+            case messages.HandOff():
+                self._check_responds()
+                return self.handoffs.ask(verb, caller, self.editing.history.items)
             case messages.AddItem(item=item, after=after):
                 item_id, effects = self.editing.add(_item(item), after)
                 return [*effects, Answer(caller, item_id)]

@@ -205,6 +205,9 @@ class SessionMachine(Parts):
             case AgentNotResolved(error=why):
                 return self._end(ConfigError(why))
             case ToolFinished(call_id=call_id, output=output, error=why):
+                not_resolved = self._handoffs.not_resolved(message)
+                if not_resolved is not None:
+                    return not_resolved
                 return self._calls.finish(call_id, output, why, message.images)
             case ToolProgressed(call_id=call_id, message=progress):
                 return self._calls.progressed(call_id, progress)
@@ -480,7 +483,7 @@ class SessionMachine(Parts):
         self._unanswered.clear()
         if started:
             effects += self._turns.broke_off(active)
-        self._handoffs.lost()
+        effects += self._handoffs.lost(error)
         self._guarding.lost()
         self._screening.lost()
         effects += self._transcripts.lost()
@@ -753,6 +756,8 @@ class SessionMachine(Parts):
         match key:
             case ("tool", str(call_id)):
                 return self._calls.time_out(call_id)
+            case ("handoff", str(call_id)):
+                return self._handoffs.time_out(call_id)
             case ("approval", str(call_id)):
                 return self._approvals.time_out(call_id)
             case ("transcript", str(item_id)):

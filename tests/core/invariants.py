@@ -158,7 +158,7 @@ class Watch:
                 case Answer(caller=caller) | Refuse(caller=caller):
                     self.answered[caller] += 1
                     assert self.answered[caller] <= self.asking[caller], f"twice: {caller}"
-                case RunHandoff(call_id=call_id):
+                case RunHandoff(call_id=call_id) if self.started[call_id]:
                     assert call_id not in self.too_late, f"runs, a round too many: {call_id}"
                     self._begins(call_id)
                 case RunTool(call_id=call_id, approved=approved):

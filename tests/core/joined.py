@@ -349,6 +349,7 @@ class World:
             "decide": self.decide,
             "interrupt": lambda _: self.interrupt(),
             "manual": self.manual,
+            "hand over": lambda number: self.ask(messages.HandOff((DESK, BILLING)[number % 2])),
             "update": self.update,
             "report": self.report,
         }
@@ -430,6 +431,9 @@ class World:
             case fx.RunTool(call_id=call_id):
                 error = "Error: no" if number % 5 == 4 else None
                 self.tell(ToolFinished(call_id=call_id, output=error or "fine", error=error))
+            case fx.RunHandoff(call_id=call_id) if number % 7 == 6:
+                why = "Error: nobody there"
+                self.tell(ToolFinished(call_id=call_id, output=why, error=why))
             case fx.RunHandoff() as hand_off:
                 target = hand_off.handoff.target() or DESK
                 shown = hand_off.history

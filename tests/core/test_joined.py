@@ -27,6 +27,7 @@ MOVES = (
     "beside",
     "protected",
     "interrupt",
+    "hand over",
     "manual",
     "update",
     "report",

@@ -239,6 +239,7 @@ VERBS: list[list[AnyMessage]] = [
         (None, "no"),
         (False, True),
     ),
+    [ask(messages.HandOff(agent)) for agent in (DESK, BILLING)],
     [ask(messages.History())],
     each(
         lambda item, after: ask(messages.AddItem(item, after=after)),

@@ -57,6 +57,7 @@ ANNOUNCED = ("core/test_announcements.py",)
 ROUNDS = ("core/test_rounds.py",)
 APPROVAL = ("core/test_approvals.py", "session/test_approvals.py")
 HANDOFFS = ("core/test_handoffs.py",)
+OWN_HANDOFFS = ("core/test_own_handoffs.py",)
 RECONNECTING = ("core/test_reconnecting.py", "session/test_reconnecting.py")
 GUARDRAILS = ("core/test_guardrails.py", "core/test_holding.py")
 WORDS = ("core/test_conversation.py", "core/test_transcripts.py", "core/test_heard_words.py")
@@ -808,6 +809,38 @@ MUTANTS: Final = (
         "if inlet is not self._inlet:\n            return otp.NoReply(state)",
         "if False:\n            return otp.NoReply(state)",
         RECONNECTING,
+    ),
+    Mutant(
+        9,
+        "the program hands over, and nobody answers it",
+        "core/handoffs.py",
+        "            effects.append(Answer(asked.caller))\n",
+        "            pass\n",
+        OWN_HANDOFFS,
+    ),
+    Mutant(
+        9,
+        "the program waits for ever for an agent that is never set up",
+        "core/handoffs.py",
+        "return [run, SetTimer(handoff_timer(call_id), RESOLVE_WITHIN)]",
+        "return [run]",
+        OWN_HANDOFFS,
+    ),
+    Mutant(
+        9,
+        "handoffs of the program use up those that the model may make",
+        "core/handoffs.py",
+        "self._since_user += asked is None",
+        "self._since_user += 1",
+        OWN_HANDOFFS,
+    ),
+    Mutant(
+        9,
+        "who hands over is not told that the connection is lost",
+        "core/session.py",
+        "        effects += self._handoffs.lost(error)\n",
+        "        self._handoffs.lost(error)\n",
+        OWN_HANDOFFS,
     ),
     # 10: guardrails
     Mutant(

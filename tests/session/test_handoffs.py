@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 import realtime_actors as ra
+from realtime_actors import messages
+from realtime_actors.errors import LocalProtocolError
 from realtime_actors.events import AgentEndEvent, AudioEvent, ErrorEvent, HandoffEvent, ToolEndEvent
 from realtime_actors.server import RealtimeServer
 from realtime_actors.server.engines.scripted import Call
@@ -52,6 +56,67 @@ def test_voices_and_handoffs_on_a_real_connection():
         assert probe.wait_for(HandoffEvent).to_agent == bar
         assert probe.wait_for(AgentEndEvent, lambda event: event.final).agent == bar
         assert probe.all(ErrorEvent) == []
+
+
+@pytest.mark.parametrize("form", ["function", "method", "message", "proxy"])
+def test_the_program_may_hand_over_by_itself(form):
+    billing = ra.agent(name="Billing", instructions="You are Billing.")
+    with (
+        RealtimeServer.scripted(["Good day.", "Billing here."]) as server,
+        ra.run(ra.agent(name="Desk"), model_config={"url": server.url}) as session,
+    ):
+        probe = Probe(session)
+        match form:
+            case "function":
+                ra.hand_off(session, billing)
+            case "method":
+                session.hand_off(billing)
+            case "message":
+                session.ask(messages.HandOff(billing))
+            case "proxy":
+                session.proxy().hand_off(billing).get()
+        assert probe.wait_for(HandoffEvent).to_agent == billing
+        assert session.current_agent() == billing
+        session.create_response()
+
+        assert probe.wait_for(AgentEndEvent).agent == billing
+        assert probe.all(ErrorEvent) == []
+
+
+def test_the_program_may_change_the_voice_in_the_middle():
+    cedar = ra.agent(name="Cedar", voice="cedar")
+    with (
+        RealtimeServer.scripted(["Good day.", "Cedar here."]) as server,
+        ra.run(ra.agent(name="Marin", voice="marin"), model_config={"url": server.url}) as session,
+    ):
+        probe = Probe(session)
+        session.create_response()
+        probe.wait_for(AgentEndEvent)
+        with pytest.raises(LocalProtocolError, match="its voice is 'cedar'"):
+            session.hand_off(cedar)
+
+        session.hand_off(ra.Handoff(cedar, voice="reconnect"))
+
+        assert session.current_agent() == cedar
+        assert session.transcript() == "Assistant: Good day."
+
+
+def test_a_handoff_of_the_program_that_fails_is_raised_or_reported():
+    def no_file(context: object) -> str:
+        raise FileNotFoundError("instructions.txt")
+
+    lost = ra.agent(name="Lost", instructions=no_file)
+    desk = ra.agent(name="Desk")
+    script = ScriptedTransport(strict=False)
+    with ra.run(desk, transport=script) as session:
+        probe = Probe(session)
+        with pytest.raises(ra.ConfigError, match=r"the handoff failed: instructions\.txt"):
+            session.hand_off(lost)
+        session.tell(messages.HandOff(lost))
+        assert "instructions.txt" in probe.wait_for(ErrorEvent).error.message
+        session.proxy().hand_off(lost).get()  # which can't wait for it
+        assert "instructions.txt" in probe.wait_for(ErrorEvent).error.message
+        assert session.current_agent() == desk
 
 
 def test_agents_that_keep_passing_the_conversation_on_are_stopped():

@@ -40,6 +40,7 @@ MOVES = (
     "beside",
     "protected",
     "interrupt",
+    "hand over",
     "manual",
     "update",
     "report",
