@@ -23,3 +23,13 @@ BETA_STANDARD = Dialect("beta", STANDARD)
 
 def text(wire: object) -> bytes:
     return json.dumps(wire).encode()
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something is in JSON: keys and indexes to it."""
+    found = [place] if place else []
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            found += places(inner, (*place, key))
+    return found
