@@ -9,11 +9,13 @@ player that reports, on a guardrail that judges, or on the user's silence.
 
 A session is idle while the user does not speak, nothing that the model says waits to be
 heard, and nothing is owed: no tool runs, no approval, response or verdict is awaited. The
-time is counted anew after the last of these.
+time is counted anew after the last of these. A sentence of the user counts for
+`LONGEST_SENTENCE` at most.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from decimal import Decimal
 from typing import Final, Literal
@@ -26,7 +28,14 @@ from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 
-__all__ = ["DURATION_TIMER", "FINISH_WITHIN", "GOODBYE_TIMER", "IDLE_TIMER", "Limits"]
+__all__ = [
+    "DURATION_TIMER",
+    "FINISH_WITHIN",
+    "GOODBYE_TIMER",
+    "IDLE_TIMER",
+    "LONGEST_SENTENCE",
+    "Limits",
+]
 
 DURATION_TIMER: Final[Hashable] = "limit.duration"
 IDLE_TIMER: Final[Hashable] = "limit.idle"
@@ -37,6 +46,10 @@ LEAVING: Final[Hashable] = "leaving"
 FINISH_WITHIN: Final = 30.0
 """Seconds, once a limit is reached, for the rest of what is being said to come. Ours: speech
 is made faster than it is heard, so that nearly every answer is there long before."""
+
+LONGEST_SENTENCE: Final = 300.0
+"""Seconds for which the user may speak without a pause and not be idle. Ours: a server that never
+says when a sentence is over must not keep a session for ever."""
 
 Limit = Literal["max_cost", "max_duration", "idle_timeout"]
 
@@ -54,7 +67,8 @@ class Limits:
     reached: Limit | None = None
     """The limit that ends the session."""
     _last_activity: float = field(default=0.0)
-    _is_busy: bool = False  # at the last look: see `looked`
+    _owed: bool = False  # at the last look: see `looked`
+    _user_since: float | None = None  # since when the user has been speaking
     _finish_by: float | None = None  # when nothing that is still to come is waited for
     _over_by: float | None = None  # when nothing that has come is waited for
     _look_at: float | None = None  # when `GOODBYE_TIMER` fires
@@ -73,11 +87,18 @@ class Limits:
         """Somebody said or wrote something."""
         self._last_activity = now
 
-    def looked(self, now: float, *, is_busy: bool) -> None:
-        """Note whether the user speaks, or anything is owed, after a message."""
-        if is_busy or self._is_busy:
+    def user_began(self, now: float) -> None:
+        """The user begins to speak."""
+        self._last_activity = self._user_since = now
+
+    def looked(self, now: float, *, user_speaks: bool, owed: bool) -> None:
+        """Note whether the user still speaks, and whether anything is owed, after a message."""
+        if owed or self._owed:
             self._last_activity = now
-        self._is_busy = is_busy
+        self._owed = owed
+        if not user_speaks and self._user_since is not None:
+            self._last_activity = max(self._last_activity, self._user_until(now))
+            self._user_since = None
 
     def spent(self, dollars: Decimal) -> Effects:
         """The session has cost so much, at least."""
@@ -93,11 +114,17 @@ class Limits:
         """`IDLE_TIMER` fired. Look whether the session has been idle for so long."""
         if self.idle_timeout is None:
             return []
-        last = max(self._last_activity, self.speech.ledger.ends_at(now))
-        quiet = 0.0 if self._is_busy else now - last
+        heard_until = self.speech.ledger.ends_at(now)
+        last = max(self._last_activity, heard_until, self._user_until(now))
+        quiet = 0.0 if self._owed else max(0.0, now - last)
         if quiet < self.idle_timeout:
             return [SetTimer(IDLE_TIMER, max(self.idle_timeout - quiet, LOOK_AGAIN))]
         return self._reach("idle_timeout")
+
+    def _user_until(self, now: float) -> float:
+        """Return until when the user has been speaking, as far as that counts."""
+        since = self._user_since
+        return -math.inf if since is None else min(now, since + LONGEST_SENTENCE)
 
     def leave(self, now: float) -> Effects | None:
         """Look whether a session that has reached a limit may end; None: it ends now."""

@@ -163,7 +163,7 @@ class SessionMachine(Parts):
         reconnecting = self._reconnecting.go_on(effects, now)
         if reconnecting:
             effects += [*reconnecting, *self._follow_up(now)]
-        self._limits.looked(now, is_busy=self._is_busy)
+        self._limits.looked(now, user_speaks=self._turn_taking.user_speaks, owed=self._owed)
         effects += self._leave(now)
         active_id = self._responses.active_id
         effects += self._stalls.sent(effects, active_id, now)
@@ -450,11 +450,10 @@ class SessionMachine(Parts):
         return effects
 
     @property
-    def _is_busy(self) -> bool:
-        """The user speaks, or something is owed: an answer, an outcome, a decision, a verdict."""
+    def _owed(self) -> bool:
+        """Something is owed: an answer, an outcome, a decision, a verdict."""
         return self.phase is Phase.LIVE and (
-            self._turn_taking.user_speaks
-            or self._turn_taking.owed
+            self._turn_taking.owed
             or not self._responses.at_rest
             or self._calls.owed
             or bool(self._speech.held)
@@ -685,7 +684,7 @@ class SessionMachine(Parts):
         started = events.SpeechStartedEvent(
             item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self.info
         )
-        self._limits.active(now)
+        self._limits.user_began(now)
         self._user_spoke()
         self._rounds.start_anew()
         return [Publish(started), *self._turn_taking.user_began(now)]

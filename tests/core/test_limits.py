@@ -15,6 +15,7 @@ from realtime_actors.core.limits import (
     FINISH_WITHIN,
     GOODBYE_TIMER,
     IDLE_TIMER,
+    LONGEST_SENTENCE,
 )
 from realtime_actors.core.messages import (
     AgentResolved,
@@ -407,6 +408,19 @@ ANSWERED = [(created("r2"), 8.0), (done("r2"), 9.0)]
             id="a hosted call waits for approval",
         ),
         pytest.param([(user_speaks(), 1.0), (user_stops(), 17.0)], 22.0, id="one long sentence"),
+        pytest.param(
+            [(user_speaks(), 1.0)], 6.0 + LONGEST_SENTENCE, id="a sentence without an end"
+        ),
+        pytest.param(
+            [(user_speaks(), 1.0), (user_speaks("u2"), 301.0), (user_stops("u2"), 309.0)],
+            314.0,
+            id="a sentence after one without an end",
+        ),
+        pytest.param(
+            [*CALLED, (interrupt(), 2.0), (finished(), 3.0)],
+            8.0,
+            id="nothing is said until the user or the program speaks",
+        ),
         pytest.param([(user_speaks(), 1.0), (committed(), 9.0)], 14.0, id="a turn"),
         pytest.param([(created("r1"), 1.0), (done("r1"), 12.0)], 17.0, id="a slow response"),
         pytest.param([(say(), 1.0)], 6.0 + ANSWER_WITHIN, id="a response that is given up"),
