@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from realtime_actors.core.faults import message_of
 from realtime_actors.errors import RealtimeError, SessionUpdateError, StartCause, StartError
 from realtime_actors.protocol import ServerError, ServerEvent, SessionUpdate, SessionUpdated
 from realtime_actors.transport.base import Deliver, Disconnected, Transport
@@ -134,7 +135,7 @@ class Successor:
             case ServerError(error=error):
                 self._settle(
                     SessionUpdateError(
-                        f"the server refused the settings: {error.message}",
+                        f"the server refused the settings: {message_of(error)}",
                         code=error.code,
                         param=error.param,
                     )

@@ -1,21 +1,26 @@
-"""Which errors of the server end a session, and which are part of its life.
+"""Which errors of the server end a session, which are part of its life, and what they mean.
 
 Codes as seen from the API and from the clients that have to live with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from attrs import evolve
+
 from realtime_actors.events import ErrorInfo
-from realtime_actors.protocol import ErrorDetail
+from realtime_actors.protocol import ErrorDetail, Response
 
 __all__ = [
     "ACTIVE_RESPONSE",
     "error_info",
+    "failure_info",
     "is_active_response",
     "is_fatal",
     "is_no_response_active",
+    "message_of",
 ]
 
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
@@ -54,12 +59,98 @@ def is_fatal(error: ErrorDetail) -> bool:
     return error.code in _FATAL or error.type in _FATAL
 
 
+def message_of(error: ErrorDetail) -> str:
+    """Return the server's words, or what its code and type mean where it has none."""
+    return error.message.strip() or meaning(error.code, error.type)
+
+
+MEANINGS: Final[Mapping[str, str]] = {
+    # responses that failed, or are incomplete
+    "content_filter": (
+        "the content filter has stopped it: say it in another way, or change the instructions"
+    ),
+    "context_length_exceeded": (
+        "the conversation is longer than the model can take: delete items, or set truncation"
+    ),
+    "inference_rate_limit_exceeded": (
+        "the service is asked for more than it can do now: wait, and ask again"
+    ),
+    "max_output_tokens": "it reached max_output_tokens: raise that, or ask for less at once",
+    "rate_limit_exceeded": (
+        "more requests or tokens in a minute than the account may use: wait, and ask again"
+        " (RateLimitsEvent says when)"
+    ),
+    "server_error": "the server had a fault of its own: ask again, and wait longer each time",
+    # accounts and keys
+    "account_deactivated": "the account is closed: its owner has to ask the service why",
+    "authentication_error": "the key is not accepted: get another one",
+    "billing_hard_limit_reached": "the account has spent as much as it may: raise its limit",
+    "insufficient_quota": "the account has no money left: add some, or use another key",
+    "invalid_api_key": "the key is wrong, was revoked or has expired: get another one",
+    "permission_error": "the key may not do this: give it the permission, or use another one",
+    # sessions
+    "beta_api_shape_disabled": (
+        "this server does not speak the beta dialect any more: use ModelConfig(dialect='ga')"
+    ),
+    "model_not_found": "the model does not exist, or the key may not use it: name another one",
+    "session_expired": "the session has lasted as long as it may: start a new one",
+    # what was asked for
+    "conversation_already_has_active_response": "a response is in progress: it comes first",
+    "input_audio_buffer_commit_empty": "there is no audio to commit, or less than 100 ms",
+    "item_create_invalid_item_id": "an item of that id exists, or the one before it does not",
+    "item_delete_invalid_item_id": "there is no such item (any more)",
+    "item_retrieve_invalid_item_id": "there is no such item (any more)",
+    "item_truncate_invalid_item_id": "there is no such item (any more)",
+    "cannot_update_voice": "the voice cannot change once the model has spoken: run a new session",
+    "invalid_request_error": "the server does not take what was sent: look at param and event_id",
+    "invalid_type": "a value has the wrong type: look at param",
+    "invalid_value": "a value is not allowed: look at param",
+    "missing_required_parameter": "something is missing: look at param",
+    "response_cancel_not_active": "no response was in progress: nothing was to be cancelled",
+    "unknown_parameter": "the server does not know a parameter: look at param",
+    # the user's speech
+    "audio_unintelligible": "what was said could not be understood: ask the user to repeat it",
+    "transcription_error": "the user's speech could not be written down: see the model's name",
+}
+"""What the codes and types of the protocol mean, and what to do."""
+
+
+def meaning(*names: str | None) -> str:
+    """Say what an error means of which only codes and types are known: the first that says it."""
+    given = list(dict.fromkeys(name for name in names if name))
+    if not given:
+        return "no reason given by the server: ask again, or look at what it logs"
+    known = next((MEANINGS[name] for name in given if name in MEANINGS), None)
+    return f"{known or 'the server gave no other reason than that'} ({', '.join(given)})"
+
+
 def error_info(error: ErrorDetail, *, default: str = "server_error") -> ErrorInfo:
-    """The server's words as a public value. `default` is the type for servers that give none."""
+    """The server's words as a public value, or what its codes mean where it has none.
+
+    `default` is the type for servers that give none.
+    """
     return ErrorInfo(
         type=error.type or default,
-        message=error.message or "",
+        message=message_of(error),
         code=error.code,
         param=error.param,
         event_id=error.event_id,
+    )
+
+
+def failure_info(response: Response) -> ErrorInfo:
+    """Why a response failed, or is incomplete."""
+    details = response.status_details
+    error = details.error if details else None
+    if error is not None:
+        info = error_info(error, default="response_failed")
+        if error.message.strip():
+            return info
+        return evolve(info, message=f"the response {response.status}: {info.message}")
+    reason = details.reason if details else None
+    was = "failed" if response.status == "failed" else f"is {response.status}"
+    return ErrorInfo(
+        type=f"response_{response.status}",
+        message=f"the response {was}: {meaning(reason)}",
+        code=reason,
     )

@@ -47,6 +47,7 @@ from realtime_actors.core.faults import (
     is_active_response,
     is_fatal,
     is_no_response_active,
+    message_of,
 )
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER
 from realtime_actors.core.machine import Phase
@@ -388,7 +389,7 @@ class SessionMachine(Parts):
             case ForCaller(caller=caller):
                 effects.append(Refuse(caller, failure))
             case ForHandoff(handoff=handoff):
-                effects += self._handoffs.refused(handoff, error.message or "refused")
+                effects += self._handoffs.refused(handoff, message_of(error))
             case ForBarrier():
                 self._reconnecting.answered()
             case ForNobody():
@@ -861,9 +862,9 @@ class SessionMachine(Parts):
 def _update_refusal(error: wire.ErrorDetail) -> SessionUpdateError:
     """The server's words as an error at whoever asked for the update."""
     return SessionUpdateError(
-        f"the server refused the settings: {error.message}", code=error.code, param=error.param
+        f"the server refused the settings: {message_of(error)}", code=error.code, param=error.param
     )
 
 
 def _failed(error: wire.ErrorDetail) -> SessionFailedError:
-    return SessionFailedError(f"the server ended the session: {error.message}", code=error.code)
+    return SessionFailedError(f"the server ended the session: {message_of(error)}", code=error.code)

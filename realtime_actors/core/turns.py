@@ -6,7 +6,7 @@ from attrs import define, field
 
 from realtime_actors import events
 from realtime_actors.core.effects import CallHook, Effects, Publish
-from realtime_actors.core.faults import error_info, is_fatal
+from realtime_actors.core.faults import failure_info, is_fatal
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.held import Held
 from realtime_actors.core.history import History
@@ -43,21 +43,11 @@ class Turns:
         """Why the response failed or is incomplete, if it is."""
         if response.status not in ("failed", "incomplete"):
             return []
-        details = response.status_details
-        error = details.error if details else None
-        if error is not None:
-            what = error_info(error, default="response_failed")
-        else:
-            reason = _reason(response) or "no reason given"
-            what = events.ErrorInfo(
-                type=f"response_{response.status}",
-                message=f"the response was {response.status}: {reason}",
-                code=reason,
-            )
+        error = response.status_details.error if response.status_details else None
         return [
             Publish(
                 events.ErrorEvent(
-                    error=what,
+                    error=failure_info(response),
                     recoverable=error is None or not is_fatal(error),
                     response_id=response.id,
                     source="response.done",

@@ -7,6 +7,7 @@ import pytest
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import Answer, End, Gate, Publish, Refuse, SetGate
+from realtime_actors.core.faults import MEANINGS
 from realtime_actors.core.machine import Phase
 from realtime_actors.core.messages import ConnectionLost, TimerFired
 from realtime_actors.errors import NotConnectedError, SessionFailedError
@@ -166,7 +167,8 @@ class TestAResponseThatFails:
         assert error.error == ErrorInfo(
             type="response_incomplete",
             code="max_output_tokens",
-            message="the response was incomplete: max_output_tokens",
+            message="the response is incomplete: it reached max_output_tokens: raise that, or ask"
+            " for less at once (max_output_tokens)",
         )
 
     def test_tells_that_there_is_no_reason(self) -> None:
@@ -176,6 +178,69 @@ class TestAResponseThatFails:
 
         assert error.error.type == "response_failed"
         assert "no reason given" in error.error.message
+        assert error.error.code is None
+
+    @pytest.mark.parametrize(
+        ("error", "message"),
+        [
+            (
+                {"type": "server_error", "code": "inference_rate_limit_exceeded"},
+                (
+                    "the response failed: the service is asked for more than it can do now: wait,"
+                    " and ask again (inference_rate_limit_exceeded, server_error)"
+                ),
+            ),
+            (
+                {"type": "server_error", "code": "tea_is_cold"},
+                (
+                    "the response failed: the server had a fault of its own: ask again, and wait"
+                    " longer each time (tea_is_cold, server_error)"
+                ),
+            ),
+            (
+                {"type": "rate_limit_exceeded"},
+                (
+                    "the response failed: more requests or tokens in a minute than the account may"
+                    " use: wait, and ask again (RateLimitsEvent says when) (rate_limit_exceeded)"
+                ),
+            ),
+            (
+                {"code": "tea_is_cold"},
+                "the response failed: the server gave no other reason than that (tea_is_cold)",
+            ),
+            (
+                {},
+                (
+                    "the response failed: no reason given by the server: ask again, or look at what"
+                    " it logs"
+                ),
+            ),
+            ({"code": "tea_is_cold", "message": " Brew again. "}, "Brew again."),
+        ],
+    )
+    def test_says_what_it_means_when_the_server_does_not(self, error, message) -> None:
+        machine = after(live(), created("r1"))
+        detail = wire.ErrorDetail(**error)
+
+        (told,) = only(ErrorEvent, machine.handle(done("r1", "failed", error=detail), now=0.0))
+
+        assert (told.error.message, told.error.code) == (message, error.get("code"))
+
+    @pytest.mark.parametrize("status", ["failed", "incomplete"])
+    @pytest.mark.parametrize("reason", [None, "content_filter", "max_output_tokens", "else"])
+    @pytest.mark.parametrize("message", ["", "No."])
+    @pytest.mark.parametrize("code", [None, *MEANINGS])
+    def test_always_says_something_and_its_code_is_no_sentence(
+        self, status, reason, message, code
+    ) -> None:
+        for error in (None, wire.ErrorDetail(code=code, message=message)):
+            machine = after(live(), created("r1"))
+            ended = done("r1", status, reason=reason, error=error)
+
+            (told,) = only(ErrorEvent, machine.handle(ended, now=0.0))
+
+            assert told.error.message
+            assert told.error.code in (None, code, reason)
 
     def test_is_no_error_when_it_was_cancelled(self) -> None:
         machine = after(live(), created("r1"))
@@ -183,6 +248,21 @@ class TestAResponseThatFails:
         effects = machine.handle(done("r1", "cancelled", reason="client_cancelled"), now=0.0)
 
         assert only(ErrorEvent, effects) == []
+
+
+def test_an_error_without_words_says_what_its_code_means() -> None:
+    said = wire.ErrorDetail(type="invalid_request_error", code="session_expired")
+
+    effects = live().handle(wire.ServerError(error=said), now=0.0)
+
+    meaning = (
+        "the session has lasted as long as it may: start a new one"
+        " (session_expired, invalid_request_error)"
+    )
+    (told,) = only(ErrorEvent, effects)
+    assert told.error.message == meaning
+    (end,) = only(End, effects)
+    assert str(end.error) == f"the server ended the session: {meaning}"
 
 
 class TestNonsense:

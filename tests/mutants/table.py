@@ -185,6 +185,22 @@ MUTANTS: Final = (
         "return True",
         ERRORS,
     ),
+    Mutant(
+        2,
+        "a response that failed without a word says nothing",
+        "core/faults.py",
+        "return error.message.strip() or meaning(error.code, error.type)",
+        "return error.message",
+        ERRORS,
+    ),
+    Mutant(
+        2,
+        "the code of a response that failed for no reason is a sentence",
+        "core/faults.py",
+        "        code=reason,\n",
+        '        code=reason or "no reason given",\n',
+        ERRORS,
+    ),
     # 3: tolerance
     Mutant(
         3,
