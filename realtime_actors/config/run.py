@@ -155,7 +155,8 @@ class RunConfig(Settings):
     tool_timeout: float | None = field(
         default=60.0, converter=unlimited, validator=time_limit_or_none
     )
-    """Seconds for a tool that sets no `timeout` itself. None: a tool may hang its turn."""
+    """Seconds for a tool that sets no `timeout` itself, and for one of an MCP server that the
+    Realtime API calls. None: a tool may hang its turn, and a call of the API's has 300."""
     stall_timeout: float | None = field(
         default=30.0, converter=unlimited, validator=time_limit_or_none
     )

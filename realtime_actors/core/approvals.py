@@ -11,7 +11,7 @@ hosted MCP tool's call is the server's: it asks by an item, and is answered by o
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Set
 from typing import Final
 
 from attrs import define, field
@@ -47,11 +47,11 @@ class Approvals:
     """The calls that wait for approval."""
 
     info: events.EventInfo
+    new_id: Callable[[], str]
     calls: ToolCalls
     handoffs: Handoffs
     timeout: float | None
     """Seconds until a call that nobody answers counts as rejected."""
-    _seen: set[str] = field(factory=set)
     _hosted: dict[str, McpApprovalRequestItem] = field(factory=dict)  # by call id
     _always: list[tuple[object, bool]] = field(factory=list)  # tools, and what was said of them
 
@@ -74,12 +74,12 @@ class Approvals:
         )
         return [CancelTimer(tool_timer(call_id)), Publish(event), *self._limit(call_id)]
 
-    def requested(self, item: McpApprovalRequestItem) -> Effects:
+    def requested(
+        self, item: McpApprovalRequestItem, response_id: str | None, *, late: bool
+    ) -> Effects:
         """The server asks whether it may call a tool of an MCP server."""
-        if item.id is None or item.id in self._seen:
+        if item.id is None or not self.calls.hosted.requested(item, response_id, late=late):
             return []
-        self._seen.add(item.id)
-        self.calls.hosted.add(item.id)
         self._hosted[item.id] = item
         decided = self._decided(_hosted_tool(item))
         if decided is not None:
@@ -117,19 +117,23 @@ class Approvals:
 
     def time_out(self, call_id: str) -> Effects:
         """Nobody has answered."""
-        if call_id not in self.calls.hosted | self.calls.suspended:
+        if call_id not in self._waiting:
             return []
         return self.reject(call_id, f"nobody answered within {self.timeout:g} s")
 
     def lost(self) -> Effects:
         """The connection is gone. Our own calls are ended with all others."""
-        waiting = sorted(self.calls.hosted | self.calls.suspended)
-        self.calls.hosted.clear()
+        waiting = sorted(self._waiting)
         self._hosted.clear()
-        return [CancelTimer(approval_timer(call_id)) for call_id in waiting]
+        timers: Effects = [CancelTimer(approval_timer(call_id)) for call_id in waiting]
+        return timers + self.calls.hosted.lost()
+
+    @property
+    def _waiting(self) -> Set[str]:
+        return self.calls.hosted.unapproved | self.calls.suspended
 
     def _check_waits(self, call_id: str) -> None:
-        if call_id not in self.calls.hosted | self.calls.suspended:
+        if call_id not in self._waiting:
             raise LocalProtocolError(f"no call {call_id!r} waits for approval (any more)")
 
     def _remember(self, call_id: str, *, approve: bool, always: bool) -> None:
@@ -142,8 +146,10 @@ class Approvals:
         return next((approve for known, approve in self._always if known == tool), None)
 
     def _decide(self, call_id: str, *, approve: bool, reason: str | None = None) -> Effects:
-        if call_id in self.calls.hosted:
-            return [self._answer(call_id, approve=approve, reason=None if approve else reason)]
+        hosted = self.calls.hosted
+        if call_id in hosted.unapproved:
+            answer = self._answer(call_id, approve=approve, reason=None if approve else reason)
+            return [answer, *(hosted.approved(call_id) if approve else hosted.rejected(call_id))]
         if approve:
             self.calls.resume(call_id)
             return []
@@ -154,10 +160,12 @@ class Approvals:
         return self.calls.finish(call_id, told, why)
 
     def _answer(self, call_id: str, *, approve: bool, reason: str | None = None) -> Send:
-        self.calls.hosted.discard(call_id)
         self._hosted.pop(call_id, None)
         answer = McpApprovalResponseItem(
-            approval_request_id=call_id, approve=approve, reason=reason
+            id=f"item_{self.new_id()}",
+            approval_request_id=call_id,
+            approve=approve,
+            reason=reason,
         )
         return Send(ConversationItemCreate(item=answer))
 

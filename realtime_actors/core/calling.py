@@ -27,7 +27,7 @@ from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.stalls import StallWatch
 from realtime_actors.core.tool_calls import Call, ToolCalls
-from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem
+from realtime_actors.items import FunctionCallItem, Item, McpApprovalRequestItem, McpCallItem
 
 __all__ = ["Calling"]
 
@@ -52,10 +52,11 @@ class Calling:
     def item(self, item: Item, response_id: str | None) -> Effects:
         """The model has begun an item."""
         if self.responses.is_out_of_band(response_id):
+            self._ignored(item)
             return []
         if isinstance(item, FunctionCallItem):
             self._told(item, response_id, "added")
-        return self.history.item(item, None)
+        return self.history.item(item, None) + self.hosted_call(item, response_id)
 
     def arguments_came(self, event: wire.ResponseFunctionCallArgumentsDelta) -> None:
         """A piece of the arguments of a call came. It counts if nothing else says them."""
@@ -100,18 +101,54 @@ class Calling:
             self.announcements.completed(response_id)
             for call in self.announcements.of(response_id):
                 effects += self._go_on(call, response_id, is_whole=False)
+        else:
+            effects += self.calls.hosted.cut_off(response_id)
         return effects
+
+    def hosted_call(
+        self, item: Item, response_id: str | None = None, *, is_final: bool = False
+    ) -> Effects:
+        """Note a call that the server makes by itself, if the item is one.
+
+        Without a response it is one of the response that is active, if any.
+        """
+        if not isinstance(item, McpCallItem):
+            return []
+        response_id, late = self._place(response_id)
+        return self.calls.hosted.told(item, response_id, late=late, is_final=is_final)
+
+    def hosted_call_runs(self, item_id: str, response_id: str | None = None) -> Effects:
+        """The server has begun a call of its own, or is about to."""
+        response_id, late = self._place(response_id)
+        if self.responses.is_out_of_band(response_id):
+            return []
+        return self.calls.hosted.runs(item_id, response_id, late=late)
+
+    def hosted_call_ended(self, item_id: str) -> Effects:
+        """A call that the server made by itself has worked, or it has not."""
+        response_id, late = self._place(None)
+        return self.calls.hosted.ended(item_id, response_id, late=late)
+
+    def _place(self, response_id: str | None) -> tuple[str | None, bool]:
+        """The response to which a call belongs, and whether no more calls of it come."""
+        if response_id is None:
+            return self.responses.active_id, not self.responses.is_active
+        return response_id, self.responses.is_over(response_id)
+
+    def _ignored(self, item: Item) -> None:
+        if isinstance(item, McpCallItem | McpApprovalRequestItem):
+            self.calls.hosted.ignored(item.id)
 
     def approval_request(self, item: Item, response_id: str | None = None) -> Effects:
         """Ask for approval, if that is what the item is for."""
         if not isinstance(item, McpApprovalRequestItem):
             return []
-        if self.responses.is_out_of_band(response_id):
-            return []
-        return self.approvals.requested(item)
+        response_id, late = self._place(response_id)
+        return self.approvals.requested(item, response_id, late=late)
 
     def _done(self, item: Item, response_id: str | None, how: How) -> Effects:
         if self.responses.is_out_of_band(response_id):
+            self._ignored(item)
             return []
         effects = self.history.item(item, None)
         if isinstance(item, FunctionCallItem):
@@ -119,6 +156,7 @@ class Calling:
             call.is_cut = item.status == "incomplete"
             is_whole = item.status in ("completed", None)
             effects += self._go_on(call, response_id, is_whole=is_whole)
+        effects += self.hosted_call(item, response_id)
         return effects + self.approval_request(item, response_id)
 
     def _told(self, item: FunctionCallItem, response_id: str | None, how: How) -> ToldCall:

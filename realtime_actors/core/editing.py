@@ -231,7 +231,7 @@ class Editing:
                 item.call_id == call.server_id or item.id == (call.item_id or call.server_id)
                 for call in self.calls.open
             )
-        return item.id in self.calls.hosted
+        return self.calls.hosted.is_open(item.id)
 
     def _check_told(self, item_id: str) -> None:
         self._check(item_id)

@@ -22,6 +22,7 @@ from realtime_actors.core.effects import Effects
 from realtime_actors.core.guarding import Guarding
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.history import History
+from realtime_actors.core.hosted_calls import HOSTED_WITHIN, HostedCalls
 from realtime_actors.core.limits import Limits
 from realtime_actors.core.messages import ResolvedAgent
 from realtime_actors.core.playback import PlaybackLedger
@@ -147,8 +148,12 @@ class Parts:
             limit=self.max_tool_rounds_per_turn,
             frees_choice=self.reset_tool_choice,
         )
+        hosted = HostedCalls(
+            info=self.info, rounds=self._rounds, timeout=self.tool_timeout or HOSTED_WITHIN
+        )
         self._calls = ToolCalls(
             rounds=self._rounds,
+            hosted=hosted,
             info=self.info,
             at_once=self.max_concurrency if self.parallel_tools else 1,
             timeout=self.tool_timeout,
@@ -173,6 +178,7 @@ class Parts:
         )
         self._approvals = Approvals(
             info=self.info,
+            new_id=self._new_id,
             calls=self._calls,
             handoffs=self._handoffs,
             timeout=self.approval_timeout,

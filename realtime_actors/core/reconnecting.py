@@ -208,7 +208,7 @@ class Reconnecting:
             or self.transcripts.awaited
             or self.guarding.judges
             or self.speech.held
-            or self.calls.hosted  # the other server knows nothing of what it is asked
+            or self.calls.hosted.owed  # the other server knows nothing of what it is asked
         )
         return None if is_busy else max(0.0, self.speech.ledger.ends_at(now) - now)
 

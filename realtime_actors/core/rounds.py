@@ -72,15 +72,26 @@ class Rounds:
         group = self._groups.setdefault(response_id, _Group(response_done=late))
         group.open.add(call)
 
-    def answered(self, response_id: str | None, call: Hashable, output: str | None = None) -> None:
-        """A call has its outcome. Of that `output` the model has to speak; None: of nothing."""
+    def answered(
+        self,
+        response_id: str | None,
+        call: Hashable,
+        output: str | None = None,
+        *,
+        is_there: bool = False,
+    ) -> None:
+        """A call has its outcome. Of that `output` the model has to speak; None: of nothing.
+
+        `is_there`: the server had it first.
+        """
         group = self._groups.get(response_id)
         if group is None:
             return
         group.open.discard(call)
         if output is not None:
             group.outputs.add(output)
-            self.responses.claims.told(output)
+            if not is_there:
+                self.responses.claims.told(output)
 
     def response_done(self, response_id: str | None) -> None:
         """The response that made the calls is done: no more of them will come."""

@@ -87,6 +87,7 @@ from realtime_actors.errors import (
     SessionFailedError,
     SessionUpdateError,
 )
+from realtime_actors.items import McpListToolsItem
 from realtime_actors.protocol import MAX_INDEX, ResponseOutputAudioDelta
 
 __all__ = ["SessionMachine"]
@@ -289,12 +290,26 @@ class SessionMachine(Parts):
             case wire.ResponseFunctionCallArgumentsDelta():
                 self._calling.arguments_came(event)
                 return []
+            case wire.ResponseMcpCallArgumentsDone(item_id=item_id, response_id=response_id):
+                runs = self._calling.hosted_call_runs(item_id, response_id)
+                return [self._as_it_came(event), *runs]
+            case wire.ResponseMcpCallInProgress(item_id=item_id):
+                return [self._as_it_came(event), *self._calling.hosted_call_runs(item_id)]
+            case (
+                wire.ResponseMcpCallCompleted(item_id=item_id)
+                | wire.ResponseMcpCallFailed(item_id=item_id)
+            ):
+                return [self._as_it_came(event), *self._calling.hosted_call_ended(item_id)]
+            case wire.McpListToolsFailed(item_id=item_id):
+                return [self._as_it_came(event), *self._tools_not_listed(item_id, now)]
             case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
                 self._turn_taking.shown(item)
-                return self._history.item(item, event.previous_item_id)
+                effects = self._history.item(item, event.previous_item_id)
+                return effects + self._calling.hosted_call(item)
             case wire.ConversationItemDone(item=item):
                 self._turn_taking.shown(item)
                 effects = self._history.item(item, event.previous_item_id)
+                effects += self._calling.hosted_call(item, is_final=True)
                 return effects + self._calling.approval_request(item)
             case wire.ConversationItemRetrieved(item=item):
                 effects = self._history.item(item, None) + self._transcripts.retrieved(item)
@@ -616,7 +631,7 @@ class SessionMachine(Parts):
             response_id,
             now,
             has_open_call=any(call.response_id == response_id for call in self._calls.open),
-            unapproved=self._calls.hosted,
+            unapproved=self._calls.hosted.unapproved,
         )
         if not is_lost:
             return effects
@@ -760,6 +775,8 @@ class SessionMachine(Parts):
                 return self._handoffs.time_out(call_id)
             case ("approval", str(call_id)):
                 return self._approvals.time_out(call_id)
+            case ("hosted", str(call_id)):
+                return self._calls.hosted.time_out(call_id)
             case ("transcript", str(item_id)):
                 return self._transcripts.timer_fired(item_id)
             case ("update", str(event_id)):
@@ -806,6 +823,20 @@ class SessionMachine(Parts):
                 source="response.create",
             )
         ]
+
+    def _tools_not_listed(self, item_id: str, now: float) -> Effects:
+        """Report an MCP server whose tools the model can't be offered."""
+        item = self._history.conversation.get(item_id)
+        label = item.server_label if isinstance(item, McpListToolsItem) else ""
+        what = f"the MCP server {label!r}" if label else "an MCP server"
+        return self._reports.report(
+            f"mcp_list_tools.failed: {label}",
+            f"the server could not get the tools of {what}: the model can't call any of them. Look"
+            " at its URL and its authorization, and whether it can be reached from outside",
+            now,
+            type="mcp_list_tools_failed",
+            source="mcp",
+        )
 
     def _as_it_came(self, event: wire.ServerEvent) -> Publish:
         return Publish(events.RawModelEvent(event=event, info=self.info))

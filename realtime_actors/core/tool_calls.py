@@ -34,6 +34,7 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
+from realtime_actors.core.hosted_calls import HostedCalls
 from realtime_actors.core.messages import ToolRefused
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.items import FunctionCallOutputItem, InputImage, Item, user_message
@@ -72,6 +73,8 @@ class ToolCalls:
     """The calls that are open."""
 
     rounds: Rounds
+    hosted: HostedCalls
+    """Those that the server makes by itself."""
     info: events.EventInfo = events.NO_INFO
     at_once: int | None = None
     """How many may run at a time; None for all."""
@@ -79,8 +82,6 @@ class ToolCalls:
     """Seconds for a tool that sets none itself."""
     texts: ToolTexts = field(factory=ToolTexts)
     """What the model is told in place of an output, by tools that don't say it themselves."""
-    hosted: set[str] = field(factory=set)
-    """Calls that the server would run, and that wait for approval (see `Approvals`)."""
     _open: dict[str, Call] = field(factory=dict)
     _running: set[str] = field(factory=set)
     _suspended: set[str] = field(factory=set)
@@ -96,7 +97,7 @@ class ToolCalls:
     @property
     def owed(self) -> bool:
         """Some call is not answered."""
-        return bool(self._open or self.hosted)
+        return bool(self._open) or self.hosted.owed
 
     def get(self, call_id: str) -> Call | None:
         """An open call."""
@@ -260,6 +261,7 @@ class ToolCalls:
         """Another connection is in use. It is told of the open calls, by our ids of them."""
         for call_id, call in self._open.items():
             self._open[call_id] = evolve(call, server_id=call_id)
+        self.hosted.moved()
 
     def cancel_all(self, why: str) -> Effects:
         """End all calls here; the server can't be told any more."""

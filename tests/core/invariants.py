@@ -12,6 +12,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.config import OFF
 from realtime_actors.core.effects import (
     Answer,
+    CancelTimer,
     Effects,
     End,
     Publish,
@@ -104,6 +105,8 @@ class Watch:
     """Nothing is heard before the guardrails have passed its words."""
     unjudged: set[str] = field(factory=set)
     """Responses about which a guardrail gave no verdict."""
+    hosted: set[str] = field(factory=set)
+    """Calls that the server makes by itself, and of whose end nothing has been heard."""
     rounds_are_over: bool = False
     """The model was asked to answer without tools, and the user has not said anything since."""
     too_late: set[str] = field(factory=set)
@@ -177,6 +180,10 @@ class Watch:
                     assert 0 < delay < math.inf
                     if isinstance(key, tuple) and key[0] == "transcript":
                         self.awaited.add(key[1])
+                    if isinstance(key, tuple) and key[0] == "hosted":
+                        self.hosted.add(key[1])
+                case CancelTimer(key=("hosted", call_id)):
+                    self.hosted.discard(call_id)
         self._after(message, effects)
         if self._is_busy:
             self.busy_at = now
@@ -220,6 +227,8 @@ class Watch:
             case Asked(caller=caller, verb=verb):
                 self.asking[caller] += 1
                 self.reported = self.reported or isinstance(verb, messages.PlaybackPosition)
+            case TimerFired(key=("hosted", str(call_id))):
+                self.hosted.discard(call_id)
             case TimerFired(key=key) if key == ANSWER_TIMER:
                 self.asked = False
             case wire.ServerError():
@@ -432,6 +441,9 @@ class Watch:
             case events.AgentEndEvent(response_id=response_id, status=status):
                 self.finished[response_id] += 1
                 assert self.finished[response_id] <= 1, f"ended twice: {response_id}"
+                open_calls = {*self.open_calls, *self.hosted, *self.unapproved}
+                if status != "disconnected":  # that is the end of everything
+                    assert not (event.final and open_calls), f"not the end: {open_calls}"
                 if status == "lost":
                     self.given_up.add(response_id)
                     self.active = None if self.active == response_id else self.active

@@ -222,6 +222,7 @@ def test_always_holds_for_a_tool_that_the_server_runs_as_well(approves) -> None:
 
     assert [event.item for event in sent(effects)] == [
         McpApprovalResponseItem(
+            id="item_ra_3",
             approval_request_id="m2",
             approve=approves,
             reason=None if approves else "calls of this tool are always rejected",
@@ -331,7 +332,9 @@ class TestHostedTools:
 
         effects = play(machine, answer)
 
-        item = McpApprovalResponseItem(approval_request_id="m1", approve=approved, reason=reason)
+        item = McpApprovalResponseItem(
+            id="item_ra_2", approval_request_id="m1", approve=approved, reason=reason
+        )
         assert only(Send, effects) == [Send(wire.ConversationItemCreate(item=item))]
         assert CancelTimer(approval_timer("m1")) in effects
         assert only(Send, play(machine, out_of_time("m1"))) == []

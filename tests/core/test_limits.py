@@ -10,6 +10,7 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import GuardrailsSettings
 from realtime_actors.core.effects import End, Publish, SetTimer
+from realtime_actors.core.hosted_calls import HOSTED_WITHIN
 from realtime_actors.core.limits import (
     DURATION_TIMER,
     FINISH_WITHIN,
@@ -36,7 +37,7 @@ from realtime_actors.events import (
     UsageEvent,
 )
 from realtime_actors.guardrails import OutputGuardrail
-from realtime_actors.items import McpApprovalRequestItem
+from realtime_actors.items import McpApprovalRequestItem, McpCallItem
 from realtime_actors.usage import OutputTokenDetails, Pricing, TranscriptionUsage, Usage
 from tests.core.machine import (
     AGENT,
@@ -52,9 +53,11 @@ from tests.core.machine import (
     done,
     finished,
     interrupt,
+    item_done,
     live,
     new,
     only,
+    output_added,
     output_done,
     play,
     resolve,
@@ -381,6 +384,10 @@ def test_what_was_asked_for_before_a_limit_is_heard() -> None:
 
 
 HOSTED = McpApprovalRequestItem(id="m1", server_label="bank", name="pay", arguments="{}")
+PAID = McpCallItem(
+    id="m2", server_label="bank", name="pay", output="paid", approval_request_id="m1"
+)
+UNPAID = McpCallItem(id="m2", server_label="bank", name="pay")
 CALLED = [(created("r1"), 1.0), (called(), 1.0), (done("r1"), 1.0)]
 ANSWERED = [(created("r2"), 8.0), (done("r2"), 9.0)]
 
@@ -402,10 +409,16 @@ ANSWERED = [(created("r2"), 8.0), (done("r2"), 9.0)]
                 (output_done(HOSTED), 1.0),
                 (done("r1"), 1.0),
                 (ask(messages.Approve("m1")), 7.5),
+                (item_done(PAID), 7.5),
                 *ANSWERED,
             ],
             14.0,
             id="a hosted call waits for approval",
+        ),
+        pytest.param(
+            [(created("r1"), 1.0), (output_added(UNPAID), 1.0), (done("r1"), 1.0)],
+            1.0 + HOSTED_WITHIN + ANSWER_WITHIN + 5.0,
+            id="a hosted call whose end is never told",
         ),
         pytest.param([(user_speaks(), 1.0), (user_stops(), 17.0)], 22.0, id="one long sentence"),
         pytest.param(

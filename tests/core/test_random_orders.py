@@ -21,6 +21,7 @@ from realtime_actors.agent import Agent
 from realtime_actors.config import OFF, BargeIn, GuardrailsSettings, TurnDetectionConfig
 from realtime_actors.core.approvals import approval_timer
 from realtime_actors.core.effects import Effects, Refuse
+from realtime_actors.core.hosted_calls import hosted_timer
 from realtime_actors.core.limits import DURATION_TIMER
 from realtime_actors.core.messages import (
     ApprovalNeeded,
@@ -39,7 +40,7 @@ from realtime_actors.core.tool_calls import tool_timer
 from realtime_actors.core.turn_taking import TURN_TIMER
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
-from realtime_actors.items import McpApprovalRequestItem
+from realtime_actors.items import McpApprovalRequestItem, McpCallItem
 from tests.core.invariants import Watch
 from tests.core.machine import (
     AnyMessage,
@@ -133,6 +134,27 @@ HOSTED_ITEMS = [
     McpApprovalRequestItem(id=call_id, server_label="bank", name="transfer", arguments="{}")
     for call_id in HOSTED
 ]
+MCP_EVENTS = (
+    wire.ResponseMcpCallInProgress,
+    wire.ResponseMcpCallCompleted,
+    wire.ResponseMcpCallFailed,
+    wire.McpListToolsFailed,
+)
+HOSTED_CALLS = [
+    McpCallItem(
+        id=item_id,
+        server_label="bank",
+        name="transfer",
+        arguments="{}",
+        output=output,
+        approval_request_id=request_id,
+        status=status,
+    )
+    for item_id in ("m3", "m4")
+    for output in (None, "done")
+    for request_id in (None, *HOSTED)
+    for status in (None, "completed")
+]
 TURN_DETECTION = (None, OFF, TurnDetectionConfig(), TurnDetectionConfig(interrupt_response=False))
 
 # One of these is chosen, and then one of its messages: what comes in many kinds comes no
@@ -181,6 +203,21 @@ SERVER_EVENTS: list[list[AnyMessage]] = [
         for items in (MESSAGE_ITEMS, CALL_ITEMS)
     ],
     [*each(output_done, HOSTED_ITEMS, RESPONSES), *each(item_done, HOSTED_ITEMS, ITEMS_OR_NONE)],
+    [
+        *each(output_added, HOSTED_CALLS, RESPONSES),
+        *each(output_done, HOSTED_CALLS, RESPONSES),
+        *each(item_done, HOSTED_CALLS, ITEMS_OR_NONE),
+    ],
+    [
+        *each(lambda kind, item_id: kind(item_id=item_id), MCP_EVENTS, ("m3", "m4")),
+        *each(
+            lambda response_id, item_id: wire.ResponseMcpCallArgumentsDone(
+                response_id=response_id, item_id=item_id, arguments="{}"
+            ),
+            RESPONSES,
+            ("m3", "m4"),
+        ),
+    ],
     each(
         arguments_done,
         (None, *CALLS),
@@ -286,6 +323,7 @@ FINDINGS: list[list[AnyMessage]] = [
     ),
     each(TimerFired, (ANSWER_TIMER, RETRY_TIMER, TURN_TIMER, *map(tool_timer, OUR_CALLS))),
     [TimerFired(approval_timer(call_id)) for call_id in (*OUR_CALLS, *HOSTED)],
+    [TimerFired(hosted_timer(call_id)) for call_id in (*HOSTED, "m3", "m4")],
     [TimerFired(("update", event_id)) for event_id in EVENT_IDS[1:]],
     each(TimerFired, map(stall_timer, RESPONSES)),
     [HookFailed("on_start", "no")],
@@ -411,6 +449,7 @@ def test_whatever_happened_the_next_wish_is_granted(trace, mode) -> None:
         asked += go(
             *[finished(call_id) for call_id in watch.open_calls],
             *[TimerFired(approval_timer(call_id)) for call_id in HOSTED],
+            *[TimerFired(hosted_timer(call_id)) for call_id in (*HOSTED, "m3", "m4")],
             updated(),
             TimerFired(RETRY_TIMER),
             created(f"x{number}"),

@@ -54,6 +54,7 @@ FENCE = ("core/test_interruption.py",)
 ECHO = ("core/test_barge_in.py", "core/test_microphone.py")
 TOOLS = ("core/test_tools.py", "core/test_errors.py")
 ANNOUNCED = ("core/test_announcements.py",)
+HOSTED = ("core/test_hosted_calls.py",)
 ROUNDS = ("core/test_rounds.py",)
 APPROVAL = ("core/test_approvals.py", "session/test_approvals.py")
 HANDOFFS = ("core/test_handoffs.py",)
@@ -630,7 +631,63 @@ MUTANTS: Final = (
         "        pass\n",
         ROUNDS,
     ),
+    Mutant(
+        7,
+        "nobody speaks of what a call of the server's own has given",
+        "core/hosted_calls.py",
+        "self.rounds.called(call.response_id, hosted_timer(key), late=late)",
+        "pass",
+        HOSTED,
+    ),
+    Mutant(
+        7,
+        "a turn is over while the server makes a call of its own",
+        "core/tool_calls.py",
+        "return bool(self._open) or self.hosted.owed",
+        "return bool(self._open)",
+        HOSTED,
+    ),
+    Mutant(
+        7,
+        "a call of the server's whose end is never told is waited for, for ever",
+        "core/hosted_calls.py",
+        "return [SetTimer(hosted_timer(key), self.timeout)]",
+        "return []",
+        HOSTED,
+    ),
+    Mutant(
+        7,
+        "a call of the server's is spoken of again when its end is told again",
+        "core/hosted_calls.py",
+        "if self._key(item_id) is not None or item_id in self._closed:",
+        "if self._key(item_id) is not None:",
+        HOSTED,
+    ),
+    Mutant(
+        7,
+        "a response is asked for after a call that was cut off before it was made",
+        "core/hosted_calls.py",
+        "self.rounds.answered(response_id, hosted_timer(key))",
+        'self.rounds.answered(response_id, hosted_timer(key), "cut off")',
+        HOSTED,
+    ),
+    Mutant(
+        7,
+        "nobody learns that the tools of an MCP server could not be had",
+        "core/session.py",
+        "return [self._as_it_came(event), *self._tools_not_listed(item_id, now)]",
+        "return [self._as_it_came(event)]",
+        HOSTED,
+    ),
     # 8: approval
+    Mutant(
+        8,
+        "the answer to a request of the server's has no id",
+        "core/approvals.py",
+        'id=f"item_{self.new_id()}",',
+        "",
+        APPROVAL,
+    ),
     Mutant(
         8,
         "a call that waits for approval times out like one that runs",
@@ -650,8 +707,8 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a call is approved twice",
-        "core/approvals.py",
-        "self.calls.hosted.discard(call_id)",
+        "core/hosted_calls.py",
+        "self._open[request_id].is_approved = True",
         "pass",
         APPROVAL,
     ),
@@ -715,9 +772,9 @@ MUTANTS: Final = (
         8,
         "anybody may decide about a call that does not wait",
         "core/approvals.py",
-        """        if call_id not in self.calls.hosted | self.calls.suspended:
+        """        if call_id not in self._waiting:
             raise""",
-        """        if self.calls.get(call_id) is None and call_id not in self.calls.hosted:
+        """        if not (self.calls.get(call_id) or call_id in self._waiting):
             raise""",
         STORIES,
     ),

@@ -232,6 +232,7 @@ def test_a_hosted_tool_is_approved_by_an_item():
         session.approve(asked.call_id)
         item = script.wait_for("conversation.item.create")["item"]
         assert item == {
+            "id": item["id"],
             "type": "mcp_approval_response",
             "approval_request_id": "m1",
             "approve": True,
