@@ -8,6 +8,7 @@ watches that thread.
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Any
 
 from attrs import define
@@ -95,8 +96,9 @@ def run_tool(
     except Exception as error:
         name, kind = effect.tool.name, type(error).__name__
         log.warning("tool %s failed with %s, in call %s", name, kind, effect.call_id)
-        # With what it said: for whoever looks for the fault, and asked for it.
-        log.debug("tool %s failed", name, exc_info=error)
+        # Where, and not what it said: that may be what a caller said.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.debug("tool %s failed at\n%s", name, where)
         told = _told(effect.tool.name, effect.texts, error, context)
         return ToolFinished(call_id=effect.call_id, output=told, error=error_text(error))
     return ToolFinished(call_id=effect.call_id, output=output.text, images=output.images)

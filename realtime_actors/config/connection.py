@@ -206,7 +206,7 @@ class ModelConfig(Settings):
         """
         if self.api_key is not None:
             return _checked(self.api_key(), "api_key")
-        if not self.is_openai or self._has_credentials:
+        if not self.is_openai or self._replaces_key:
             return None
         if environ.get("OPENAI_API_KEY", "").strip():
             return _checked(environ["OPENAI_API_KEY"], "OPENAI_API_KEY")
@@ -221,7 +221,7 @@ class ModelConfig(Settings):
         Raises `ConfigError` when a key would go to another machine in clear text.
         """
         headers = {}
-        if api_key is not None and not self._has_credentials:
+        if api_key is not None and not self._replaces_key:
             if self.is_azure:
                 headers["api-key"] = api_key
             else:
@@ -265,8 +265,9 @@ class ModelConfig(Settings):
         return urlsplit(self.url or DEFAULT_URL).hostname or ""
 
     @property
-    def _has_credentials(self) -> bool:
-        return bool(_credentials(self.headers))
+    def _replaces_key(self) -> bool:
+        """Whether the headers have what the key would go into."""
+        return any(name.lower() in ("authorization", "api-key") for name in self.headers)
 
     @property
     def is_azure(self) -> bool:
