@@ -9,7 +9,6 @@ import pickle
 import socket
 import threading
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -67,7 +66,7 @@ class Conversation:
 
 
 @pytest.fixture(scope="module")
-def conversation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversation]:
+def conversation(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("canary")
     records: list[str] = []
 
@@ -129,11 +128,11 @@ def conversation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversat
         root.removeHandler(handler)
         root.setLevel(level)
     trace = (folder / "trace.jsonl").read_text()
-    yield Conversation(list(probe.events), objects, "\n".join(records), trace, top, errors)
+    return Conversation(list(probe.events), objects, "\n".join(records), trace, top, errors)
 
 
 def error_of(verb: Any) -> BaseException:
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(ra.RealtimeError) as caught:
         verb()
     return caught.value
 
