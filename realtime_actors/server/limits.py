@@ -10,7 +10,7 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from realtime_actors.errors import ConfigError
-from realtime_actors.seconds import seconds, seconds_or_none
+from realtime_actors.seconds import seconds, seconds_or_none, unlimited
 
 __all__ = ["Pace", "ServerLimits"]
 
@@ -28,7 +28,7 @@ class ServerLimits:
     """Of one client. What is more is read later: the client has to wait, nobody else does."""
     write_timeout: float = 30.0
     """Seconds for a client to read what it was sent, until it is given up."""
-    ping_interval: float | None = 20.0
+    ping_interval: float | None = field(default=20.0, converter=unlimited)
     """Seconds between two pings; None for no pings. They find clients whose network has gone."""
     ping_timeout: float = 20.0
     """Seconds for a client to answer one."""

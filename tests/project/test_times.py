@@ -20,6 +20,7 @@ from realtime_actors.event_stream import EventStream
 from realtime_actors.messages import History
 from realtime_actors.protocol import dialect
 from realtime_actors.seconds import LONGEST
+from realtime_actors.server.limits import ServerLimits
 from realtime_actors.testing import Probe, ScriptedTransport
 from realtime_actors.transport import (
     ConnectOptions,
@@ -43,6 +44,7 @@ NO_TIME = {
     "SessionUsage transcribed_seconds": "said by the server",
     "Supervisor.init auto_shutdown": "a word",
     "TaskSupervisorRef.stream on_timeout": "a word",
+    "ToolTexts.after_timeout seconds": "what took too long, to make a text of",
     "TranscriptionConfig delay": "a word",
     "Transport.close timeout": "a protocol: those who keep it are here",
 }
@@ -83,6 +85,7 @@ UNLIMITED: dict[str, Try] = {
     "DynamicSupervisorRef.start_child timeout": lambda room, time: otp.stop(
         room.calls.start_child(TEMPORARY, time)
     ),
+    "ServerLimits ping_interval": lambda room, time: unlimited_pings(time),
     "SupervisorRef.start_child timeout": lambda room, time: room.supervisor.terminate_child(
         room.supervisor.start_child(TEMPORARY, time) and TEMPORARY.id
     ),
@@ -119,6 +122,9 @@ LIMITED: dict[str, Try] = {
     "ScriptedTransport.wait_for timeout": lambda room, time: room.script.wait_for(
         "x", timeout=time
     ),
+    "ServerLimits open_timeout": lambda room, time: ServerLimits(open_timeout=time),
+    "ServerLimits ping_timeout": lambda room, time: ServerLimits(ping_timeout=time),
+    "ServerLimits write_timeout": lambda room, time: ServerLimits(write_timeout=time),
     "Session.close timeout": lambda room, time: room.session.close(time),
     "Supervisor.init max_seconds": lambda room, time: started(otp.Supervisor, max_seconds=time),
     "WebSocketTransport.close timeout": lambda room, time: unconnected(WebSocketTransport).close(
@@ -134,6 +140,8 @@ LIMITED: dict[str, Try] = {
 """What has to have an end."""
 
 ABOVE_ZERO = {
+    *("ServerLimits open_timeout", "ServerLimits ping_timeout", "ServerLimits write_timeout"),
+    *("ServerLimits ping_interval", "RunConfig stall_timeout"),
     *("RunConfig approval_timeout", "RunConfig idle_timeout", "RunConfig max_duration"),
     *("RunConfig tool_timeout", "Tool timeout", "tool timeout", "ModelConfig connect_timeout"),
     *("Supervisor.init max_seconds", "DynamicSupervisor.init max_seconds"),
@@ -211,6 +219,11 @@ def stopped(stop: Callable[[Any], object]) -> None:
         stop(given)
     finally:
         otp.exit_signal(given, otp.KILL)
+
+
+def unlimited_pings(time: Any) -> None:
+    given = ServerLimits(ping_interval=time).ping_interval
+    assert given is None or given < LONGEST
 
 
 def nothing() -> None:
