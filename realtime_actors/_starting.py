@@ -44,6 +44,7 @@ from realtime_actors.seconds import seconds
 from realtime_actors.session import Session
 from realtime_actors.session_server import SessionPlan, SessionServer, publish_end
 from realtime_actors.tools import HostedMcpTool
+from realtime_actors.trace_writer import TraceWriter
 from realtime_actors.tracing import TracedMachine
 from realtime_actors.transport import ConnectOptions, transport_named
 
@@ -77,7 +78,7 @@ def start(
         context,
         timeout,
         supervisor=None if restart in _NEVER else supervisor,
-        trace=None if trace is None else Path(trace),
+        trace=None if trace is None else _trace_writer(Path(trace)),
     )
     began = time.monotonic()
     session: Session
@@ -158,7 +159,7 @@ def _plan(
     timeout: float,
     *,
     supervisor: otp.DynamicSupervisorRef | None,
-    trace: Path | None,
+    trace: TraceWriter | None,
 ) -> SessionPlan:
     speaks = dialect(where.dialect)
     config = runner.config
@@ -198,6 +199,7 @@ def _plan(
         playback_tracker=tracker,
         supervisor=supervisor,
         warns_of_ends=warns,
+        trace=trace,
         machine=lambda: _machine(
             runner, settings, model, context, trace, attached=attached, reported=tracker is not None
         ),
@@ -209,7 +211,7 @@ def _machine(
     settings: SessionModelSettings,
     model: str | None,
     context: object,
-    trace: Path | None,
+    trace: TraceWriter | None,
     *,
     attached: bool,
     reported: bool,
@@ -241,16 +243,7 @@ def _machine(
         idle_timeout=config.idle_timeout,
         stall_timeout=config.stall_timeout,
     )
-    if trace is None:
-        return machine
-
-    def write(line: str) -> None:
-        # Opened for each line: no handle to forget, and all is there after a crash.
-        with trace.open("a", encoding="utf-8") as file:
-            file.write(line)
-
-    trace.write_text("", encoding="utf-8")
-    return TracedMachine(machine, write)
+    return machine if trace is None else TracedMachine(machine, trace.write)
 
 
 def _settings(
@@ -303,6 +296,13 @@ def _own_headers(where: ModelConfig, *, own_transport: bool) -> Mapping[str, str
         if own_transport and where.api_key is None:
             return where.connect_headers(None)  # it may need no key: a script, a memory
         raise StartError(str(error), StartCause.AUTHENTICATION) from error
+
+
+def _trace_writer(path: Path) -> TraceWriter:
+    try:
+        return TraceWriter(path)
+    except OSError as error:
+        raise StartError(f"the trace can't be written: {error}", StartCause.CONFIG) from error
 
 
 def _model_config(given: ModelConfig | Mapping[str, Any] | None) -> ModelConfig:

@@ -53,6 +53,7 @@ from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import MalformedEvent
 from realtime_actors.session import Session
 from realtime_actors.subscribers import Only, Subscribers
+from realtime_actors.trace_writer import TraceWriter
 from realtime_actors.transport.base import Disconnected, Transport
 from realtime_actors.usage import SessionUsage
 from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
@@ -66,6 +67,9 @@ log = logging.getLogger("realtime_actors.session")
 SUBSCRIBERS_GRACE = 0.25
 """Seconds of an orderly end for subscribers of the program's own to take the last events. Ours:
 more than any `put` needs that does not wait for something."""
+
+TRACE_GRACE = 0.5
+"""Seconds of an orderly end for the trace to be written to its end. Ours."""
 
 GOODBYE = 1.5
 """Seconds of `close()` for the server's own goodbye: what is left of two is for the rest."""
@@ -85,6 +89,7 @@ class SessionPlan:
     """Who may start the session again: it fails, but it is not over then."""
     warns_of_ends: bool = False
     """See `Line.warns_of_ends`."""
+    trace: TraceWriter | None = None
     ready: Future[None] = field(factory=Future)
     """Done once the server has taken the configuration, or with what kept it from that."""
 
@@ -243,6 +248,8 @@ class SessionServer(otp.GenServer):
             self._transport.close(GOODBYE if started else 0.0)
         self._is_closed = True
         self._line.subscribers.let_finish(SUBSCRIBERS_GRACE)
+        if self._plan.trace is not None:
+            self._plan.trace.finish(TRACE_GRACE)
 
     # -- what `proxy()` shows: the verbs, done in the session's own thread ---------------
 
@@ -690,6 +697,8 @@ class SessionServer(otp.GenServer):
                 self._plan.ready.set_exception(killed)
         if self._is_closed:
             return
+        if self._plan.trace is not None:
+            self._plan.trace.finish()
         for connection in line.connections:
             _close_beside(connection)
 

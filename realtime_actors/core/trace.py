@@ -3,6 +3,7 @@
     {"settings": {...}, "agent": "Desk", ...}             how the machine was made
     {"at": 0.031, "server": {"type": "session.created"}}  what the server said, as it came
     {"at": 0.032, "told": {"$": "Connected"}}             anything else that it was told
+    {"settings": {...}, ...}                              its supervisor has started it again
 
 The machine is deterministic, so the same lines give the same effects: that is how an
 incident is looked into, and how it becomes a test. Agents, tools and handoffs are
@@ -44,7 +45,7 @@ from realtime_actors.protocol import MalformedEvent, ServerEvent, dialect
 from realtime_actors.surrogates import replace_surrogates
 from realtime_actors.tools import Tool
 
-__all__ = ["TracedMachine", "describe", "replay"]
+__all__ = ["TracedMachine", "as_text", "describe", "replay"]
 
 CLASSES: Final[Mapping[str, type[Any]]] = {
     name: cls
@@ -74,10 +75,12 @@ _OPTIONS: Final = (
 class TracedMachine:
     """A machine that writes down all that it is told, and does what it always does."""
 
-    def __init__(self, machine: SessionMachine, write: Callable[[str], object]) -> None:
-        """`write` takes a line of text, with its end."""
+    def __init__(
+        self, machine: SessionMachine, write: Callable[[Mapping[str, Any]], object]
+    ) -> None:
+        """`write` takes a line as plain data (`as_text` makes text of it), and never raises."""
         self._machine = machine
-        self._write_line = write
+        self._write = write
         self._write(
             {
                 "agent": machine.agent.name,
@@ -114,31 +117,41 @@ class TracedMachine:
 
     def handle(self, message: core_messages.Message | ServerEvent, now: float) -> Effects:
         """See `SessionMachine.handle`."""
-        at = round(now, 6)
-        if isinstance(message, ServerEvent):
-            self._write({"at": at, "server": _said(message)})
-        else:
-            self._write({"at": at, "told": _encode(message)})
+        self._write(_line(message, now))
         return self._machine.handle(message, now)
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        text = json.dumps(line, ensure_ascii=False)
-        if replace_surrogates(text) != text:
-            text = json.dumps(line)  # a file can't hold half of a character, but its name
-        self._write_line(text + "\n")
+
+def _line(message: object, now: float) -> Mapping[str, Any]:
+    at = round(now, 6)
+    try:
+        if isinstance(message, ServerEvent):
+            return {"at": at, "server": _said(message)}
+        return {"at": at, "told": _encode(message)}
+    except Exception as error:  # a program may say anything: a mapping that holds itself
+        return {"at": at, "lost": f"{type(message).__name__}: {type(error).__name__}"}
+
+
+def as_text(line: Mapping[str, Any]) -> str:
+    """Make one line of a file out of one of `TracedMachine`."""
+    text = json.dumps(line, ensure_ascii=False, default=repr)
+    if replace_surrogates(text) != text:
+        text = json.dumps(line, default=repr)  # a file can't hold half of a character
+    return text + "\n"
 
 
 def replay(lines: Iterable[str]) -> Iterator[tuple[float, object, Effects]]:
     """Play a trace again: each message with its time and what the core makes of it.
 
-    Raises `ConfigError` for what is no trace.
+    Where the session was started again, the machine is. Raises `ConfigError` for what is
+    no trace.
     """
     cast = _Cast()
     machine: SessionMachine | None = None
     for number, text in enumerate(lines, 1):
         try:
             line = json.loads(text)
-            if machine is None:
+            if machine is None or "settings" in line:
+                cast = _Cast()
                 machine = _machine(line, cast)
                 continue
             at = float(line["at"])

@@ -20,7 +20,7 @@ from realtime_actors.guardrails import InputGuardrail
 from realtime_actors.server import RealtimeServer
 from realtime_actors.server.engines.scripted import Call
 from realtime_actors.testing import Probe
-from realtime_actors.tracing import TracedMachine, describe, replay
+from realtime_actors.tracing import TracedMachine, as_text, describe, replay
 from tests.core.machine import (
     agent_with,
     ask,
@@ -94,7 +94,7 @@ def test_the_machine_is_made_again_as_it_was(options):
     desk = agent_with("weather", name="Desk", handoffs=[agent_with(name="Billing")])
     machine = new(desk, **options)
     lines: list[str] = []
-    traced = TracedMachine(machine, lines.append)
+    traced = TracedMachine(machine, lambda line: lines.append(as_text(line)))
     story = [
         *(Started(), Connected(), AgentResolved(resolve(desk))),
         updated(input_audio_transcription=TranscriptionConfig(model="gpt-transcribe")),
