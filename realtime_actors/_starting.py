@@ -71,6 +71,7 @@ def start(
 ) -> Session:
     """See `realtime_actors.runner.run`."""
     timeout = seconds(timeout, "the timeout of run()", zero=False)
+    supervisor = _supervisor(supervisor)
     where = _model_config(model_config)
     plan = _plan(
         runner,
@@ -92,6 +93,9 @@ def start(
     except otp.CallTimeout as late:
         why = f"the supervisor did not start the session within {timeout:g} s: it is busy"
         raise StartError(why, StartCause.TIMEOUT) from late
+    except otp.CallExit as gone:
+        why = f"the supervisor has ended, or is ending: {gone}"
+        raise StartError(why, StartCause.CONFIG) from gone
     except otp.StartFailed as failed:
         cause = StartCause.TIMEOUT if failed.reason == otp.TIMEOUT else StartCause.CONFIG
         raise StartError(_why_not_made(failed.reason, name), cause) from failed
@@ -113,6 +117,11 @@ def _why_not_made(reason: otp.Reason, name: otp.Name | None) -> str:
     match reason:
         case ("already_started", holder):
             return f"the name {name!r} is taken by {holder}: close that, or choose another name"
+        case "max_children":
+            return (
+                "the supervisor has no room for another session: it has as many children as its"
+                " max_children allows"
+            )
         case _:
             return f"the session could not be made: {reason!r}"
 
@@ -139,6 +148,19 @@ def _child(
         return known[0]
 
     return evolve(spec, start=start)
+
+
+def _supervisor(given: object) -> otp.DynamicSupervisorRef | None:
+    """Find out who is to start the session. Raises `ConfigError` for who can't."""
+    found = otp.whereis(given) if isinstance(given, str) else given
+    if found is None and given is not None:
+        raise ConfigError(f"supervisor is {given!r}: no process has that name")
+    if not isinstance(found, otp.DynamicSupervisorRef | None):
+        raise ConfigError(
+            f"supervisor is {found!r}: sessions come and go, so a DynamicSupervisor starts them."
+            " Give the handle of one, as otp.start(otp.DynamicSupervisor) does"
+        )
+    return found
 
 
 def _give_up(session: Session, plan: SessionPlan, error: Exception) -> None:
@@ -321,6 +343,7 @@ def _tracker(factory: Callable[[], Any] | None) -> PlaybackTracker | None:
         raise ConfigError(
             f"playback_tracker must be a function that gives a PlaybackTracker, not {tracker!r}"
         )
+    tracker.check_free()
     return tracker
 
 

@@ -12,8 +12,10 @@ triage = Agent(name="Triage", handoffs=[billing])
 from __future__ import annotations
 
 import re
+import unicodedata
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
@@ -40,6 +42,7 @@ from realtime_actors.errors import ConfigError, ToolError
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.items import Item, items_from_input
+from realtime_actors.pickling import Picklable
 from realtime_actors.tools import HostedMcpTool, Tool
 
 __all__ = [
@@ -61,7 +64,7 @@ def _agent_name(agent: object) -> str:
 
 
 @frozen
-class Handoff(Explained):
+class Handoff(Picklable, Explained):
     """A tool with which the model hands the conversation over to another agent.
 
     The target is `agent`: an agent, or a function of no argument that returns it.
@@ -116,12 +119,19 @@ class Handoff(Explained):
         if self.voice not in ("refuse", "reconnect"):
             raise ConfigError(f"{what}: voice is {self.voice!r}: allowed: refuse, reconnect")
 
+    def _functions(self) -> Iterator[tuple[str, object]]:
+        what = f"handoff {self.tool_name!r}"
+        yield f"the agent of {what}", self.agent
+        yield f"on_invoke_handoff of {what}", self.on_invoke_handoff
+        yield f"is_enabled of {what}", self.is_enabled
+        yield f"input_filter of {what}", self.input_filter
+
     @property
     def tool_name(self) -> str:
         """The name given, or `transfer_to_` and the agent's in what the API allows."""
         if self._tool_name is None:
             assert isinstance(self.agent, Agent)  # else a name was asked for
-            return "transfer_to_" + re.sub(r"[^a-z0-9_-]", "_", self.agent.name.lower())
+            return "transfer_to_" + _in_ascii(self.agent.name)
         return self._tool_name
 
     @property
@@ -214,6 +224,27 @@ class AgentOptions(TypedDict, total=False):
     handoff_description: str | None
 
 
+def _in_ascii(name: str) -> str:
+    """Write an agent's name in what the API allows.
+
+    Letters that Latin does not have would all be the same: they are told apart by their numbers.
+    """
+    name = name.lower()
+    ascii_name = re.sub(r"[^a-z0-9_-]", "_", name)
+    others = [
+        each
+        for each in name
+        if each.isalnum() and not unicodedata.normalize("NFKD", each)[0].isascii()
+    ]
+    if not others:
+        return ascii_name
+    numbers = "_".join(f"{ord(each):x}" for each in others)
+    if len(ascii_name) + len(numbers) > 50:  # of the 64 that are allowed in all
+        number = zlib.crc32(name.encode("utf-8", "replace"))
+        return f"{ascii_name[:20].strip('_') or 'agent'}_{number:08x}"
+    return numbers if not ascii_name.strip("_-") else f"{ascii_name}_{numbers}"
+
+
 def _handoffs(given: Iterable[Agent | Handoff]) -> tuple[Handoff, ...]:
     return tuple(Handoff(each) if isinstance(each, Agent) else each for each in _each(given))
 
@@ -234,7 +265,7 @@ def _label(member: AnyTool | OutputGuardrail | InputGuardrail) -> str:
 
 
 @frozen(kw_only=True)
-class Agent(Explained):
+class Agent(Picklable, Explained):
     """A voice with a purpose. Raises `ConfigError` when something about it is wrong."""
 
     name: str = "Agent"
@@ -323,6 +354,9 @@ class Agent(Explained):
         if not isinstance(text, str | None):
             raise ConfigError(f"instructions of agent {self.name!r} must be text, not {text!r}")
         return text
+
+    def _functions(self) -> Iterator[tuple[str, object]]:
+        yield f"instructions of agent {self.name!r}", self.instructions
 
     def get_tools(self) -> tuple[AnyTool, ...]:
         """All that the model could call: the tools, then the handoffs."""

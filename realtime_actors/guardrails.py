@@ -9,7 +9,7 @@ returns whether that is *not* acceptable (True trips the guardrail), or a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from attrs import Attribute, field, frozen
@@ -17,6 +17,7 @@ from attrs import Attribute, field, frozen
 from realtime_actors._calling import Function, call, check_takes
 from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError
+from realtime_actors.pickling import Picklable
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent
@@ -44,8 +45,10 @@ class GuardrailVerdict(Explained):
 
 
 @frozen(kw_only=True)
-class _Guardrail(Explained):
+class _Guardrail(Picklable, Explained):
     """A name and a check."""
+
+    _stands_for_its_function = True
 
     judges: ClassVar[str]
 
@@ -61,6 +64,9 @@ class _Guardrail(Explained):
     def _check_check(self, _attribute: Attribute[Function], check: object) -> None:
         offered = (self.judges, "context", "agent")
         check_takes(check, offered, what=f"the check of guardrail {self.name!r}", at_least=1)
+
+    def _functions(self) -> Iterator[tuple[str, object]]:
+        yield f"guardrail {self.name!r}", self.check
 
     def _judge(self, judged: object, context: object, agent: Agent) -> GuardrailVerdict:
         verdict = call(self.check, judged, context, agent)

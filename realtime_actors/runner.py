@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from realtime_actors.agent import Agent
 from realtime_actors.config import (
@@ -16,6 +16,7 @@ from realtime_actors.config import (
     SessionModelSettings,
     TranscriptionConfig,
     TurnDetectionConfig,
+    merge_settings,
 )
 from realtime_actors.config.models import DEFAULT_TRANSCRIPTION_MODEL
 from realtime_actors.config.places import refusing_unknown
@@ -140,6 +141,7 @@ def transcribe(
     input_audio_format: str = "pcm16",
     turn_detection: TurnDetectionConfig | Mapping[str, Any] | Literal["off"] | None = None,
     noise_reduction: NoiseReductionConfig | Mapping[str, Any] | None = None,
+    config: RunConfig | Mapping[str, Any] | None = None,
     model_config: ModelConfig | Mapping[str, Any] | None = None,
     context: object = None,
     timeout: float = 10.0,
@@ -151,8 +153,10 @@ def transcribe(
     Send it audio (`send_audio`) and read `session.transcripts()`, or subscribe to
     `InputTranscriptEvent`, where the words come while they are recognised. Verbs that
     ask for a response raise `ConfigError`. With `turn_detection="off"` each
-    `send_audio(..., commit=True)` ends a turn. Raises as `run` does.
+    `send_audio(..., commit=True)` ends a turn. `config` has its limits, such as
+    `RunConfig(max_duration=3600)`. Raises as `run` does.
     """
+    chosen = _run_config(config)
     settings = SessionModelSettings.from_dict(
         {
             "input_audio_format": input_audio_format,
@@ -165,7 +169,7 @@ def transcribe(
     )
     listener = Runner(
         agent=Agent(name="Listener", instructions=None, model=model),
-        config=RunConfig(model_settings=settings),
+        config=evolve(chosen, model_settings=merge_settings(chosen.model_settings, settings)),
         transport=transport,
         session_type="transcription",
     )

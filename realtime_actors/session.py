@@ -442,6 +442,19 @@ class Session(otp.ServerRef):
         """The tracker made by `ModelConfig.playback_tracker`, if there is one."""
         return self.line.playback_tracker
 
+    def __repr__(self) -> str:
+        """Show what is known without asking: the session itself may be busy."""
+        if self.connected:
+            state = "connected"
+        elif self.is_alive():
+            state = self.line.gate.reason
+        else:
+            state = self.line.over or "the session has ended"
+        names = "".join(f" {name!r}" for name in self._process.names if isinstance(name, str))
+        return f"<Session{names} {self.actor_urn}: {state}>"
+
+    __str__ = __repr__
+
     def __enter__(self) -> Self:
         return self
 

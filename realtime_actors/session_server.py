@@ -148,7 +148,7 @@ class SessionServer(otp.GenServer):
         self._is_closing = False
         tracker = plan.playback_tracker
         if tracker is not None:
-            tracker.bind(self._session.tell)
+            tracker.bind(self._session)
             self._line.playback_tracker = tracker
         running = _Running(plan.machine())
         self._inlet = self._new_inlet(running)

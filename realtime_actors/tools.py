@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, time
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
@@ -46,6 +46,7 @@ from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
 from realtime_actors.guardrails import ToolGuardrail, ToolOutputGuardrail
 from realtime_actors.items import InputImage, InputText
+from realtime_actors.pickling import Picklable
 from realtime_actors.seconds import seconds_or_none, unlimited
 
 if TYPE_CHECKING:
@@ -142,13 +143,15 @@ class ToolOutput:
 
 
 @frozen(kw_only=True)
-class Tool(Explained):
+class Tool(Picklable, Explained):
     """A function that the model may call. Usually made by `@tool`.
 
     Made by hand, `parameters` is the JSON Schema of an object, and `invoke` a function
     of the arguments (a dict), or of the arguments and the `ToolContext`. Calling a
     `Tool` calls the function, so a decorated one can be used as before.
     """
+
+    _stands_for_its_function = True
 
     name: str = field()
     description: str = ""
@@ -208,6 +211,11 @@ class Tool(Explained):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
+
+    def _functions(self) -> Iterator[tuple[str, object]]:
+        yield f"tool {self.name!r}", self.function
+        yield f"is_enabled of tool {self.name!r}", self.is_enabled
+        yield f"needs_approval of tool {self.name!r}", self.needs_approval
 
     def bind(self, arguments: str) -> dict[str, object]:
         """Turn the JSON text that the model sent into the function's arguments.

@@ -17,6 +17,7 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from realtime_actors.errors import ConfigError, did_you_mean
+from realtime_actors.jsonable import Jsonable
 
 __all__ = [
     "PRICES",
@@ -34,7 +35,7 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class CachedTokensDetails:
+class CachedTokensDetails(Jsonable):
     """Input tokens that the server had seen before, by kind."""
 
     text_tokens: int = 0
@@ -43,7 +44,7 @@ class CachedTokensDetails:
 
 
 @frozen(kw_only=True)
-class InputTokenDetails:
+class InputTokenDetails(Jsonable):
     """Input tokens by kind. The cached ones are among them, not beside them."""
 
     text_tokens: int = 0
@@ -54,7 +55,7 @@ class InputTokenDetails:
 
 
 @frozen(kw_only=True)
-class OutputTokenDetails:
+class OutputTokenDetails(Jsonable):
     """Output tokens by kind."""
 
     text_tokens: int = 0
@@ -62,7 +63,7 @@ class OutputTokenDetails:
 
 
 @frozen(kw_only=True)
-class Usage:
+class Usage(Jsonable):
     """What a response cost, in tokens. Transcription is counted apart from it."""
 
     total_tokens: int = 0
@@ -73,7 +74,7 @@ class Usage:
 
 
 @frozen(kw_only=True)
-class TranscriptionUsage:
+class TranscriptionUsage(Jsonable):
     """What a transcription cost: tokens (`type` is tokens), or seconds (duration)."""
 
     type: str
@@ -85,7 +86,7 @@ class TranscriptionUsage:
 
 
 @frozen(kw_only=True)
-class RateLimit:
+class RateLimit(Jsonable):
     """What may still be asked for. `name` is requests or tokens."""
 
     name: str = ""
@@ -95,7 +96,7 @@ class RateLimit:
 
 
 @frozen(kw_only=True)
-class SessionUsage:
+class SessionUsage(Jsonable):
     """What a session has used so far."""
 
     responses: int = 0
@@ -121,6 +122,9 @@ class SessionUsage:
         for number, cost in counted:
             total = _sum(total, cost) if number else total
         return total
+
+    def _members(self) -> Mapping[str, Any]:
+        return {**super()._members(), "total_cost": self.total_cost}
 
     def add(self, usage: Usage, cost: Decimal | None) -> SessionUsage:
         """With one response more."""

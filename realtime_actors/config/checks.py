@@ -16,6 +16,7 @@ from attrs import NOTHING, Attribute, fields_dict, frozen
 
 from realtime_actors.config.places import Explained, place_of
 from realtime_actors.errors import ConfigError
+from realtime_actors.jsonable import Jsonable
 from realtime_actors.seconds import seconds, seconds_or_none
 
 __all__ = [
@@ -52,7 +53,7 @@ T = TypeVar("T")
 
 
 @frozen(kw_only=True, repr=False)
-class Settings(Explained):
+class Settings(Explained, Jsonable):
     """The base of all settings: immutable, compared by value, made by keywords or from a dict.
 
     A subclass says `repr=False` to attrs: the repr here shows what is set, and no secrets.
@@ -107,6 +108,9 @@ class Settings(Explained):
                 continue
             accepted[key] = value
         return settings
+
+    def _members(self) -> Mapping[str, Any]:
+        return self.set_members()
 
     def set_members(self) -> dict[str, Any]:
         """The settings that are set, by name."""

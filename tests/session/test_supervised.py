@@ -44,7 +44,7 @@ def test_a_name_that_is_taken_is_refused(server):
     config = {"url": server.url}
     with (
         ra.run(ra.agent(), model_config=config, name="busy"),
-        pytest.raises(ra.StartError, match="the name 'busy' is taken by SessionServer"),
+        pytest.raises(ra.StartError, match="the name 'busy' is taken by <Session 'busy' "),
     ):
         ra.run(ra.agent(), model_config=config, name="busy")
 
@@ -55,6 +55,35 @@ def test_a_session_is_found_in_a_registry(server):
         assert otp.whereis(place) is session
         assert ra.current_agent(place).name == "Agent"
     assert otp.whereis(place) is None
+
+
+@pytest.mark.parametrize("wrong", ["calls", object(), 5])
+def test_what_is_no_supervisor_is_refused(wrong):
+    with pytest.raises(ra.ConfigError, match="supervisor is "):
+        ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=wrong)
+
+
+def test_a_supervisor_whose_children_are_known_beforehand_is_refused():
+    supervisor = otp.start(otp.Supervisor, [])
+    with pytest.raises(ra.ConfigError, match="a DynamicSupervisor starts them"):
+        ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor)
+    supervisor.stop()
+
+
+def test_a_supervisor_may_be_given_by_its_name():
+    supervisor = otp.start(otp.DynamicSupervisor, name="calls")
+    with ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor="calls"):
+        assert supervisor.count_children().active == 1
+    supervisor.stop()
+
+
+def test_a_supervisor_that_is_full_or_gone_says_so():
+    full = otp.start(otp.DynamicSupervisor, max_children=0)
+    with pytest.raises(ra.StartError, match="has no room for another session"):
+        ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=full)
+    full.stop()
+    with pytest.raises(ra.StartError, match="the supervisor has ended"):
+        ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=full)
 
 
 def test_handle_and_subscriptions_outlive_a_restart(server, supervisor):

@@ -8,9 +8,14 @@ import math
 import pytest
 
 import realtime_actors as ra
-from realtime_actors.events import AgentStartEvent, InputTranscriptEvent
+from realtime_actors.events import (
+    AgentStartEvent,
+    ConnectionEvent,
+    InputTranscriptEvent,
+    LimitReachedEvent,
+)
 from realtime_actors.server import RealtimeServer
-from realtime_actors.testing import Probe, ScriptedTransport
+from realtime_actors.testing import Probe, ScriptedTransport, fake_clock
 from realtime_actors.transport.base import ConnectOptions
 
 MODEL_CONFIG = {"url": "ws://127.0.0.1:1/v1/realtime"}
@@ -126,3 +131,23 @@ def test_without_turn_detection_the_program_ends_the_turns():
 def test_what_a_transcription_session_is_not_told_is_refused_by_name():
     with pytest.raises(ra.ConfigError, match="near_field"):
         ra.transcribe(noise_reduction={"type": "near"}, model_config=MODEL_CONFIG)
+
+
+def test_a_session_that_only_listens_has_limits_too():
+    with (
+        fake_clock() as clock,
+        ScriptedTransport(strict=False) as script,
+        ra.transcribe(
+            config={"max_duration": 60.0}, model_config=MODEL_CONFIG, transport=script
+        ) as session,
+    ):
+        probe = Probe(session)
+        clock.advance(60.0)
+
+        assert probe.wait_for(LimitReachedEvent).limit == "max_duration"
+        assert probe.wait_for(ConnectionEvent).state == "closed"
+
+
+def test_a_limit_that_is_given_in_another_place_is_told_where_it_belongs():
+    with pytest.raises(ra.ConfigError, match=r"it belongs in RunConfig\(max_duration=...\)"):
+        ra.transcribe(max_duration=60.0, model_config=MODEL_CONFIG)  # type: ignore[call-arg]

@@ -108,6 +108,25 @@ def test_a_server_that_sends_no_events_is_told_apart_from_a_slow_one(transport):
     assert "Is it a Realtime server?" in str(failure.value)
 
 
+def test_a_tracker_is_for_one_session_at_a_time(server):
+    tracker = ra.PlaybackTracker()
+    with run(server, playback_tracker=lambda: tracker) as first:
+        with pytest.raises(ra.ConfigError, match="another session's already"):
+            run(server, playback_tracker=lambda: tracker)
+        assert first.playback_tracker is tracker
+    with run(server, playback_tracker=lambda: tracker) as second:
+        assert second.playback_tracker is tracker
+
+
+def test_a_handle_shows_what_is_known_of_its_session(server):
+    with ra.run(ra.agent(), model_config={"url": server.url}, name="line one") as session:
+        assert repr(session) == f"<Session 'line one' {session.actor_urn}: connected>"
+        assert str(session) == repr(session)
+
+    over = "the session has ended (the session was closed)"
+    assert repr(session) == f"<Session {session.actor_urn}: {over}>"
+
+
 def test_the_user_interrupts_and_history_tells_what_was_heard():
     long = "I will now tell you a very long story about a very long river. " * 4
     tracker = ra.PlaybackTracker()

@@ -238,6 +238,11 @@ class TestHandoff:
             ("Billing Support", "transfer_to_billing_support"),
             ("B2B-Sales", "transfer_to_b2b-sales"),
             ("Café & Bar", "transfer_to_caf____bar"),
+            ("日本", "transfer_to_65e5_672c"),
+            ("中国", "transfer_to_4e2d_56fd"),
+            ("東京 Desk", "transfer_to____desk_6771_4eac"),
+            ("大阪 Desk", "transfer_to____desk_5927_962a"),
+            ("Москва" * 5, "transfer_to_agent_8de231c4"),
         ],
     )
     def test_the_tool_is_named_after_the_agent(self, agent_name: str, tool_name: str) -> None:
