@@ -35,6 +35,7 @@ from realtime_actors.core.messages import (
     GuardrailsFinished,
     InputScreened,
     Message,
+    NotSent,
     Started,
     TimerFired,
     ToolFinished,
@@ -424,6 +425,7 @@ class SessionServer(otp.GenServer):
 
     def _perform(self, state: _Running, effects: fx.Effects) -> None:
         failure: RealtimeError | None = None
+        unsent, answers = 0, list[fx.Answer]()
         if effects and isinstance(effects[-1], fx.End):
             self._tell_end()
         for effect in effects:
@@ -435,14 +437,16 @@ class SessionServer(otp.GenServer):
                         _note(state, event)
                     self._line.subscribers.publish(event)
                 case fx.Send(event=event):
-                    try:
-                        self._connection.send(event)
-                    except (NotConnectedError, TransportError) as error:
-                        # The news that the connection is down is on its way to us; whoever
-                        # asked for this hears it now.
-                        failure = error
-                case fx.Answer(caller=caller, value=value):
-                    self._answer(caller, value if failure is None else otp.Failed(failure))
+                    if failure is None:
+                        try:
+                            self._connection.send(event)
+                        except (NotConnectedError, TransportError) as error:
+                            # The news that the connection is down is on its way to us;
+                            # whoever asked for this hears it now.
+                            failure = error
+                    unsent += failure is not None
+                case fx.Answer():
+                    answers.append(effect)  # what is sent for it may come after it
                 case fx.Refuse(caller=caller, error=error):
                     self._answer(caller, otp.Failed(error))
                 case fx.SetTimer(key=key, delay=delay):
@@ -485,6 +489,10 @@ class SessionServer(otp.GenServer):
                         self._plan.ready.set_result(None)
                 case fx.End():
                     state.ended = effect
+        for answer in answers:
+            self._answer(answer.caller, answer.value if failure is None else otp.Failed(failure))
+        if failure is not None and state.ended is None:
+            self._tell(state, NotSent(count=unsent, error=failure, is_told=bool(answers)))
 
     def _answer(self, caller: object, answer: object) -> None:
         if isinstance(caller, otp.From):

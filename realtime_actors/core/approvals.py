@@ -53,6 +53,7 @@ class Approvals:
     timeout: float | None
     """Seconds until a call that nobody answers counts as rejected."""
     _hosted: dict[str, McpApprovalRequestItem] = field(factory=dict)  # by call id
+    _answered: McpApprovalRequestItem | None = None  # the last one
     _always: list[tuple[object, bool]] = field(factory=list)  # tools, and what was said of them
 
     def needed(self, call_id: str) -> Effects:
@@ -115,6 +116,14 @@ class Approvals:
             return []
         return [CancelTimer(approval_timer(call_id))]
 
+    def not_answered(self, answer: McpApprovalResponseItem) -> Effects:
+        """What was decided of a call of the server's was not sent."""
+        call_id = answer.approval_request_id
+        if self._answered is None or self._answered.id != call_id or not answer.approve:
+            return []
+        self._hosted[call_id] = self._answered
+        return self.calls.hosted.not_approved(call_id)
+
     def time_out(self, call_id: str) -> Effects:
         """Nobody has answered."""
         if call_id not in self._waiting:
@@ -160,7 +169,7 @@ class Approvals:
         return self.calls.finish(call_id, told, why)
 
     def _answer(self, call_id: str, *, approve: bool, reason: str | None = None) -> Send:
-        self._hosted.pop(call_id, None)
+        self._answered = self._hosted.pop(call_id, None)
         answer = McpApprovalResponseItem(
             id=f"item_{self.new_id()}",
             approval_request_id=call_id,

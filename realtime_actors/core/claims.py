@@ -57,6 +57,13 @@ class Claims:
         """An output was sent to the server."""
         self._unshown.add(output)
 
+    def not_told(self, output: str) -> None:
+        """An output was not sent after all: nobody can speak of it."""
+        self._unshown.discard(output)
+        for claim in (*self.open, *self._asked):
+            claim.is_honoured = claim.is_honoured or output in claim.unshown
+        self.open = [claim for claim in self.open if not claim.is_honoured]
+
     def shown(self, output: str) -> None:
         """The server has shown that it has an output."""
         self._unshown.discard(output)

@@ -200,7 +200,8 @@ class Handoffs:
             shown = self.calls.shown(handoff.call_id) if asked is None else asked.shown
             effects += self._filtered(shown, handoff.history)
         if asked is None:
-            effects += self.calls.finish(handoff.call_id, f"Transferred to {agent.name}")
+            text = f"Transferred to {agent.name}"
+            effects += self.calls.finish(handoff.call_id, text, passed_to=agent)
         else:
             effects.append(Answer(asked.caller))
         self._settle()

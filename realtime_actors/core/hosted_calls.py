@@ -97,6 +97,14 @@ class HostedCalls:
         self._open[request_id].is_approved = True
         return self._limit(request_id)
 
+    def not_approved(self, request_id: str) -> Effects:
+        """The server was not told that it may make the call: it still waits for that."""
+        call = self._open.get(request_id)
+        if call is None:
+            return []
+        call.is_approved = False
+        return [CancelTimer(hosted_timer(request_id))]
+
     def rejected(self, request_id: str) -> Effects:
         """The server may not make the call: the model is to say so."""
         return self._close(request_id)

@@ -3,9 +3,10 @@
     Open --a limit is reached--> Leaving --the model has finished speaking--> over
                                     |---- FINISH_WITHIN, and what has come by then is heard --^
 
-While leaving, no response is asked for any more, one that the server begins by itself is
-not heard, and what the model is saying is heard to its end. That end does not depend on a
-player that reports, on a guardrail that judges, or on the user's silence.
+While leaving, nothing more is asked for, and a response that the server begins by itself is
+not heard. What the model is saying is heard to its end, and what was asked for before as well
+(unless it would cost more than it may), if neither the user nor the program interrupts. That end
+does not depend on a player that reports, on a guardrail that judges, or on the user's silence.
 
 A session is idle while the user does not speak, nothing that the model says waits to be
 heard, and nothing is owed: no tool runs, no approval, response or verdict is awaited. The
@@ -27,6 +28,7 @@ from realtime_actors.core.effects import Effects, Publish, SetTimer
 from realtime_actors.core.playback import LOOK_AGAIN
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
+from realtime_actors.core.turn_taking import TurnTaking
 
 __all__ = [
     "DURATION_TIMER",
@@ -40,8 +42,6 @@ __all__ = [
 DURATION_TIMER: Final[Hashable] = "limit.duration"
 IDLE_TIMER: Final[Hashable] = "limit.idle"
 GOODBYE_TIMER: Final[Hashable] = "limit.goodbye"
-
-LEAVING: Final[Hashable] = "leaving"
 
 FINISH_WITHIN: Final = 30.0
 """Seconds, once a limit is reached, for the rest of what is being said to come. Ours: speech
@@ -61,6 +61,7 @@ class Limits:
     info: events.EventInfo
     responses: ResponseMachine
     speech: Speech
+    turn_taking: TurnTaking
     max_cost: Decimal | None = None
     max_duration: float | None = None
     idle_timeout: float | None = None
@@ -158,11 +159,14 @@ class Limits:
         active_id = self.responses.active_id
         is_audible = active_id is None or not self.speech.is_silenced(active_id)
         is_coming = self.responses.is_requested or self.responses.is_active
-        return (is_coming and is_audible) or bool(self.speech.held)
+        if self.turn_taking.wants_to_speak or self.speech.held:
+            return True
+        return is_coming and is_audible
 
     def _reach(self, limit: Limit) -> Effects:
         if self.reached is not None:
             return []
         self.reached = limit
-        self.responses.hold(LEAVING)
+        # What was asked for before is still said; but not what would cost still more.
+        self.responses.close(drop=limit == "max_cost")
         return [Publish(events.LimitReachedEvent(limit=limit, info=self.info))]

@@ -34,6 +34,7 @@ __all__ = [
     "HookFailed",
     "InputScreened",
     "Message",
+    "NotSent",
     "ResolvedAgent",
     "Started",
     "TimerFired",
@@ -107,6 +108,19 @@ class Asked:
 
     verb: Verb
     caller: object = None
+
+
+@frozen(kw_only=True)
+class NotSent:
+    """The last `count` events of those that the last message gave to send were not sent.
+
+    The first of them could not be, and the others were to follow it.
+    """
+
+    count: int
+    error: RealtimeError
+    is_told: bool
+    """Somebody waited for the message to be dealt with, and the error was raised there."""
 
 
 @frozen
@@ -220,6 +234,7 @@ Message: TypeAlias = (
     | AnotherOpened
     | AnotherFailed
     | Asked
+    | NotSent
     | AgentResolved
     | AgentNotResolved
     | ToolFinished

@@ -40,6 +40,7 @@ from realtime_actors.core.transcripts import Transcripts
 from realtime_actors.core.turn_taking import TurnTaking
 from realtime_actors.core.turns import Turns
 from realtime_actors.core.unanswered import Unanswered
+from realtime_actors.core.unsent import Unsent
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import Item
 from realtime_actors.usage import PRICES, Pricing
@@ -119,6 +120,7 @@ class Parts:
     _turns: Turns = field(init=False)
     _requests: Requests = field(init=False)
     _accounting: Accounting = field(init=False)
+    _unsent: Unsent = field(init=False)
     _limits: Limits = field(init=False)
     _transcripts: Transcripts = field(init=False)
     _stalls: StallWatch = field(init=False)
@@ -254,10 +256,21 @@ class Parts:
         self._accounting = Accounting(
             info=self.info, model=self.model, pricing=self.pricing, max_cost=self.max_cost
         )
+        self._unsent = Unsent(
+            info=self.info,
+            responses=self._responses,
+            speech=self._speech,
+            approvals=self._approvals,
+            configuration=self._configuration,
+            editing=self._editing,
+            handoffs=self._handoffs,
+            unanswered=self._unanswered,
+        )
         self._limits = Limits(
             info=self.info,
             responses=self._responses,
             speech=self._speech,
+            turn_taking=self._turn_taking,
             max_cost=self.max_cost,
             max_duration=self.max_duration,
             idle_timeout=self.idle_timeout,

@@ -149,6 +149,9 @@ class ResponseMachine:
     protected: set[str] = field(factory=set)
     """The responses that the user's speech must not stop, as far as they are known."""
     _wanted: deque[_Wanted] = field(factory=deque)
+    is_closed: bool = False
+    """Nothing more is wanted."""
+    _marked: tuple[_Wanted, ...] = ()
     _holds: set[Hashable] = field(factory=set)
     _retries: int = 0
     _begun: set[str] = field(factory=set)
@@ -227,8 +230,17 @@ class ResponseMachine:
     def want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
         """Ask for a response as soon as nothing is in the way (see `flush`)."""
         wanted = _Wanted(wish, interruptible)
+        if self.is_closed:
+            return
         if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
             self._wanted.append(wanted)
+
+    def close(self, *, drop: bool) -> None:
+        """Take no more wishes. What was wanted before is asked for, unless it is to be dropped."""
+        self.is_closed = True
+        if drop:
+            self._wanted.clear()
+            self.claims.open.clear()
 
     def hold(self, why: Hashable) -> None:
         """Send no `response.create` until `release(why)`."""
@@ -349,10 +361,7 @@ class ResponseMachine:
             self.phase = evolve(self.phase, interruptible=True)
         if not is_newest or not isinstance(self.phase, Requested):
             return []
-        self.phase = OBSTRUCTED
-        delay = RETRY_AFTER[min(self._retries, len(RETRY_AFTER) - 1)]
-        self._retries += 1
-        return [CancelTimer(ANSWER_TIMER), SetTimer(RETRY_TIMER, delay)]
+        return self._try_later()
 
     def failed(self, event_id: str | None) -> Effects:
         """The server refused something. If it was our `response.create`, don't ask again.
@@ -368,6 +377,28 @@ class ResponseMachine:
             return []
         self.phase = IDLE
         return [CancelTimer(ANSWER_TIMER)]
+
+    def mark(self) -> None:
+        """Keep what is wanted, before somebody asks for more (see `take_back`)."""
+        self._marked = tuple(self._wanted)
+
+    def take_back(self) -> None:
+        """What was wanted since the mark is not: whoever asked for it was told that it failed."""
+        self._wanted = deque(self._marked)
+
+    def not_sent(self, event_id: str | None, *, is_told: bool) -> Effects:
+        """A `response.create` was not sent. Unless somebody was told, it is sent later."""
+        if self.out_of_band.give_up(event_id):
+            return [CancelTimer(out_of_band_timer(event_id))]
+        asked, is_newest = self._taken_back(event_id)
+        if asked is None or not is_newest or not isinstance(self.phase, Requested):
+            return []
+        if is_told:
+            self.claims.refused(asked.claims)
+            self.phase = IDLE
+            return [CancelTimer(ANSWER_TIMER)]
+        self._want_again(asked)
+        return self._try_later()
 
     def unanswered(self) -> bool:
         """`ANSWER_TIMER` fired. Gives whether a `response.create` was given up."""
@@ -399,6 +430,12 @@ class ResponseMachine:
         self._holds.clear()
         self._retries = 0
         return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER), *self.out_of_band.lost()]
+
+    def _try_later(self) -> Effects:
+        self.phase = OBSTRUCTED
+        delay = RETRY_AFTER[min(self._retries, len(RETRY_AFTER) - 1)]
+        self._retries += 1
+        return [CancelTimer(ANSWER_TIMER), SetTimer(RETRY_TIMER, delay)]
 
     def _want_again(self, asked: _Asked) -> None:
         """What was asked for was refused, or is to be asked for once more."""

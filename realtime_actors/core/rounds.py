@@ -111,8 +111,8 @@ class Rounds:
             return []  # they were not run, because their response was interrupted
         was_over = self.are_over
         self._count += 1
-        if was_over:
-            return []  # it called although it was asked not to
+        if was_over or self.responses.is_closed:
+            return []  # it called although it was asked not to, or nothing more is asked for
         self.responses.claims.made(outputs, "none" if self.are_over else self._choice())
         return [self._too_many()] if self.are_over else []
 

@@ -66,6 +66,7 @@ from realtime_actors.core.messages import (
     HookFailed,
     InputScreened,
     Message,
+    NotSent,
     ResolvedAgent,
     Started,
     TimerFired,
@@ -170,6 +171,7 @@ class SessionMachine(Parts):
         active_id = self._responses.active_id
         effects += self._stalls.sent(effects, active_id, now)
         self._unanswered.sent(effects, active_id, now)
+        self._unsent.sent(effects)
         self._note_what_is_read(effects)
         # First: what is sent may rely on it that nobody is heard.
         return self._with_hooks([*self._set_gate(now), *effects])
@@ -201,6 +203,8 @@ class SessionMachine(Parts):
                 return self._reconnecting.failed(message)
             case Asked(verb=verb, caller=caller):
                 return self._asked(verb, caller, now)
+            case NotSent():
+                return self._unsent.failed(message)
             case AgentResolved(resolved=resolved):
                 self._resolved = resolved
                 return self._configure()
@@ -540,7 +544,11 @@ class SessionMachine(Parts):
                 return [*self._end(None), Answer(caller)]
         if self.phase is not Phase.LIVE:
             return [Refuse(caller, NotConnectedError(self._why_not_live()))]
+        if self._limits.reached is not None and self._requests.speaks(verb):
+            why = f"{self._limits.reached} of the run is reached: nothing is answered any more"
+            return [Refuse(caller, SessionClosedError(f"the session is ending: {why}"))]
         self._limits.active(now)
+        self._responses.mark()
         if isinstance(verb, messages.SendMessage | messages.AddItem):
             self._user_spoke()
         try:

@@ -19,6 +19,7 @@ from realtime_actors.core.playback import Heard, PlaybackLedger
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.samples import WholeSamples
 from realtime_actors.protocol import (
+    ClientEvent,
     ConversationItemDelete,
     ConversationItemTruncate,
     ResponseCancel,
@@ -46,6 +47,8 @@ class Speech:
     samples: WholeSamples = field(factory=WholeSamples)
     """Those of which only a half has come."""
     _silenced: set[str] = field(factory=set)
+    _stops: list[ClientEvent] = field(factory=list)  # what the last interruption sent
+    _unsent: list[ClientEvent] = field(factory=list)  # what of that could not be sent
 
     def use_format(self, name: str) -> None:
         """Count bytes in this output format from now on."""
@@ -123,6 +126,26 @@ class Speech:
         `cancel` tells the server to stop the response in progress, if there is one (its
         own voice detection has done so already).
         """
+        again: Effects = [Send(event) for event in self._take_unsent()]
+        effects = again + self._interrupt(now, cancel=cancel)
+        self._stops = [effect.event for effect in effects if isinstance(effect, Send)]
+        return effects
+
+    def not_stopped(self, event: ClientEvent) -> None:
+        """What an interruption sent was not sent after all: the next one sends it."""
+        if any(event is each for each in self._stops):
+            self._unsent.append(event)
+
+    def _take_unsent(self) -> list[ClientEvent]:
+        unsent, self._unsent = self._unsent, []
+        return [
+            event
+            for event in unsent
+            if not isinstance(event, ResponseCancel)
+            or not self.responses.is_over(event.response_id)
+        ]
+
+    def _interrupt(self, now: float, *, cancel: bool) -> Effects:
         active_id = self.responses.active_id
         if active_id in self._silenced:
             active_id = None  # interrupted before, and not over yet
@@ -165,6 +188,7 @@ class Speech:
         self.held.clear()
         self.samples.halves.clear()
         self._silenced.clear()
+        self._unsent.clear()
         self.started = False
 
     def moved(self) -> None:
@@ -172,6 +196,7 @@ class Speech:
         self.ledger.forget_parts()
         self.samples.halves.clear()
         self._silenced.clear()
+        self._unsent.clear()
         self.started = False
 
     def _stop(self, now: float) -> list[Heard]:

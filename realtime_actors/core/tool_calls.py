@@ -158,10 +158,12 @@ class ToolCalls:
         images: tuple[InputImage, ...] = (),
         *,
         spoken_of: bool = True,
+        passed_to: Agent | None = None,
     ) -> Effects:
         """Take an outcome and tell the model. Does nothing when the call has one.
 
-        `spoken_of`: the model is asked to speak of it.
+        `spoken_of`: the model is asked to speak of it. `passed_to`: who is the current agent
+        by it, if that is not the one that called.
         """
         call = self._close(call_id, spoken_of=spoken_of)
         if call is None:
@@ -177,7 +179,7 @@ class ToolCalls:
         if images:
             # An output is text. What the tool shows can only be shown by the user.
             effects.append(Send(ConversationItemCreate(item=user_message(images))))
-        return effects + self._ended(call, output, error)
+        return effects + self._ended(call, output, error, passed_to)
 
     def suspend(self, call_id: str) -> Call | None:
         """A call waits for approval. Gives it, if it has no outcome yet."""
@@ -328,11 +330,13 @@ class ToolCalls:
             self.rounds.answered(call.response_id, call_id, output)
         return call
 
-    def _ended(self, call: Call, output: str, error: str | None) -> Effects:
+    def _ended(
+        self, call: Call, output: str, error: str | None, passed_to: Agent | None = None
+    ) -> Effects:
         effects: Effects = [
             Publish(
                 events.ToolEndEvent(
-                    agent=call.agent,
+                    agent=passed_to or call.agent,
                     tool=call.target,
                     name=call.name,
                     call_id=call.call_id,

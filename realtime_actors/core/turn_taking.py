@@ -41,9 +41,10 @@ SPEAKS_AT_MOST: Final = 30.0
 Ours: few people speak for so long without the pause that ends a turn, and a server that never
 says when they stop must not silence the model for good."""
 
-ANSWERED_WITHIN: Final = 5.0
+ANSWERED_WITHIN: Final = 2.0
 """Seconds for the server to begin the answer to a turn, before what calls are owed is asked for.
-Ours: a server that answers turns begins at once, or when it has recognised what was said."""
+Ours: a server that answers turns begins at once, or when it has recognised what was said. One
+that takes longer refuses what we ask for, or its own: it makes one response at a time."""
 
 _USER: Final = "the user speaks"
 _INTERRUPTED: Final = "the program has interrupted"
@@ -98,8 +99,12 @@ class TurnTaking:
     @property
     def owed(self) -> bool:
         """A response is owed, and not only until somebody has spoken."""
-        is_hushed = self.responses.holds(_INTERRUPTED) and self.responses.is_idle
-        return self.responses.owed and not is_hushed
+        return not self.responses.is_idle or self.wants_to_speak
+
+    @property
+    def wants_to_speak(self) -> bool:
+        """A response is wanted, and will be asked for when it is the model's turn."""
+        return self.responses.waits and not self.responses.holds(_INTERRUPTED)
 
     def is_stopped(self, response_id: str | None) -> bool:
         """Whether a response was interrupted or cancelled: none of its calls begins any more."""
@@ -116,6 +121,8 @@ class TurnTaking:
             return []
         if self.speech.protected_until(now) is not None:
             return []
+        if self.responses.is_closed:
+            self.responses.close(drop=True)  # it is saying goodbye
         # The server stops its response by itself; but not one that it has not begun.
         self.responses.stop_asked(for_good=False)
         return self.speech.interrupt(now, cancel=False)

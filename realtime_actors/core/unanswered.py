@@ -13,7 +13,7 @@ those know best that wait for them (`awaited`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Final
 
 from attrs import define, field, frozen
@@ -112,6 +112,11 @@ class Unanswered:
                 case SwitchConnection():
                     self.clear()
 
+    def not_sent(self, events: Sequence[ClientEvent]) -> None:
+        """The last events that were noted were not sent after all."""
+        count = sum(_kind(event) not in NEVER_ANSWERED for event in events)
+        del self._sent[max(0, len(self._sent) - count) :]
+
     def came(self, event: wire.ServerEvent, awaited: Set[str | None]) -> None:
         """Note what the server has answered.
 
@@ -180,10 +185,10 @@ class Unanswered:
         self._unclear = None
 
     def _note(self, event: ClientEvent, active_id: str | None, now: float) -> None:
-        kind, event_id, about = event.type, event.event_id, _about(event)
+        kind, event_id, about = _kind(event), event.event_id, _about(event)
         if isinstance(event, wire.RawClientEvent):
             raw = event.payload
-            kind, event_id = _text(raw.get("type")) or "", _text(raw.get("event_id"))
+            event_id = _text(raw.get("event_id"))
             about = _text(raw.get("item_id")) or _text(raw.get("response_id"))
         if kind not in NEVER_ANSWERED:
             if kind == CANCEL and about is None:
@@ -260,6 +265,12 @@ def _only(unanswered: list[Sent]) -> list[Sent]:
         return unanswered
     awaited = [sent for sent in unanswered if sent.event_id is not None]
     return awaited if [sent.kind for sent in awaited] == [CREATE_RESPONSE] else []
+
+
+def _kind(event: ClientEvent) -> str:
+    if isinstance(event, wire.RawClientEvent):
+        return _text(event.payload.get("type")) or ""
+    return event.type
 
 
 def _creates(sent: Sent, about: str | None) -> bool:

@@ -130,7 +130,7 @@ def test_with_the_acknowledgement_the_new_agent_has_the_word() -> None:  # S58
     assert only(HandoffEvent, effects) == [HandoffEvent(from_agent=DESK, to_agent=BILLING)]
     assert only(ToolEndEvent, effects) == [
         ToolEndEvent(
-            agent=DESK,
+            agent=BILLING,
             tool=TO_BILLING,
             name="transfer_to_billing",
             call_id="c1",

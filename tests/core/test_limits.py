@@ -8,7 +8,7 @@ import pytest
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
-from realtime_actors.config import GuardrailsSettings
+from realtime_actors.config import OFF, GuardrailsSettings
 from realtime_actors.core.effects import End, Publish, SetTimer
 from realtime_actors.core.hosted_calls import HOSTED_WITHIN
 from realtime_actors.core.limits import (
@@ -29,6 +29,7 @@ from realtime_actors.core.messages import (
 from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_WITHIN
 from realtime_actors.core.session import SessionMachine
+from realtime_actors.errors import SessionClosedError
 from realtime_actors.events import (
     AudioEvent,
     ErrorEvent,
@@ -60,9 +61,11 @@ from tests.core.machine import (
     output_added,
     output_done,
     play,
+    refusal,
     resolve,
     say,
     sent,
+    sent_types,
     speech,
     speech_done,
     transcript,
@@ -472,3 +475,80 @@ def test_a_session_in_which_nobody_says_anything_ends() -> None:
     assert early == [SetTimer(IDLE_TIMER, 2.0)]
     assert Publish(LimitReachedEvent(limit="idle_timeout")) in due
     assert only(End, due) == [End(None)]
+
+
+# --- the goodbye ---------------------------------------------------------------------------
+
+
+def saying_goodbye(*before: AnyMessage) -> SessionMachine:
+    """A machine that has reached its limit while the model says something that takes long."""
+    machine = after(priced(max_duration=10.0), created("r1"), speech("i1", 20_000), *before)
+    return after(machine, TimerFired(DURATION_TIMER), at=10.0)
+
+
+@pytest.mark.parametrize("stop", [user_speaks(), interrupt()], ids=["speech", "verb"])
+@pytest.mark.parametrize(
+    "before", [(), (done("r1"),), (say(),)], ids=["being made", "made", "more is wanted"]
+)
+def test_a_goodbye_that_is_interrupted_is_over(stop, before) -> None:
+    assert only(End, saying_goodbye(*before).handle(stop, now=11.0)) == [End(None)]
+
+
+def test_speech_that_interrupts_nothing_does_not_end_the_goodbye() -> None:
+    machine = saying_goodbye(done("r1"), updated(turn_detection=OFF))
+
+    assert only(End, machine.handle(user_speaks(), now=11.0)) == []
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        messages.SendMessage("One more thing..."),
+        messages.CreateResponse(),
+        messages.CreateResponse(conversation="none"),
+        messages.SendRawEvent({"type": "response.create"}),
+    ],
+    ids=["a message", "a response", "one out of band", "a raw event"],
+)
+def test_what_would_not_be_answered_any_more_is_an_error(verb) -> None:
+    effects = saying_goodbye().handle(ask(verb), now=11.0)
+
+    assert isinstance(refusal(effects), SessionClosedError)
+    assert str(refusal(effects)) == (
+        "the session is ending: max_duration of the run is reached: nothing is answered any more"
+    )
+    assert sent(effects) == []
+
+
+def test_other_verbs_go_on_until_the_end() -> None:
+    effects = saying_goodbye().handle(ask(messages.AddItem("By the way.")), now=11.0)
+
+    assert sent_types(effects) == ["conversation.item.create"]
+
+
+@pytest.mark.parametrize(
+    "wish", [say(), ask(messages.CreateResponse())], ids=["a message", "a response"]
+)
+def test_what_was_asked_for_just_before_is_said(wish) -> None:
+    machine = after(priced(max_duration=10.0), wish, TimerFired(DURATION_TIMER), at=10.0)
+
+    speaks = play(machine, created("r1"), speech("i1", 1000), done("r1"), at=11.0)
+
+    assert len(only(AudioEvent, speaks)) == 1
+    assert only(End, speaks) == []
+    assert only(End, machine.handle(TimerFired(GOODBYE_TIMER), now=12.0)) == [End(None)]
+
+
+def test_what_was_wanted_just_before_is_asked_for() -> None:
+    machine = saying_goodbye(say())
+
+    assert creates(machine.handle(done("r1"), now=11.0)) == 1
+
+
+def test_what_would_cost_more_than_it_may_is_not() -> None:
+    machine = after(priced(max_cost=Decimal(1)), created("r1"), speech("i1", 5000), say())
+
+    effects = machine.handle(done("r1", usage=ONE_DOLLAR), now=1.0)
+
+    assert creates(effects) == 0
+    assert only(End, machine.handle(TimerFired(GOODBYE_TIMER), now=5.0)) == [End(None)]

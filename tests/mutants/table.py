@@ -68,6 +68,7 @@ LIMITS = ("core/test_limits.py", "session/test_limits.py")
 USAGE = ("values/test_usage.py", *LIMITS)
 TURN_TAKING = ("core/test_turn_taking.py", "core/test_interruption.py")
 SETTINGS = ("session/test_settings.py", "core/test_handoffs.py", "core/test_starting.py")
+UNSENT = ("core/test_unsent.py", "session/test_unsent.py")
 LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
 
 MUTANTS: Final = (
@@ -1158,8 +1159,40 @@ MUTANTS: Final = (
         13,
         "a session says more after its limit was reached",
         "core/limits.py",
-        "self.responses.hold(LEAVING)",
+        'self.responses.close(drop=limit == "max_cost")',
         "pass",
+        LIMITS,
+    ),
+    Mutant(
+        13,
+        "what costs more than it may is said all the same",
+        "core/limits.py",
+        'self.responses.close(drop=limit == "max_cost")',
+        "self.responses.close(drop=False)",
+        LIMITS,
+    ),
+    Mutant(
+        13,
+        "what was asked for just before the limit is not said",
+        "core/limits.py",
+        'self.responses.close(drop=limit == "max_cost")',
+        "self.responses.close(drop=True)",
+        LIMITS,
+    ),
+    Mutant(
+        13,
+        "the line stays dead after the user has interrupted the goodbye",
+        "core/turn_taking.py",
+        "            self.responses.close(drop=True)  # it is saying goodbye\n",
+        "            pass\n",
+        LIMITS,
+    ),
+    Mutant(
+        13,
+        "a message is taken that nobody will answer",
+        "core/session.py",
+        "if self._limits.reached is not None and self._requests.speaks(verb):",
+        "if False:",
         LIMITS,
     ),
     Mutant(
@@ -1660,6 +1693,54 @@ MUTANTS: Final = (
         "        if not outputs:\n",
         "        if False:\n",
         TURN_TAKING,
+    ),
+    Mutant(
+        16,
+        "a response is asked for to a message that was not sent",
+        "session_server.py",
+        "                    if failure is None:\n                        try:",
+        "                    if True:\n                        try:",
+        UNSENT,
+    ),
+    Mutant(
+        16,
+        "who asks for a response that can't be sent is not told",
+        "session_server.py",
+        "answers.append(effect)  # what is sent for it may come after it",
+        "self._answer(effect.caller, effect.value)",
+        UNSENT,
+    ),
+    Mutant(
+        16,
+        "an interruption that could not be sent is used up",
+        "core/speech.py",
+        "            self._unsent.append(event)\n",
+        "            pass\n",
+        UNSENT,
+    ),
+    Mutant(
+        16,
+        "a message that could not be sent is answered all the same",
+        "core/unsent.py",
+        "            self.responses.take_back()\n",
+        "            pass\n",
+        UNSENT,
+    ),
+    Mutant(
+        16,
+        "the model is asked to speak of an output that it was not told",
+        "core/unsent.py",
+        "self.responses.claims.not_told(call_id)",
+        "pass",
+        UNSENT,
+    ),
+    Mutant(
+        16,
+        "the outcome of a handoff is told with the agent before it",
+        "core/tool_calls.py",
+        "agent=passed_to or call.agent,",
+        "agent=call.agent,",
+        HANDOFFS,
     ),
     Mutant(
         16,

@@ -48,7 +48,8 @@ def test_a_session_that_has_cost_enough_ends_when_the_model_has_finished():
         script.emit(response_done("r2", usage=USAGE))
 
         assert probe.wait_for(LimitReachedEvent).limit == "max_cost"
-        session.send_message("One more thing...")
+        with pytest.raises(ra.SessionClosedError, match="max_cost of the run is reached"):
+            session.send_message("One more thing...")
         assert "max_cost" in probe.wait_for(ConnectionEvent).reason
         assert "response.create" not in script.sent_types
 

@@ -119,7 +119,11 @@ def test_fifty_wishes_from_many_threads_beside_a_user_who_speaks():
             case "refused":
                 asked = False
                 refusals.append(about)
-    assert set(refusals) <= {"conversation_already_has_active_response"}
+    # What the user has talked over may be over before our cancel is there.
+    assert set(refusals) <= {
+        "conversation_already_has_active_response",
+        "response_cancel_not_active",
+    }
 
 
 def test_a_response_of_its_own_kind():
