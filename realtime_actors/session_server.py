@@ -41,6 +41,7 @@ from realtime_actors.core.messages import (
     ToolFinished,
 )
 from realtime_actors.errors import (
+    LocalProtocolError,
     NotConnectedError,
     RealtimeError,
     SessionClosedError,
@@ -444,6 +445,12 @@ class SessionServer(otp.GenServer):
                             # The news that the connection is down is on its way to us;
                             # whoever asked for this hears it now.
                             failure = error
+                        except LocalProtocolError as error:
+                            # What can't be written ends no conversation; only a start is over.
+                            if not self._plan.ready.done():
+                                raise
+                            failure = error
+                            self._report(error)
                     unsent += failure is not None
                 case fx.Answer():
                     answers.append(effect)  # what is sent for it may come after it

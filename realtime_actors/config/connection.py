@@ -193,7 +193,7 @@ class ModelConfig(Settings):
             added = {"model": model}
         else:
             return url
-        query = "&".join(part for part in (parts.query, urlencode(added)) if part)
+        query = "&".join(part for part in (parts.query, urlencode(added, errors="replace")) if part)
         return parts._replace(query=query).geturl()
 
     def resolve_api_key(self, environ: Mapping[str, str]) -> str | None:

@@ -332,6 +332,22 @@ MUTANTS: Final = (
         ":",
         SAMPLES,
     ),
+    Mutant(
+        3,
+        "an event that can't be written ends the conversation",
+        "session_server.py",
+        "                            if not self._plan.ready.done():\n",
+        "                            if True:\n",
+        HALVES,
+    ),
+    Mutant(
+        4,
+        "two sessions share the reports of one player",
+        "playback.py",
+        "if self._session is not None and self._session.is_alive():",
+        "if False:",
+        ("session/test_with_a_server.py",),
+    ),
     # 4: the playback ledger
     Mutant(
         4,

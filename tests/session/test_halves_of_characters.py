@@ -211,6 +211,29 @@ def test_a_trace_holds_what_was_said(tmp_path: Path) -> None:
     assert r"caf\udce9" in trace.read_text(encoding="utf-8")
 
 
+def test_the_name_of_a_model_may_have_one() -> None:
+    probe, _ = hold(agent(model=HALF), ask)
+
+    assert len(probe.all(AgentEndEvent)) > 0
+
+
+def test_what_cannot_be_written_at_all_ends_no_conversation() -> None:
+    strange = ra.HostedMcpTool(
+        server_label="a", server_url="https://a.example", extra={"x": object()}
+    )
+    sales = ra.agent(name="Sales", tools=[strange])
+    with (
+        RealtimeServer.scripted([Call("transfer_to_sales", {}), "Fine."]) as server,
+        ra.run(agent(handoffs=[sales]), model_config={"url": server.url}) as session,
+    ):
+        probe = Probe(session)
+        session.send_message(GO_ON)
+
+        assert "can't be written as JSON" in probe.wait_for(ErrorEvent).error.message
+        assert session.connected
+        assert session.current_agent().name == "Desk"
+
+
 @pytest.mark.slow
 def test_all_of_this_holds_without_the_fast_libraries_too() -> None:
     here = "tests/session/test_halves_of_characters.py"
