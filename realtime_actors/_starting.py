@@ -47,6 +47,7 @@ from realtime_actors.tools import HostedMcpTool
 from realtime_actors.trace_writer import TraceWriter
 from realtime_actors.tracing import TracedMachine
 from realtime_actors.transport import ConnectOptions, transport_named
+from realtime_actors.usage import NOTHING_USED
 
 if TYPE_CHECKING:
     from realtime_actors.runner import Runner
@@ -171,7 +172,10 @@ def _give_up(session: Session, plan: SessionPlan, error: Exception) -> None:
     line.over = f"the session has ended ({failure})"
     line.gate = Gate(False, line.over)
     line.subscribers.wait_for_nobody()
-    publish_end(line.subscribers, failure, state="closed", info=EventInfo(plan.context))
+    usage = NOTHING_USED if line.machine is None else line.machine.usage
+    publish_end(
+        line.subscribers, failure, state="closed", usage=usage, info=EventInfo(plan.context)
+    )
 
 
 def _plan(

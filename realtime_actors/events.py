@@ -437,7 +437,14 @@ class ConnectionEvent:
     # Two exceptions are never equal, and what one says may quote anybody.
     error: RealtimeError | None = field(default=None, eq=False, repr=_class_name)
     """What ended the session; None for an end that was asked for. `session.events()` raises it."""
+    usage: SessionUsage = NOTHING_USED
+    """What the session has used and cost by its end ("closed")."""
     info: EventInfo = NO_INFO
+
+    @property
+    def cost(self) -> Decimal | None:
+        """US dollars of all that was used by the end; None when a part of it is not known."""
+        return self.usage.total_cost
 
 
 @frozen(kw_only=True)

@@ -23,6 +23,7 @@ from realtime_actors.config import SessionModelSettings, merge_settings
 from realtime_actors.config.models import endings, warn
 from realtime_actors.config.names import hint_for_verb
 from realtime_actors.core.gate import Gate
+from realtime_actors.core.machine import KNOWN, Machine
 from realtime_actors.core.microphone import MicrophoneFilter
 from realtime_actors.errors import ConfigError, NotConnectedError, SessionClosedError
 from realtime_actors.event_stream import EVENTS_LIMIT, EventStream
@@ -47,6 +48,8 @@ E = TypeVar("E", bound=events.Event)
 HAND_OFF_TIMEOUT = 60.0
 """Seconds that `hand_off` waits: a change of the connection may take forty."""
 
+LAST_TRIES = 10
+
 CALL_TIMEOUT = 10.0
 """Seconds that a verb waits for its answer; only `update_session` needs the server for it."""
 
@@ -63,6 +66,8 @@ class Line:
     """
 
     subscribers: Subscribers
+    machine: Machine | None = None
+    """What the session knows, of the incarnation that lives or was the last: read at its end."""
     transport: Transport | None = None
     successor: Successor | None = None
     """The connection that is to take its place, when a handoff needs another one."""
@@ -122,7 +127,8 @@ class Session(otp.ServerRef):
     `stop` work, and it can be passed around freely. Each verb waits until the session
     has taken it. After the end they raise a `SessionClosedError` that says why it ended
     (`DeadSessionError`, which is a `pykka.ActorDeadError` too); while the connection is
-    down, those that send raise `NotConnectedError`.
+    down, those that send raise `NotConnectedError`. `history()`, `transcript()`, `usage()` and
+    `current_agent()` can be read for ever: after the end they give what was known last.
     """
 
     def __init__(self, actor: otp.GenServer) -> None:
@@ -176,6 +182,9 @@ class Session(otp.ServerRef):
         except SessionClosedError as closed:  # it is ending, and still answers
             raise DeadSessionError(f"{type(message).__name__}: {closed}") from closed
         except otp.CallExit as gone:
+            if type(message) in KNOWN and self.line.machine is not None:
+                with contextlib.suppress(Exception):  # it failed in the middle of a change
+                    return _last_known(self.line.machine, message)
             why = self.line.over or "the session has ended"
             raise DeadSessionError(f"{type(message).__name__}: {why}") from gone
 
@@ -397,17 +406,20 @@ class Session(otp.ServerRef):
         return self.line.subscribers.dropped(subscriber)
 
     def history(self) -> tuple[Item, ...]:
-        """The conversation so far, in its order."""
+        """The conversation so far, in its order. After the end: as it was then."""
         history: tuple[Item, ...] = self._verb(messages.History())
         return history
 
     def current_agent(self) -> Agent:
-        """The agent that is speaking to the user."""
+        """The agent that is speaking to the user, or was the last to do so."""
         agent: Agent = self._verb(messages.CurrentAgent())
         return agent
 
     def usage(self) -> SessionUsage:
-        """Tokens of all responses and transcriptions so far, and what they cost."""
+        """Tokens of all responses and transcriptions so far, and what they cost.
+
+        After the end: in all.
+        """
         usage: SessionUsage = self._verb(messages.Usage())
         return usage
 
@@ -496,3 +508,15 @@ class Session(otp.ServerRef):
 
     def _verb(self, verb: messages.Verb) -> Any:
         return self.ask(verb, timeout=CALL_TIMEOUT)
+
+
+def _last_known(machine: Machine, verb: object) -> object:
+    """Read what an ended session knew last.
+
+    Nothing changes it any more, but for the thread of one that was killed in the middle of
+    something: that is over in a moment.
+    """
+    for _ in range(LAST_TRIES):
+        with contextlib.suppress(RuntimeError):  # it has changed while it was read
+            return KNOWN[type(verb)](machine)
+    return KNOWN[type(verb)](machine)

@@ -57,7 +57,7 @@ from realtime_actors.session import Session
 from realtime_actors.subscribers import Only, Subscribers
 from realtime_actors.trace_writer import TraceWriter
 from realtime_actors.transport.base import Disconnected, Transport
-from realtime_actors.usage import SessionUsage
+from realtime_actors.usage import NOTHING_USED, SessionUsage
 from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
 
 __all__ = ["SessionPlan", "SessionServer", "publish_end"]
@@ -153,6 +153,7 @@ class SessionServer(otp.GenServer):
             tracker.bind(self._session)
             self._line.playback_tracker = tracker
         running = _Running(plan.machine())
+        self._line.machine = running.machine
         self._inlet = self._new_inlet(running)
         for subscriber in self._line.subscribers.all:  # of the incarnation before
             self._watch(subscriber, running)
@@ -750,6 +751,7 @@ class SessionServer(otp.GenServer):
             self._line.subscribers,
             None if wanted else failure,
             state="closed" if self._plan.supervisor is None else "disconnected",
+            usage=_usage_of(state),
             info=self._info,
         )
 
@@ -762,6 +764,7 @@ def publish_end(
     failure: RealtimeError | None,
     *,
     state: Literal["disconnected", "closed"],
+    usage: SessionUsage,
     info: events.EventInfo,
 ) -> None:
     """Say that a session is over, and why; None for an end that was asked for."""
@@ -771,7 +774,13 @@ def publish_end(
         subscribers.publish(
             events.ErrorEvent(error=error, recoverable=False, source="session", info=info)
         )
-    subscribers.publish(events.ConnectionEvent(state=state, reason=why, error=failure, info=info))
+    subscribers.publish(
+        events.ConnectionEvent(state=state, reason=why, error=failure, usage=usage, info=info)
+    )
+
+
+def _usage_of(state: _Running | None) -> SessionUsage:
+    return NOTHING_USED if state is None else state.machine.usage
 
 
 _OF_CALLS: Final = frozenset({events.ToolStartEvent, events.ToolEndEvent})

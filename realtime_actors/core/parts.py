@@ -43,7 +43,7 @@ from realtime_actors.core.unanswered import Unanswered
 from realtime_actors.core.unsent import Unsent
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import Item
-from realtime_actors.usage import PRICES, Pricing
+from realtime_actors.usage import PRICES, Pricing, SessionUsage
 
 __all__ = ["START", "Parts"]
 
@@ -286,6 +286,11 @@ class Parts:
     def history(self) -> tuple[Item, ...]:
         """The conversation so far, in its order."""
         return self._history.items
+
+    @property
+    def usage(self) -> SessionUsage:
+        """What the session has used so far."""
+        return self._accounting.usage
 
     def _play(self, event: wire.ResponseOutputAudioDelta, now: float) -> Effects:
         """Let a piece of speech be heard."""

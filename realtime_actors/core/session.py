@@ -50,7 +50,7 @@ from realtime_actors.core.faults import (
     message_of,
 )
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER
-from realtime_actors.core.machine import Phase
+from realtime_actors.core.machine import KNOWN, Phase
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
@@ -486,7 +486,9 @@ class SessionMachine(Parts):
         why = str(error) if error else reason
         waiting = error or SessionClosedError(why)
         effects: Effects = [SetGate(Gate(False, why)), *self._abandon(waiting)]
-        closed = events.ConnectionEvent(state="closed", reason=why, error=error, info=self.info)
+        closed = events.ConnectionEvent(
+            state="closed", reason=why, error=error, usage=self.usage, info=self.info
+        )
         self.phase = Phase.ENDED
         return [*effects, Publish(closed), End(error)]
 
@@ -516,9 +518,13 @@ class SessionMachine(Parts):
         return effects
 
     def _after_the_end(self, message: Message | wire.ServerEvent) -> Effects:
-        if isinstance(message, Asked):
-            return [Refuse(message.caller, SessionClosedError("the session has ended"))]
-        return []
+        match message:
+            case Asked(verb=verb, caller=caller) if type(verb) in KNOWN:
+                return [Answer(caller, KNOWN[type(verb)](self))]
+            case Asked(caller=caller):
+                return [Refuse(caller, SessionClosedError("the session has ended"))]
+            case _:
+                return []
 
     # -- what is asked of us -------------------------------------------------------
 
@@ -528,8 +534,8 @@ class SessionMachine(Parts):
                 history = self.history
                 self._readings.asked_for(history)
                 return [Answer(caller, history)]
-            case messages.CurrentAgent():
-                return [Answer(caller, self.current_agent)]
+            case messages.CurrentAgent() | messages.Usage():
+                return [Answer(caller, KNOWN[type(verb)](self))]
             case messages.Interrupt():
                 return [*self._turn_taking.interrupt(now), Answer(caller)]
             case messages.PlaybackPosition(item_id=item_id, content_index=index, played_ms=ms):
@@ -538,8 +544,6 @@ class SessionMachine(Parts):
                 except (TypeError, OverflowError) as error:
                     return [Refuse(caller, ConfigError(f"played_ms is a number: {error}"))]
                 return [Answer(caller)]
-            case messages.Usage():
-                return [Answer(caller, self._accounting.usage)]
             case messages.Close():
                 return [*self._end(None), Answer(caller)]
         if self.phase is not Phase.LIVE:

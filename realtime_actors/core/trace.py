@@ -44,6 +44,7 @@ from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.protocol import MalformedEvent, ServerEvent, dialect
 from realtime_actors.surrogates import replace_surrogates
 from realtime_actors.tools import Tool
+from realtime_actors.usage import SessionUsage
 
 __all__ = ["TracedMachine", "as_text", "describe", "replay"]
 
@@ -114,6 +115,21 @@ class TracedMachine:
     def airing(self) -> str | None:
         """See `Machine.airing`."""
         return self._machine.airing
+
+    @property
+    def history(self) -> tuple[items.Item, ...]:
+        """See `SessionMachine.history`."""
+        return self._machine.history
+
+    @property
+    def current_agent(self) -> Agent:
+        """See `SessionMachine.current_agent`."""
+        return self._machine.current_agent
+
+    @property
+    def usage(self) -> SessionUsage:
+        """See `SessionMachine.usage`."""
+        return self._machine.usage
 
     def handle(self, message: core_messages.Message | ServerEvent, now: float) -> Effects:
         """See `SessionMachine.handle`."""

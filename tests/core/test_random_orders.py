@@ -48,6 +48,7 @@ from tests.core.machine import (
     added,
     agent_with,
     already_active,
+    answers,
     arguments_done,
     ask,
     call_item,
@@ -398,8 +399,13 @@ def test_the_rules_hold_in_any_order(trace, mode, close) -> None:
     for end in ends:
         watch.step(end, session.handle(end, 100.0), 100.0)
 
+    last = session.history, session.current_agent, session.usage
     for late in (say(), finished(), speech(), created(), updated(), done()):
         watch.step(late, session.handle(late, 101.0), 101.0)
+    reading = [
+        ask(verb(), verb) for verb in (messages.History, messages.CurrentAgent, messages.Usage)
+    ]
+    assert tuple(answers(play(session, *reading, at=102.0))) == last
 
     watch.at_the_end()
 

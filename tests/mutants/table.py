@@ -1371,6 +1371,30 @@ MUTANTS: Final = (
         "if False:",
         LIMITS,
     ),
+    Mutant(
+        13,
+        "what was said is lost with the end of a session",
+        "session.py",
+        "if type(message) in KNOWN and self.line.machine is not None:",
+        "if False:",
+        ("session/test_after_the_end.py",),
+    ),
+    Mutant(
+        13,
+        "a session that has ended does not say what it knew",
+        "core/session.py",
+        "case Asked(verb=verb, caller=caller) if type(verb) in KNOWN:",
+        "case Asked(verb=verb, caller=caller) if False:",
+        ("core/test_random_orders.py",),
+    ),
+    Mutant(
+        13,
+        "nobody learns what a session has cost when it ends",
+        "core/session.py",
+        'state="closed", reason=why, error=error, usage=self.usage, info=self.info',
+        'state="closed", reason=why, error=error, info=self.info',
+        ("session/test_after_the_end.py",),
+    ),
     # 14: transcription sessions
     Mutant(
         14,

@@ -520,7 +520,6 @@ def test_verbs_after_the_end_say_that_it_is_over(script):
     session.close()
 
     for verb in (
-        session.history,
         session.interrupt,
         lambda: session.send_message("Hi"),
         lambda: session.send_audio(bytes(960)),
@@ -551,9 +550,9 @@ def test_a_proxy_shows_the_verbs(script):
             proxy.send_raw_event({}).get(timeout=5)
         proxy.close().get(timeout=5)
         with pytest.raises(ra.SessionClosedError):
-            session.ask(messages.History())
+            session.ask(messages.Interrupt())
         with pytest.raises(pykka.ActorDeadError):
-            session.ask(messages.History())
+            session.ask(messages.Interrupt())
 
 
 def test_a_scripted_session_needs_no_key(script, monkeypatch):

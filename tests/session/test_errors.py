@@ -147,7 +147,7 @@ def test_an_end_that_was_asked_for_is_no_error(script: ScriptedTransport, only: 
 
     assert (closed.state, closed.error) == ("closed", None)
     with pytest.raises(ra.SessionClosedError, match="the session was closed"):
-        session.history()
+        session.interrupt()
 
 
 def test_what_broke_the_session_itself_is_raised_at_its_readers(script: ScriptedTransport) -> None:
