@@ -7,18 +7,19 @@ public is used: what a scenario sees is what a user would see.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pykka.messages
 
 from realtime_actors import otp
-from tests.otp.operations import Publishing, Registering, Supervising, Tasking
+from tests.otp.operations import Publishing, Registering, Tasking
 from tests.otp.world import PATIENCE_SECONDS, World, is_quiet, noting_exit, reason
 
 __all__ = ["Actor", "BareActor", "Player"]
 
 
-class Player(Supervising, Registering, Tasking, Publishing):
+class Player(Registering, Tasking, Publishing):
     """A participant that knows the whole vocabulary."""
 
     @staticmethod
@@ -79,11 +80,12 @@ class Player(Supervising, Registering, Tasking, Publishing):
         self.world.froms[label] = self.from_
 
     def op_reply(self, label: str, value: Any) -> None:
+        value = self.filled_in(value)
         otp.reply(self.world.froms[label], value)
         self.note("reply", label, value)
 
     def op_stop(self, target: Any, why: Any = "normal", timeout: Any = None) -> None:
-        seconds = None if timeout == "infinity" else self.world.seconds(timeout)
+        seconds = self.world.seconds(timeout)
         with noting_exit(self.world, self.who, "stop", target, why):
             otp.stop(self.world.target(target), reason(why), seconds)
             self.note("stop", target, why, "ok")
@@ -110,7 +112,8 @@ class Player(Supervising, Registering, Tasking, Publishing):
     def op_demonitor(self, label: str, options: Sequence[str] = ()) -> None:
         monitor = self.world.monitors.get(label) or self.world.tasks[label].monitor_ref
         assert monitor is not None
-        self.note("demonitor", label, otp.demonitor(monitor, flush="flush" in options))
+        flags = dict.fromkeys(options, True)  # flush, info
+        self.note("demonitor", label, otp.demonitor(monitor, **flags))
 
     def op_exit_signal(self, target: Any, why: Any) -> None:
         sent = otp.exit_signal(self.world.target(target), reason(why))
@@ -141,7 +144,10 @@ class Player(Supervising, Registering, Tasking, Publishing):
             self.note("got", message)
 
     def op_recv_set(self, count: int, timeout: float) -> None:
-        messages = [otp.receive(self.world.seconds(timeout)) for _ in range(count)]
+        messages: list[Any] = []
+        with suppress(TimeoutError):
+            for _ in range(count):
+                messages.append(otp.receive(self.world.seconds(timeout)))
         self.note("got_set", messages)
 
     def op_mailbox(self) -> None:
@@ -150,7 +156,7 @@ class Player(Supervising, Registering, Tasking, Publishing):
     # -- inside a handler --------------------------------------------------------------
 
     def op_log(self, what: Any) -> None:
-        self.note("log", what)
+        self.note("log", self.filled_in(what))
 
     def op_log_state(self) -> None:
         self.note("state", self.state)
@@ -159,16 +165,16 @@ class Player(Supervising, Registering, Tasking, Publishing):
         self.note("log", prefix, otp.self_())
 
     def op_put(self, value: Any) -> None:
-        self.state = value
+        self.state = self.filled_in(value)
 
     def op_add(self, value: Any) -> None:
-        self.state = [*self.state, value]
+        self.state = [*self.state, self.filled_in(value)]
 
     def op_raise(self, text: str) -> None:
         raise RuntimeError(text)
 
     def op_exit(self, why: Any) -> None:
-        raise otp.Exit(reason(why))
+        raise otp.Exit(reason(self.filled_in(why)))
 
     def op_sleep(self, milliseconds: float) -> None:
         otp.sleep(milliseconds / 1000 * self.world.scale)
@@ -195,8 +201,13 @@ class Player(Supervising, Registering, Tasking, Publishing):
         self.world.until(f"{target} is alive", lambda: self.world.lives(target))
 
     def op_await_queue(self, target: Any, count: int) -> None:
-        mailbox = self.world.target(target).actor_inbox
-        self.world.until(f"{count} messages wait for {target}", lambda: len(mailbox) >= count)
+        ref = self.world.target(target)
+
+        def waiting() -> int:
+            found = (info for _, info in otp.observe().walk() if info.ref is ref)
+            return sum(info.mailbox for info in found)
+
+        self.world.until(f"{count} messages wait for {target}", lambda: waiting() >= count)
 
     def op_join(self, label: str) -> None:
         self.op_await_dead(label)
@@ -209,7 +220,7 @@ class Player(Supervising, Registering, Tasking, Publishing):
     def op_settle_sup(self, target: Any) -> None:
         # Twice: what it has queued meanwhile for itself is before the second question.
         for _ in range(2):
-            self.world.target(target).count_children()
+            self.world.target(target).children()
 
     def op_await_no_tasks(self, target: Any) -> None:
         supervisor = self.world.target(target)
@@ -232,8 +243,12 @@ class Player(Supervising, Registering, Tasking, Publishing):
         self.note("whereis", target[1], otp.whereis(self.world.target(target)))
 
     def op_register(self, name: str) -> None:
-        otp.register(name)
-        self.note("register", name, True)
+        try:
+            otp.register(name)
+        except ValueError as error:
+            self.note("register", name, "raise", error)
+        else:
+            self.note("register", name, True)
 
 
 class BareActor(otp.GenServer):
@@ -305,9 +320,10 @@ class Actor(otp.GenServer):
             case ["noreply", extra]:
                 return otp.NoReply(player.state, **self._extra(extra))
             case ["stop", why]:
-                return otp.Stop(reason(why), player.state)
+                return otp.Stop(reason(player.filled_in(why)), player.state)
             case ["stop", why, value]:
-                return otp.Stop(reason(why), player.state, player.filled_in(value))
+                why = reason(player.filled_in(why))
+                return otp.Stop(why, player.state, player.filled_in(value))
             case ["bad", value]:
                 return value
 

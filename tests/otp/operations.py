@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+from attrs import evolve
 
 from realtime_actors import otp
 from tests.otp.world import UnknownOperationError, World, noting_exit, reason
@@ -40,7 +43,10 @@ class Participant:
         self.world.note(self.who, *event)
 
     def filled_in(self, value: Any) -> Any:
-        return self.state if value == "$state" else value
+        """A value of a scenario, with the state where it says `$state`."""
+        if isinstance(value, list):
+            return [self.filled_in(each) for each in value]
+        return self.state if isinstance(value, str) and value == "$state" else value
 
     def _plain(
         self, label: str, operations: Sequence[Any], options: Any, value: Any
@@ -67,13 +73,17 @@ class Supervising(Participant):
     def _spec(self, spelled: Any) -> otp.ChildSpec:
         world = self.world
         if "supervisor" in spelled:
-            return otp.child_spec(
+            label = spelled.get("id")
+            spec = otp.child_spec(
                 otp.Supervisor,
                 self._specs(spelled["supervisor"]),
-                id=spelled["id"],
+                id=label,  # or else the name of its class
                 **self._flags(spelled),
                 **self._settings(spelled["supervisor"]),
             )
+            if label is None:
+                return spec
+            return evolve(spec, start=lambda: world.entered(label, spec.start()))
         script = spelled.get("script", {})
         return otp.child_spec(
             self.actor_class(script),
@@ -230,11 +240,12 @@ class Registering(Participant):
         self.note("reg_dispatch", label, key, message, "ok")
 
 
-class Tasking(Participant):
+class Tasking(Supervising):
     """What is asked of tasks."""
 
     def op_tasksup_start(self, label: str, options: Any = None) -> None:
-        self.world.enter(label, otp.start_link(otp.TaskSupervisor, **(options or {})))
+        settings = self._settings(options or {})
+        self.world.enter(label, otp.start_link(otp.TaskSupervisor, **settings))
 
     def op_task(
         self, label: str, how: Any, operations: Sequence[Any], value: Any, options: Any = None
@@ -264,17 +275,27 @@ class Tasking(Participant):
         self.note("task", label, "started")
 
     def op_task_await(self, label: str, timeout: float = 5000) -> None:
-        with noting_exit(self.world, self.who, "task_await", label):
+        with noting_exit(self.world, self.who, "task_await", label), self._own("task_await", label):
             value = otp.Task.await_(self.world.tasks[label], self.world.seconds(timeout))
             self.note("task_await", label, ["ok", value])
 
-    def op_task_yield(self, label: str, timeout: float) -> None:
-        result = otp.Task.yield_(self.world.tasks[label], self.world.seconds(timeout))
-        self.note("task_yield", label, result)
+    def op_task_yield(self, label: str, timeout: float = 5000) -> None:
+        with self._own("task_yield", label):
+            result = otp.Task.yield_(self.world.tasks[label], self.world.seconds(timeout))
+            self.note("task_yield", label, result)
 
-    def op_task_shutdown(self, label: str, timeout: Any) -> None:
+    def op_task_shutdown(self, label: str, timeout: Any = 5000) -> None:
         limit = otp.KILL if timeout == "brutal_kill" else self.world.seconds(timeout)
-        self.note("task_shutdown", label, otp.Task.shutdown(self.world.tasks[label], limit))
+        with self._own("task_shutdown", label):
+            self.note("task_shutdown", label, otp.Task.shutdown(self.world.tasks[label], limit))
+
+    @contextmanager
+    def _own(self, operation: str, label: str) -> Iterator[None]:
+        """Note the error of asking for the task of another process."""
+        try:
+            yield
+        except ValueError as error:
+            self.note(operation, label, "raise", error)
 
     def op_task_children(self, label: str) -> None:
         listed = self.world.encode(self.world.target(label).children())
@@ -283,7 +304,7 @@ class Tasking(Participant):
     def op_task_terminate(self, label: str, task: str) -> None:
         outcome: Any = "ok"
         try:
-            self.world.target(label).terminate_child(self.world.tasks[task])
+            self.world.target(label).terminate_child(self.world.target(task))
         except otp.ChildError as error:
             outcome = ["error", error.reason]
         self.note("task_terminate", label, task, outcome)

@@ -18,14 +18,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from attrs import frozen
 
 if __name__ == "__main__":  # a script has its own folder on the path, not the project's
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from realtime_actors import otp
 from tests.otp.interpreter import Player
-from tests.otp.world import Event, World
+from tests.otp.world import STRUCTURED, UNLABELLED, Event, World
 
 __all__ = ["differences", "load", "main", "run", "scenarios", "verdict"]
 
@@ -46,7 +48,9 @@ def scenarios(
 ) -> list[dict[str, Any]]:
     """Those that were asked for."""
     return [
-        each for each in found if (each["core"] or not core) and (not only or each["id"] in only)
+        each
+        for each in found
+        if (each.get("core") or not core) and (not only or each["id"] in only)
     ]
 
 
@@ -70,23 +74,26 @@ def differences(scenario: dict[str, Any], trace: Sequence[Event]) -> str | None:
 
     Where the releases of OTP differ, the trace of either will do.
     """
-    texts = set(raised_in(scenario["steps"]))
+    spelling = Spelling.of(scenario)
     expect = scenario["expect"]
     wanted = [(expect["per_process"], expect.get("trace"))]
-    wanted += [(each, None) for each in scenario["measured"].get("otp27_per_process", ())]
-    got = [normal(event, texts) for event in trace]
+    measured = scenario.get("measured", {})
+    wanted += [(each, None) for each in measured.get("otp27_per_process", ())]
+    got = [normal(event, spelling) for event in trace]
     first: str | None = None
     for per_process, whole in wanted:
         found = (
-            per_process_difference(per_process, got, texts)
+            per_process_difference(per_process, got, spelling)
             or (
-                order_difference("trace", whole, got, texts) if expect["order"] == "total" else None
+                order_difference("trace", whole, got, spelling)
+                if expect.get("order") == "total"
+                else None
             )
             or order_difference(
                 "lifecycle",
                 expect.get("lifecycle"),
                 [event for event in got if event[1] in LIFECYCLE],
-                texts,
+                spelling,
             )
         )
         if found is None:
@@ -96,24 +103,24 @@ def differences(scenario: dict[str, Any], trace: Sequence[Event]) -> str | None:
 
 
 def per_process_difference(
-    expected: dict[str, list[Event]], got: Sequence[Event], texts: set[str]
+    expected: dict[str, list[Event]], got: Sequence[Event], spelling: Spelling
 ) -> str | None:
     by_process: dict[str, list[Event]] = {}
     for who, *event in got:
         by_process.setdefault(who, []).append(event)
     for who in sorted(expected.keys() | by_process.keys()):
-        found = order_difference(who, expected.get(who, []), by_process.get(who, []), texts)
+        found = order_difference(who, expected.get(who, []), by_process.get(who, []), spelling)
         if found is not None:
             return found
     return None
 
 
 def order_difference(
-    what: str, expected: Sequence[Event] | None, got: Sequence[Event], texts: set[str]
+    what: str, expected: Sequence[Event] | None, got: Sequence[Event], spelling: Spelling
 ) -> str | None:
     if expected is None:
         return None
-    wanted = [normal(event, texts) for event in expected]
+    wanted = [normal(event, spelling) for event in expected]
     for at in range(max(len(wanted), len(got))):
         want = wanted[at] if at < len(wanted) else "nothing more"
         have = got[at] if at < len(got) else "nothing more"
@@ -133,19 +140,54 @@ def raised_in(steps: Any) -> Iterable[str]:
             yield from raised_in(each)
 
 
-def normal(value: Any, texts: set[str]) -> Any:
+def nested_in(steps: Any) -> Iterable[str]:
+    """The ids of supervisors within others."""
+    if isinstance(steps, dict):
+        if "supervisor" in steps and "id" in steps:
+            yield steps["id"]
+        steps = list(steps.values())
+    if isinstance(steps, list):
+        for each in steps:
+            yield from nested_in(each)
+
+
+@frozen
+class Spelling:
+    """What the spelling of a scenario leaves open."""
+
+    texts: frozenset[str]
+    """Texts of exceptions that are the scenario's own: only those have to be the same."""
+    unlabelled: frozenset[str]
+    """Supervisors within others. Nobody gave them a label, so a recording may spell them by
+    their id, or by a word for any process without a label."""
+
+    @classmethod
+    def of(cls, scenario: dict[str, Any]) -> Self:
+        steps = scenario["steps"]
+        return cls(frozenset(raised_in(steps)), frozenset(nested_in(steps)))
+
+    def is_unlabelled(self, word: str) -> bool:
+        label = word.removeprefix("@").partition("#")[0]
+        return word == STRUCTURED or (word[:1] == "@" and label in (UNLABELLED, *self.unlabelled))
+
+
+def normal(value: Any, spelling: Spelling) -> Any:
     """A value as it is compared: texts of exceptions that are not the scenario's own left
     out, and what came in any order (`got_set`) in one order.
     """
+    if isinstance(value, str) and spelling.is_unlabelled(value):
+        return f"@{UNLABELLED}"
     if isinstance(value, list):
-        parts = [normal(each, texts) for each in value]
+        parts = [normal(each, spelling) for each in value]
         for at, part in enumerate(parts[1:], start=1):
             if value[at - 1] == "got_set":
                 parts[at] = sorted(part, key=json.dumps)
         return parts
     if isinstance(value, dict):
         return {
-            key: normal(each, texts) for key, each in value.items() if key != "msg" or each in texts
+            key: normal(each, spelling)
+            for key, each in value.items()
+            if key != "msg" or not isinstance(each, str) or each in spelling.texts
         }
     return value
 
@@ -202,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = scenarios(load(options.path), core=options.core, only=options.only)
     if unknown := set(options.only) - {each["id"] for each in chosen}:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
-    mirrored = [each for each in chosen if each["mirror"] != SKIPPED]
+    mirrored = [each for each in chosen if each.get("mirror") != SKIPPED]
     judge = partial(
         verdict,
         repeat=options.repeat,

@@ -18,6 +18,13 @@ PATIENCE_SECONDS = 20.0
 """How long the driver waits for something that has to happen."""
 
 
+STRUCTURED = "structured"
+"""Whatever is no plain word or number, where the traces show only those."""
+PLAIN = (str, int, float, type(None))
+UNLABELLED = "?"
+"""What a process is called that has no label: a supervisor within another, mostly."""
+
+
 class GaveUpError(Exception):
     """What the driver waited for did not happen."""
 
@@ -102,8 +109,10 @@ class World:
         if self._jitter_seconds:
             otp.sleep(self._random.uniform(0.0, self._jitter_seconds))
 
-    def seconds(self, milliseconds: float | None) -> float | None:
-        return None if milliseconds is None else milliseconds / 1000 * self.scale
+    def seconds(self, milliseconds: float | str | None) -> float | None:
+        if milliseconds is None or isinstance(milliseconds, str):  # "infinity"
+            return None
+        return milliseconds / 1000 * self.scale
 
     def encode(self, value: Any) -> Any:
         """Spell a value as the traces do."""
@@ -140,10 +149,14 @@ class World:
             case otp.Exited(reason=reason):
                 return ["exit", self.encode(reason)]
             case Mapping():
-                return value.get("tag", value)
+                return value.get("tag", {key: self.encode(each) for key, each in value.items()})
+            case ["bad_return_value", returned] if not isinstance(returned, PLAIN):
+                return ["bad_return_value", STRUCTURED]
             case list() | tuple():
                 return [self.encode(each) for each in value]
-        return "@" + self.names[value] if value in self.names else "structured"
+            case otp.ProcessRef():
+                return "@" + self.names.get(value, UNLABELLED)
+        return STRUCTURED
 
     def _label_of_monitor(self, monitor: otp.MonitorRef) -> str:
         for label, each in self.monitors.items():
@@ -164,6 +177,12 @@ class World:
             name = label if len(refs) == 1 else f"{label}#{len(refs)}"
             self.names[ref] = name
             return name
+
+    def entered(self, label: str, ref: Any) -> Any:
+        """`enter`, for something that may not have started. Gives it."""
+        if ref is not None:
+            self.enter(label, ref)
+        return ref
 
     def incarnations(self, label: str) -> int:
         return len(self.refs.get(label, ()))
