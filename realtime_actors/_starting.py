@@ -227,13 +227,21 @@ def _plan(
         warns_of_ends=warns,
         trace=trace,
         machine=lambda: _machine(
-            runner, settings, model, context, trace, attached=attached, reported=tracker is not None
+            runner,
+            where,
+            settings,
+            model,
+            context,
+            trace,
+            attached=attached,
+            reported=tracker is not None,
         ),
     )
 
 
 def _machine(
     runner: Runner,
+    where: ModelConfig,
     settings: SessionModelSettings,
     model: str | None,
     context: object,
@@ -256,6 +264,8 @@ def _machine(
         max_handoffs_per_turn=config.max_handoffs_per_turn,
         max_tool_rounds_per_turn=config.max_tool_rounds_per_turn,
         reset_tool_choice=config.reset_tool_choice,
+        max_tool_output_chars=config.max_tool_output_chars,
+        max_message_bytes=where.max_message_size,
         parallel_tools=config.async_tool_calls,
         max_concurrency=config.max_concurrency,
         approval_timeout=config.approval_timeout,

@@ -18,7 +18,6 @@ from realtime_actors._calling import finish
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import ToolTexts
-from realtime_actors.core.editing import check_sendable
 from realtime_actors.core.effects import CallHook, RunGuardrails, RunHandoff, RunTool, ScreenInput
 from realtime_actors.core.messages import (
     AgentNotResolved,
@@ -33,6 +32,7 @@ from realtime_actors.core.messages import (
     ToolProgressed,
     ToolRefused,
 )
+from realtime_actors.core.sending import check_sendable
 from realtime_actors.errors import ToolError
 from realtime_actors.protocol import ConversationItemCreate
 from realtime_actors.tools import Tool, ToolContext, error_text
@@ -113,7 +113,7 @@ def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinis
         if handoff.input_filter is not None:
             history = handoff.filter_history(effect.history, context)
             for item in history:
-                check_sendable(ConversationItemCreate(item=item))
+                check_sendable(ConversationItemCreate(item=item), effect.max_message_bytes)
     except Exception as error:
         log.info("handoff %s failed: %s", effect.call_id, type(error).__name__)
         told = _told(handoff.tool_name, effect.texts, error, context)

@@ -163,7 +163,8 @@ class ModelConfig(Settings):
         validator=[time_limit, check(lambda value: value <= 3600, "at most 3600 seconds")],
     )
     max_message_size: int = field(default=16 * 2**20, validator=whole(1))
-    """Bytes. A longer message fails the connection."""
+    """Bytes. A longer message from the server fails the connection; what would be longer is not
+    sent, since servers send items back: verbs raise `LocalProtocolError`."""
     ca_bundle: str | None = field(default=None, validator=some_text)
     """A file or a directory of CA certificates. None: the system's."""
     proxy: Secret | None = field(

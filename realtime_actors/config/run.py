@@ -152,6 +152,10 @@ class RunConfig(Settings):
         validator=instance_of(ToolTexts, "ToolTexts, or a dict"),
     )
     """What the model is told when a tool fails, takes too long or is not approved."""
+    max_tool_output_chars: int | None = field(default=100_000, validator=whole(1))
+    """Characters that the output of a tool may have, and the model has to read: most models hear
+    no more than that at a time. The model is told of a longer one that it was too long. None:
+    as many as fit into a message (`ModelConfig.max_message_size`)."""
     tool_timeout: float | None = field(
         default=60.0, converter=unlimited, validator=time_limit_or_none
     )

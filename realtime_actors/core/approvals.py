@@ -20,6 +20,7 @@ from realtime_actors import events
 from realtime_actors.config import ToolTexts
 from realtime_actors.core.effects import CancelTimer, Effects, Publish, Send, SetTimer
 from realtime_actors.core.handoffs import Handoffs
+from realtime_actors.core.outputs import ID_CHARS
 from realtime_actors.core.tool_calls import ToolCalls, tool_timer
 from realtime_actors.errors import LocalProtocolError
 from realtime_actors.items import McpApprovalRequestItem, McpApprovalResponseItem
@@ -54,6 +55,7 @@ class Approvals:
     """Seconds until a call that nobody answers counts as rejected."""
     _hosted: dict[str, McpApprovalRequestItem] = field(factory=dict)  # by call id
     _answered: McpApprovalRequestItem | None = None  # the last one
+    _answers: dict[str, str] = field(factory=dict)  # calls, by the event that answered them
     _always: list[tuple[object, bool]] = field(factory=list)  # tools, and what was said of them
 
     def needed(self, call_id: str) -> Effects:
@@ -130,10 +132,18 @@ class Approvals:
             return []
         return self.reject(call_id, f"nobody answered within {self.timeout:g} s")
 
+    def refused(self, event_id: str | None) -> Effects:
+        """The server refused an event. A call whose approval it refused is not made."""
+        call_id = self._answers.pop(event_id or "", None)
+        if call_id is None or not self.calls.hosted.is_open(call_id):
+            return []
+        return self.calls.hosted.rejected(call_id)
+
     def lost(self) -> Effects:
         """The connection is gone. Our own calls are ended with all others."""
         waiting = sorted(self._waiting)
         self._hosted.clear()
+        self._answers.clear()
         timers: Effects = [CancelTimer(approval_timer(call_id)) for call_id in waiting]
         return timers + self.calls.hosted.lost()
 
@@ -176,7 +186,9 @@ class Approvals:
             approve=approve,
             reason=reason,
         )
-        return Send(ConversationItemCreate(item=answer))
+        event_id = f"approval_{call_id[-ID_CHARS:]}"
+        self._answers[event_id] = call_id
+        return Send(ConversationItemCreate(event_id=event_id, item=answer))
 
     def _limit(self, call_id: str) -> Effects:
         return [] if self.timeout is None else [SetTimer(approval_timer(call_id), self.timeout)]

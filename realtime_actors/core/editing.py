@@ -25,18 +25,11 @@ from realtime_actors.protocol import (
     ConversationItemRetrieve,
     ConversationItemTruncate,
     RawClientEvent,
-    dialect,
 )
 
-__all__ = ["Editing", "check_sendable"]
+__all__ = ["Editing"]
 
 C = TypeVar("C", bound=ClientEvent)
-
-
-def check_sendable(event: C) -> C:
-    """Raise `LocalProtocolError` for what is no JSON, before anything counts on its being sent."""
-    dialect("ga").encode_client(event)
-    return event
 
 
 @frozen

@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from realtime_actors.config import ToolTexts
 from realtime_actors.core.gate import Echo, Gate
+from realtime_actors.core.sending import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
@@ -111,6 +112,8 @@ class RunHandoff:
     agent: Agent
     history: tuple[Item, ...] = field(repr=False)
     texts: ToolTexts = field(factory=ToolTexts)
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    """How large an item may be, that a filter adds."""
 
 
 @frozen

@@ -129,7 +129,12 @@ class Handoffs:
         call_id = self.new_id()
         self._asked[call_id] = Asked(caller=caller, handoff=handoff, source=self.agent, shown=shown)
         run = RunHandoff(
-            call_id=call_id, handoff=handoff, arguments="{}", agent=self.agent, history=shown
+            call_id=call_id,
+            handoff=handoff,
+            arguments="{}",
+            agent=self.agent,
+            history=shown,
+            max_message_bytes=self.calls.outputs.max_message_bytes,
         )
         return [run, SetTimer(handoff_timer(call_id), RESOLVE_WITHIN)]
 

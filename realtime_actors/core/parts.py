@@ -25,6 +25,7 @@ from realtime_actors.core.history import History
 from realtime_actors.core.hosted_calls import HOSTED_WITHIN, HostedCalls
 from realtime_actors.core.limits import Limits
 from realtime_actors.core.messages import ResolvedAgent
+from realtime_actors.core.outputs import Outputs
 from realtime_actors.core.playback import PlaybackLedger
 from realtime_actors.core.readings import Readings
 from realtime_actors.core.reconnecting import Reconnecting
@@ -33,6 +34,7 @@ from realtime_actors.core.requests import Requests
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.screening import Screening
+from realtime_actors.core.sending import MAX_MESSAGE_BYTES
 from realtime_actors.core.speech import Speech
 from realtime_actors.core.stalls import StallWatch
 from realtime_actors.core.tool_calls import ToolCalls
@@ -76,6 +78,10 @@ class Parts:
     max_handoffs_per_turn: int = 5
     max_tool_rounds_per_turn: int | None = None
     """How many responses in a row may call tools; None for any number."""
+    max_tool_output_chars: int | None = None
+    """How long the output of a tool may be; None for as long as a message."""
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    """How large a message may be, either way."""
     reset_tool_choice: bool = True
     """What forces the model to call a tool holds for the first response of a turn."""
     parallel_tools: bool = True
@@ -155,6 +161,11 @@ class Parts:
         )
         self._calls = ToolCalls(
             rounds=self._rounds,
+            outputs=Outputs(
+                rounds=self._rounds,
+                max_chars=self.max_tool_output_chars,
+                max_message_bytes=self.max_message_bytes,
+            ),
             hosted=hosted,
             info=self.info,
             at_once=self.max_concurrency if self.parallel_tools else 1,
@@ -252,6 +263,7 @@ class Parts:
             self._editing,
             self._approvals,
             self._handoffs,
+            self.max_message_bytes,
         )
         self._accounting = Accounting(
             info=self.info, model=self.model, pricing=self.pricing, max_cost=self.max_cost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from attrs import define
 
@@ -11,15 +12,17 @@ from realtime_actors.agent import AnyTool
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import Configuration, ForCaller
-from realtime_actors.core.editing import Editing, check_sendable
+from realtime_actors.core.editing import Editing
 from realtime_actors.core.effects import Answer, Effects, Send
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.response import PLAIN, ResponseMachine, Wish
 from realtime_actors.core.rounds import Rounds
+from realtime_actors.core.sending import check_sendable
 from realtime_actors.core.speech import Speech
 from realtime_actors.errors import ConfigError
-from realtime_actors.items import Item, items_from_input, message_from_input
+from realtime_actors.items import items_from_input, message_from_input
 from realtime_actors.protocol import (
+    ClientEvent,
     ConversationItemCreate,
     InputAudioBufferClear,
     InputAudioBufferCommit,
@@ -30,6 +33,8 @@ from realtime_actors.protocol import (
 )
 
 __all__ = ["Requests"]
+
+C = TypeVar("C", bound=ClientEvent)
 
 
 @define
@@ -46,13 +51,14 @@ class Requests:
     editing: Editing
     approvals: Approvals
     handoffs: Handoffs
+    max_message_bytes: int
 
     def send(self, verb: messages.Verb, caller: object) -> Effects:
         """Do what `caller` asks. An update and a handoff are answered later, all else at once."""
         match verb:
             case messages.SendMessage(message=message):
                 self._check_responds()
-                create = check_sendable(ConversationItemCreate(item=message_from_input(message)))
+                create = self._checked(ConversationItemCreate(item=message_from_input(message)))
                 self._want()
                 return [Send(create), Answer(caller)]
             case messages.CommitAudio():
@@ -75,7 +81,9 @@ class Requests:
                 self._check_responds()
                 return self.handoffs.ask(verb, caller, self.editing.history.items)
             case messages.AddItem(item=item, after=after):
-                item_id, effects = self.editing.add(_item(item), after)
+                made = message_from_input(item)
+                self._checked(ConversationItemCreate(item=made))
+                item_id, effects = self.editing.add(made, after)
                 return [*effects, Answer(caller, item_id)]
             case messages.DeleteItem(item_id=item_id):
                 return [*self.editing.delete(item_id), Answer(caller)]
@@ -87,7 +95,7 @@ class Requests:
             case messages.UpdateHistory(items=items):
                 wanted = items_from_input(items)
                 for item in wanted:
-                    check_sendable(ConversationItemCreate(item=item))
+                    self._checked(ConversationItemCreate(item=item))
                 return [*self.editing.update(wanted), Answer(caller)]
             case _:
                 raise ConfigError(f"a session does not know {type(verb).__name__}")
@@ -116,7 +124,7 @@ class Requests:
             extra=verb.extra,
         )
         plain = settings == ResponseSettings()
-        create = check_sendable(ResponseCreate(response=None if plain else settings))
+        create = self._checked(ResponseCreate(response=None if plain else settings))
         if verb.conversation == "none":
             return self.responses.send_out_of_band(create)
         self._want(create, interruptible=verb.interruptible)
@@ -126,7 +134,7 @@ class Requests:
         kind = event.get("type") if isinstance(event, Mapping) else None
         if not isinstance(kind, str) or not kind:
             raise ConfigError("a raw event needs a 'type', for example {'type': 'response.create'}")
-        raw = check_sendable(RawClientEvent(payload=event))
+        raw = self._checked(RawClientEvent(payload=event))
         if kind == "session.update":
             return self.configuration.send_raw(event)
         if kind == "conversation.item.create":
@@ -139,6 +147,9 @@ class Requests:
             return self.responses.send_out_of_band(raw)
         self._want(raw)
         return []
+
+    def _checked(self, event: C) -> C:
+        return check_sendable(event, self.max_message_bytes)
 
     def _want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
         self.rounds.start_anew()
@@ -154,7 +165,7 @@ class Requests:
         changes = SessionModelSettings.from_dict(given) if isinstance(given, Mapping) else given
         if not isinstance(changes, SessionModelSettings):
             raise ConfigError(f"settings are SessionModelSettings, or a dict, not {given!r}")
-        check_sendable(SessionUpdate(session=changes))
+        self._checked(SessionUpdate(session=changes))
         if changes.model is not None:
             raise ConfigError("the model of a running session cannot be changed: start a new one")
         voice = self.configuration.settings.voice
@@ -164,12 +175,6 @@ class Requests:
                 f" (it is {voice!r}): set it before, or start a new session"
             )
         return self.configuration.update(changes, ForCaller(caller))
-
-
-def _item(given: str | Mapping[str, object] | Item) -> Item:
-    item = message_from_input(given)
-    check_sendable(ConversationItemCreate(item=item))
-    return item
 
 
 def _tuple(words: Sequence[str] | None) -> tuple[str, ...] | None:

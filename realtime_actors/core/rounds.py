@@ -93,6 +93,12 @@ class Rounds:
             if not is_there:
                 self.responses.claims.told(output)
 
+    def told_again(self, response_id: str | None, output: str) -> None:
+        """An output had to be replaced: what was said since does not know of it."""
+        self.responses.claims.told(output)
+        if response_id not in self._groups:
+            self.responses.claims.made({output}, self._next_choice())
+
     def response_done(self, response_id: str | None) -> None:
         """The response that made the calls is done: no more of them will come."""
         group = self._groups.get(response_id)
@@ -113,15 +119,17 @@ class Rounds:
         self._count += 1
         if was_over or self.responses.is_closed:
             return []  # it called although it was asked not to, or nothing more is asked for
-        self.responses.claims.made(outputs, "none" if self.are_over else self._choice())
+        self.responses.claims.made(outputs, self._next_choice())
         return [self._too_many()] if self.are_over else []
 
     def abandoned(self) -> None:
         """The connection is gone: nothing is asked for any more."""
         self._groups.clear()
 
-    def _choice(self) -> str | None:
+    def _next_choice(self) -> str | None:
         """The `tool_choice` for the response after calls, if it differs from the session's."""
+        if self.are_over:
+            return "none"
         forced = self.configuration.settings.tool_choice not in (None, "auto", "none")
         return "auto" if forced and self.frees_choice else None
 

@@ -762,6 +762,12 @@ class SessionMachine(Parts):
         """Go on without what the server has refused, as far as it is known what that was."""
         event_id = error.event_id or (sent.event_id if sent else None)
         self._editing.refused(event_id)
+        told = self._calls.outputs.refused(event_id, error.message)
+        if told:
+            return told
+        given_up = self._approvals.refused(event_id)
+        if given_up:
+            return given_up
         if sent is not None and sent.kind == UPDATE and not is_clear(error):
             return self._configuration.doubted(event_id, error)
         pending = self._configuration.refused(event_id)

@@ -31,14 +31,13 @@ from realtime_actors.core.effects import (
     Publish,
     RunHandoff,
     RunTool,
-    Send,
     SetTimer,
 )
 from realtime_actors.core.hosted_calls import HostedCalls
 from realtime_actors.core.messages import ToolRefused
+from realtime_actors.core.outputs import Outcome, Outputs
 from realtime_actors.core.rounds import Rounds
-from realtime_actors.items import FunctionCallOutputItem, InputImage, Item, user_message
-from realtime_actors.protocol import ConversationItemCreate
+from realtime_actors.items import InputImage, Item
 from realtime_actors.surrogates import replace_surrogates
 from realtime_actors.tools import Tool
 
@@ -73,6 +72,7 @@ class ToolCalls:
     """The calls that are open."""
 
     rounds: Rounds
+    outputs: Outputs
     hosted: HostedCalls
     """Those that the server makes by itself."""
     info: events.EventInfo = events.NO_INFO
@@ -168,18 +168,24 @@ class ToolCalls:
         call = self._close(call_id, spoken_of=spoken_of)
         if call is None:
             return []
+        outcome = self.outputs.within_limits(
+            Outcome(
+                call_id=call_id,
+                server_id=call.server_id,
+                response_id=call.response_id,
+                name=call.name,
+                text=replace_surrogates(output),
+                images=images,
+                error=None if error is None else replace_surrogates(error),
+                spoken_of=spoken_of,
+            )
+        )
         # What the subscribers read is what the model is told.
-        output = replace_surrogates(output)
-        error = None if error is None else replace_surrogates(error)
-        output_item = FunctionCallOutputItem(call_id=call.server_id, output=output)
-        effects: Effects = [
+        return [
             CancelTimer(tool_timer(call_id)),
-            Send(ConversationItemCreate(item=output_item)),
+            *self.outputs.send(outcome),
+            *self._ended(call, outcome.text, outcome.error, passed_to),
         ]
-        if images:
-            # An output is text. What the tool shows can only be shown by the user.
-            effects.append(Send(ConversationItemCreate(item=user_message(images))))
-        return effects + self._ended(call, output, error, passed_to)
 
     def suspend(self, call_id: str) -> Call | None:
         """A call waits for approval. Gives it, if it has no outcome yet."""
@@ -264,6 +270,7 @@ class ToolCalls:
         for call_id, call in self._open.items():
             self._open[call_id] = evolve(call, server_id=call_id)
         self.hosted.moved()
+        self.outputs.forget()
 
     def cancel_all(self, why: str) -> Effects:
         """End all calls here; the server can't be told any more."""
@@ -273,6 +280,7 @@ class ToolCalls:
             effects += [CancelTool(call.call_id), CancelTimer(tool_timer(call.call_id))]
             effects += self._ended(call, why, why)
         self.rounds.abandoned()
+        self.outputs.forget()
         return effects
 
     def _due(self) -> list[Call]:
@@ -309,6 +317,7 @@ class ToolCalls:
                     agent=call.agent,
                     history=self._shown[call.call_id],
                     texts=self.texts,
+                    max_message_bytes=self.outputs.max_message_bytes,
                 )
                 return [hand_off, *self._limit(call)]
 

@@ -60,6 +60,8 @@ _OPTIONS: Final = (
     "max_handoffs_per_turn",
     "max_tool_rounds_per_turn",
     "reset_tool_choice",
+    "max_tool_output_chars",
+    "max_message_bytes",
     "parallel_tools",
     "approval_timeout",
     "max_concurrency",

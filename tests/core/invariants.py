@@ -22,6 +22,7 @@ from realtime_actors.core.effects import (
     ScreenInput,
     Send,
     SetTimer,
+    SwitchConnection,
 )
 from realtime_actors.core.limits import FINISH_WITHIN
 from realtime_actors.core.messages import (
@@ -70,6 +71,10 @@ class Watch:
     answered: Counter[object] = field(factory=Counter)
     started: Counter[str] = field(factory=Counter)
     ended: Counter[str] = field(factory=Counter)
+    outputs: set[str | None] = field(factory=set)
+    """The events with outputs that were sent, and not refused."""
+    refused: str | None = None
+    """One of them that was refused: the model has to be told so."""
     unsaid: int = 0
     """Outputs that were sent, of calls that were not said to have ended."""
     begun: Counter[str | None] = field(factory=Counter)
@@ -182,6 +187,8 @@ class Watch:
                         self.awaited.add(key[1])
                     if isinstance(key, tuple) and key[0] == "hosted":
                         self.hosted.add(key[1])
+                case SwitchConnection():
+                    self.outputs.clear()
                 case CancelTimer(key=("hosted", call_id)):
                     self.hosted.discard(call_id)
         self._after(message, effects)
@@ -231,8 +238,11 @@ class Watch:
                 self.hosted.discard(call_id)
             case TimerFired(key=key) if key == ANSWER_TIMER:
                 self.asked = False
-            case wire.ServerError():
+            case wire.ServerError(error=error):
                 self.asked = False
+                if error.event_id in self.outputs:
+                    self.outputs.discard(error.event_id)
+                    self.refused = error.event_id
             case wire.ResponseCreated(response=response) if response.id not in self.known:
                 self.asked = False
                 if response.id is not None:
@@ -320,6 +330,7 @@ class Watch:
 
     def _after(self, message: AnyMessage, effects: Effects) -> None:
         """Check what must have become of a message."""
+        assert self.refused is None or self.has_ended, f"refused, and left so: {self.refused}"
         told = [each.event for each in effects if isinstance(each, Publish)]
         stopped = {each.response_id for each in told if isinstance(each, Interrupted)}
         for each in told:
@@ -368,8 +379,15 @@ class Watch:
             case wire.ConversationItemTruncate(item_id=item_id, audio_end_ms=end_ms):
                 assert 0 <= end_ms * BYTES_PER_MS <= self.received[item_id]
             case wire.ConversationItemCreate(
-                item=FunctionCallOutputItem(id=None, call_id=call_id)  # else it is told again
+                event_id=str(event_id), item=FunctionCallOutputItem()
+            ) if event_id.endswith("_again"):
+                assert event_id == f"{self.refused}_again", f"was not refused: {event_id}"
+                self.refused = None
+            case wire.ConversationItemCreate(
+                event_id=event_id,
+                item=FunctionCallOutputItem(id=None, call_id=call_id),  # else it is told again
             ):
+                self.outputs.add(event_id)
                 # Before the call is said to have ended. An id may be a new call's.
                 self.unsaid += 1
                 assert self.unsaid == 1, f"answered twice, or not said: {call_id}"

@@ -335,7 +335,9 @@ class TestHostedTools:
         item = McpApprovalResponseItem(
             id="item_ra_2", approval_request_id="m1", approve=approved, reason=reason
         )
-        assert only(Send, effects) == [Send(wire.ConversationItemCreate(item=item))]
+        assert only(Send, effects) == [
+            Send(wire.ConversationItemCreate(event_id="approval_m1", item=item))
+        ]
         assert CancelTimer(approval_timer("m1")) in effects
         assert only(Send, play(machine, out_of_time("m1"))) == []
 

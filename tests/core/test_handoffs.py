@@ -139,7 +139,8 @@ def test_with_the_acknowledgement_the_new_agent_has_the_word() -> None:  # S58
     ]
     assert sent(effects) == [
         wire.ConversationItemCreate(
-            item=FunctionCallOutputItem(call_id="c1", output="Transferred to Billing")
+            event_id="output_c1",
+            item=FunctionCallOutputItem(call_id="c1", output="Transferred to Billing"),
         )
     ]
     assert machine.current_agent == BILLING

@@ -108,6 +108,7 @@ HOSTED = ("m1", "m2")
 """Calls that the server would run, once they are approved."""
 NAMES = ("weather", "transfer_to_billing", "dance")
 SENTENCES = ("Hi", "It costs $5. ", "Good morning, how are you?", "")
+OUTPUT_IDS = tuple(f"output_{call_id}" for call_id in OUR_CALLS)
 EVENT_IDS = (None, *(f"ra_{number}" for number in range(1, 13)))
 ITEMS_OR_NONE = (None, *ITEMS)
 
@@ -235,7 +236,7 @@ SERVER_EVENTS: list[list[AnyMessage]] = [
     each(already_active, EVENT_IDS),
     each(
         lambda event_id, param: refused(event_id=event_id, param=param),
-        EVENT_IDS,
+        (*EVENT_IDS, *OUTPUT_IDS),
         (None, "session.voice", "response.tools", "item"),
     ),
     each(lambda item_id: wire.ConversationItemDeleted(item_id=item_id), ITEMS),

@@ -74,7 +74,7 @@ def started(effects) -> list[str]:
 
 def output(call_id: str, text: str) -> Send:
     item = FunctionCallOutputItem(call_id=call_id, output=text)
-    return Send(wire.ConversationItemCreate(item=item))
+    return Send(wire.ConversationItemCreate(event_id=f"output_{call_id}", item=item))
 
 
 def test_a_call_is_announced_and_run() -> None:  # S45

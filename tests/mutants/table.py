@@ -55,6 +55,7 @@ ECHO = ("core/test_barge_in.py", "core/test_microphone.py")
 TOOLS = ("core/test_tools.py", "core/test_errors.py")
 ANNOUNCED = ("core/test_announcements.py",)
 HOSTED = ("core/test_hosted_calls.py",)
+OUTPUTS = ("core/test_outputs.py",)
 ROUNDS = ("core/test_rounds.py",)
 APPROVAL = ("core/test_approvals.py", "session/test_approvals.py")
 HANDOFFS = ("core/test_handoffs.py",)
@@ -695,6 +696,62 @@ MUTANTS: Final = (
         "return [self._as_it_came(event), *self._tools_not_listed(item_id, now)]",
         "return [self._as_it_came(event)]",
         HOSTED,
+    ),
+    Mutant(
+        7,
+        "a tool's output of any length goes to the model",
+        "core/outputs.py",
+        "if self.max_chars is not None and length > self.max_chars:",
+        "if False:",
+        OUTPUTS,
+    ),
+    Mutant(
+        7,
+        "an output that is larger than a message costs the connection",
+        "core/outputs.py",
+        "if is_long and not self._fits(_output(outcome)):",
+        "if False:",
+        OUTPUTS,
+    ),
+    Mutant(
+        7,
+        "an image that is larger than a message costs the connection",
+        "core/outputs.py",
+        "return _without_images(outcome, left, gone) if gone else outcome",
+        "return outcome",
+        OUTPUTS,
+    ),
+    Mutant(
+        7,
+        "a call whose output the server refuses stays without one",
+        "core/session.py",
+        "told = self._calls.outputs.refused(event_id, error.message)",
+        "told: Effects = []",
+        OUTPUTS,
+    ),
+    Mutant(
+        7,
+        "an output that is refused again and again is sent again and again",
+        "core/outputs.py",
+        'outcome = self._sent.pop(event_id or "", None)',
+        'outcome = self._sent.get((event_id or "").removesuffix("_again"))',
+        OUTPUTS,
+    ),
+    Mutant(
+        7,
+        "nobody speaks of an output that was refused",
+        "core/outputs.py",
+        "self.rounds.told_again(outcome.response_id, outcome.server_id)",
+        "pass",
+        OUTPUTS,
+    ),
+    Mutant(
+        7,
+        "what a program sends may be larger than a message",
+        "core/requests.py",
+        "return check_sendable(event, self.max_message_bytes)",
+        "return event",
+        OUTPUTS,
     ),
     # 8: approval
     Mutant(

@@ -14,6 +14,7 @@ import pytest
 
 import realtime_actors as ra
 from realtime_actors import otp
+from realtime_actors.errors import LocalProtocolError
 from realtime_actors.events import (
     AgentEndEvent,
     AudioEvent,
@@ -351,3 +352,28 @@ def test_a_session_ends_its_tools_whatever_its_own_end_is(script, tmp_path, end)
     assert ended.wait(5)
     assert seen == [True]
     is_gone(process)
+
+
+def test_an_output_and_an_image_of_twenty_megabytes_do_not_cost_the_connection():
+    size = 20_000_000
+
+    @ra.tool
+    def everything() -> list[object]:
+        """Give it all."""
+        return ["x" * 90_000, InputImage(image_url="data:image/png;base64," + "A" * size)]
+
+    replies = [Call("everything"), "That was much."]
+    with (
+        RealtimeServer.scripted(replies) as server,
+        ra.run(ra.agent(tools=[everything]), model_config={"url": server.url}) as session,
+    ):
+        probe = Probe(session)
+        with pytest.raises(LocalProtocolError, match="is too large to be sent"):
+            session.send_message("x" * size)
+        session.send_message("Tell me everything.")
+
+        probe.wait_for(AgentEndEvent, lambda end: end.final)
+
+        assert "can't be shown" in str(probe.all(ToolEndEvent)[0].error)
+        assert [event.state for event in probe.all(ConnectionEvent)] == []
+        assert session.transcript().endswith("Assistant: That was much.")
