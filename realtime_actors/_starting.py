@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -204,11 +205,14 @@ def _plan(
         speaks_as = model if runner.session_type == "realtime" else None
         tools = tuple(_hosted_tools(runner.agent, set()))
         warn(endings(model=speaks_as, settings=settings, tools=tools))
+    if where.insecure_send_key_in_clear_text and where.is_clear_text:
+        log.warning("a key may be sent in clear text: insecure_send_key_in_clear_text is set")
+    headers = partial(_own_headers, where, own_transport=runner.transport is not None)
     options = ConnectOptions(
         url=where.build_url(
             model, intent=None if runner.session_type == "realtime" else runner.session_type
         ),
-        headers=_own_headers(where, own_transport=runner.transport is not None),
+        headers=headers() if where.api_key is None else {},
         # A little less than we wait ourselves: it knows better what took so long.
         timeout=min(0.95 * timeout, where.connect_timeout),
         ca_bundle=where.ca_bundle,
@@ -221,7 +225,8 @@ def _plan(
         agent=runner.agent,
         context=context,
         clock=otp.current_clock(),
-        transport=lambda: make(options, speaks),
+        # In the task that connects, and for each connection: a key may live for a minute only.
+        transport=lambda: make(evolve(options, headers=headers()), speaks),
         playback_tracker=tracker,
         supervisor=supervisor,
         warns_of_ends=warns,
@@ -324,14 +329,18 @@ def _hosted_tools(agent: Agent, seen: set[int]) -> Iterator[Mapping[str, Any]]:
 
 
 def _own_headers(where: ModelConfig, *, own_transport: bool) -> Mapping[str, str]:
-    if where.insecure_send_key_in_clear_text and where.is_clear_text:
-        log.warning("a key may be sent in clear text: insecure_send_key_in_clear_text is set")
+    """Return the headers of one connection. Asks for the key, which may block."""
     try:
         return where.connect_headers(where.resolve_api_key(os.environ))
     except ConfigError as error:
         if own_transport and where.api_key is None:
             return where.connect_headers(None)  # it may need no key: a script, a memory
         raise StartError(str(error), StartCause.AUTHENTICATION) from error
+    except Exception as error:  # of the function for the key; what it says may have a key in it
+        raise StartError(
+            f"no API key: the function for it failed with {type(error).__name__}",
+            StartCause.AUTHENTICATION,
+        ) from error
 
 
 def _trace_writer(path: Path) -> TraceWriter:

@@ -1912,4 +1912,12 @@ MUTANTS: Final = (
         "        if False:\n",
         SETTINGS,
     ),
+    Mutant(
+        17,
+        "a key that lives for a minute is used for every connection of a session",
+        "_starting.py",
+        "transport=lambda: make(evolve(options, headers=headers()), speaks),",
+        "transport=partial(make, evolve(options, headers=headers()), speaks),",
+        ("session/test_keys_per_connection.py",),
+    ),
 )
