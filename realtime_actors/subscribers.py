@@ -114,6 +114,8 @@ class Subscribers:
         new = _Subscription(held, put, event_classes(only), raw, direct)
         if waits:
             new.turn = Lock()
+            if not direct:
+                new.put = partial(_in_turn, new.turn, put)
         with self._lock:
             others = [each for each in self._subscriptions if not each.is_of(subscriber)]
             self._replace((*others, new))
@@ -169,7 +171,7 @@ class Subscribers:
         with self._lock:
             for each in self._subscriptions:
                 if each.turn is not None and each.feeder is None:
-                    each.feeder = _Feeder(partial(self._put, each))
+                    each.feeder = _Feeder(partial(self._feed, each))
 
     def let_finish(self, within: float) -> None:
         """Wait until those threads have handed over all that there is, but not for long."""
@@ -179,28 +181,34 @@ class Subscribers:
                 each.feeder.idle.wait(max(0.0, deadline - time.monotonic()))
 
     def _hand(self, to: _Subscription, message: SessionEvent) -> None:
-        if to.feeder is None:
-            self._put(to, message)
-        elif not to.feeder.put(message):
-            self._dropped(to)
-
-    def _put(self, to: _Subscription, message: SessionEvent) -> None:
+        if to.feeder is not None:
+            if not to.feeder.put(message):
+                self._dropped(to)
+            return
         try:
-            if to.turn is None or to.direct:
-                to.put(message)
-            else:
-                with to.turn:
-                    to.put(message)
+            to.put(message)
         except queue.Full:
             self._dropped(to)
         except BaseException as error:
-            if _is_not_the_subscribers(error):
-                raise
-            self._drop(lambda each: each is to)
-            if not isinstance(error, pykka.ActorDeadError):
-                log.warning("a subscriber raised %s: it was removed", type(error).__name__)
+            self._failed(to, error)
         if to.turn is not None:
             otp.check()  # it may have taken long: nothing of ours follows our end
+
+    def _feed(self, to: _Subscription, message: SessionEvent) -> None:
+        """Hand an event to a subscriber that may wait, in its own thread."""
+        try:
+            to.put(message)
+        except queue.Full:
+            self._dropped(to)
+        except BaseException as error:
+            self._failed(to, error)
+
+    def _failed(self, to: _Subscription, error: BaseException) -> None:
+        if _is_not_the_subscribers(error):
+            raise error
+        self._drop(lambda each: each is to)
+        if not isinstance(error, pykka.ActorDeadError):
+            log.warning("a subscriber raised %s: it was removed", type(error).__name__)
 
     def _dropped(self, to: _Subscription) -> None:
         to.dropped += 1
@@ -269,6 +277,11 @@ class _Feeder:
                     return
                 message = self._waiting.popleft()
             self._hand(message)
+
+
+def _in_turn(turn: Lock, put: Put, message: SessionEvent) -> None:
+    with turn:
+        put(message)
 
 
 def _is_not_the_subscribers(error: BaseException) -> bool:

@@ -12,6 +12,7 @@
     15  what a server leaves out, and what it never answers
     16  who may speak
     17  settings: which of them wins
+    18  actors: times, ends, forks, and those who are told
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -71,6 +72,16 @@ TURN_TAKING = ("core/test_turn_taking.py", "core/test_interruption.py")
 SETTINGS = ("session/test_settings.py", "core/test_handoffs.py", "core/test_starting.py")
 UNSENT = ("core/test_unsent.py", "session/test_unsent.py")
 LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
+TIMES = ("values/test_seconds.py", "otp/test_timer.py", "project/test_times.py")
+HANDLES = ("otp/test_handle.py", "session/test_after_the_end.py")
+REGISTRIES = ("otp/test_registry.py",)
+MONITORS = ("otp/test_monitor.py",)
+CHILDREN = ("otp/test_supervisor.py", "session/test_supervised.py")
+VARIABLES = ("otp/test_context.py", "session/test_context.py")
+FORKS = ("session/test_fork.py",)
+SUBSCRIBERS = ("session/test_subscribers.py",)
+RUNS = ("session/test_tools.py",)
+TRACE_FILES = ("session/test_trace_file.py",)
 
 MUTANTS: Final = (
     # 1: one response at a time
@@ -1919,5 +1930,238 @@ MUTANTS: Final = (
         "transport=lambda: make(evolve(options, headers=headers()), speaks),",
         "transport=partial(make, evolve(options, headers=headers()), speaks),",
         ("session/test_keys_per_connection.py",),
+    ),
+    # 18: actors
+    Mutant(
+        18,
+        "a time that is no number is taken",
+        "seconds.py",
+        "return _is_number(value) and bool(0 <= value <= LONGEST) and (zero or value != 0)",
+        "return _is_number(value) and not value < 0 and (zero or value != 0)",
+        TIMES,
+    ),
+    Mutant(
+        18,
+        "a timer that fails ends the thread of all timers",
+        "otp/clock.py",
+        "            except BaseException:\n                # All timers",
+        "            except Exception:\n                # All timers",
+        TIMES,
+    ),
+    Mutant(
+        18,
+        "a timer that is always late leaves the others no time",
+        "otp/clock.py",
+        "self._due = max(self._due + self._every, self._clock.now())",
+        "self._due = self._due + self._every",
+        TIMES,
+    ),
+    Mutant(
+        18,
+        "one error that answers many calls grows its traceback",
+        "otp/calls.py",
+        "raise error.with_traceback(_without_its_callers(error.__traceback__))",
+        "raise error",
+        HANDLES,
+    ),
+    Mutant(
+        18,
+        "audio after the end raises another class than all other verbs",
+        "session.py",
+        'raise DeadSessionError(f"audio was not sent: {gate.reason}")',
+        'raise SessionClosedError(f"audio was not sent: {gate.reason}")',
+        HANDLES,
+    ),
+    Mutant(
+        18,
+        "a key that was given back before it was taken is held for ever",
+        "otp/registry.py",
+        "            if process not in self._keys:\n                return",
+        "            if False:\n                return",
+        REGISTRIES,
+    ),
+    Mutant(
+        18,
+        "a withdrawn monitor never says that its Down was sent",
+        "otp/monitor.py",
+        "return removed or not info",
+        "return True",
+        MONITORS,
+    ),
+    Mutant(
+        18,
+        "a child lives on that its caller has given up on",
+        "otp/dynamic.py",
+        "if from_.answer(child.ref) or not message.limited:",
+        "if from_.answer(child.ref) or True:",
+        CHILDREN,
+    ),
+    Mutant(
+        18,
+        "a start is begun whose caller has given up",
+        "otp/dynamic.py",
+        "if message.limited and from_.settled:",
+        "if False:",
+        CHILDREN,
+    ),
+    Mutant(
+        18,
+        "a session that can't start again ends all calls of its supervisor",
+        "_starting.py",
+        "            if not known:\n                raise",
+        "            if True:\n                raise",
+        CHILDREN,
+    ),
+    Mutant(
+        18,
+        "a task of a task supervisor sees what the supervisor sees",
+        "otp/task_supervisor.py",
+        "task = message.context.run(",
+        "task = copy_context().run(",
+        VARIABLES,
+    ),
+    Mutant(
+        18,
+        "a child sees what its supervisor sees",
+        "otp/child.py",
+        "ref = child.context.copy().run(child.spec.start)",
+        "ref = child.spec.start()",
+        VARIABLES,
+    ),
+    Mutant(
+        18,
+        "a server runs without the variables of its starter",
+        "otp/process.py",
+        "process.context = copy_context()",
+        "process.context = Context()",
+        VARIABLES,
+    ),
+    Mutant(
+        18,
+        "servers of the parent pass for living ones in a child of fork",
+        "otp/process.py",
+        "fork.in_child(_abandon_all)",
+        "",
+        FORKS,
+    ),
+    Mutant(
+        18,
+        "no timer fires in a child of fork",
+        "otp/clock.py",
+        "        fork.in_child(self._begin)\n",
+        "",
+        FORKS,
+    ),
+    Mutant(
+        18,
+        "a registry has the entries of the parent in a child of fork",
+        "otp/registry.py",
+        "        fork.each_in_child(self, Registry._begin)\n",
+        "",
+        FORKS,
+    ),
+    Mutant(
+        18,
+        "a child of fork holds the sockets of its parent",
+        "transport/socket_transport.py",
+        "        each_in_child(self, SocketTransport._leave_to_parent)\n",
+        "",
+        FORKS,
+    ),
+    Mutant(
+        18,
+        "closing a session of the parent says nothing in a child of fork",
+        "session.py",
+        '            raise DeadSessionError(f"close: {self.line.over}")',
+        "            return",
+        FORKS,
+    ),
+    Mutant(
+        18,
+        "a subscriber that waits holds up the end of its session",
+        "subscribers.py",
+        "if each.turn is not None and each.feeder is None:",
+        "if False:",
+        SUBSCRIBERS,
+    ),
+    Mutant(
+        18,
+        "a subscriber that raises SystemExit ends the session",
+        "subscribers.py",
+        "if _is_not_the_subscribers(error):",
+        "if not isinstance(error, Exception):",
+        SUBSCRIBERS,
+    ),
+    Mutant(
+        18,
+        "a stream that nobody holds stays subscribed",
+        "subscribers.py",
+        "held = weakref.ref(subscriber, self._gone.append)",
+        "held = subscriber",
+        SUBSCRIBERS,
+    ),
+    Mutant(
+        18,
+        "a queue of an event loop is fed by a thread",
+        "subscribers.py",
+        "    _refuse_other_worlds(subscriber)\n",
+        "",
+        SUBSCRIBERS,
+    ),
+    Mutant(
+        18,
+        "a killed session leaves its tools running",
+        "session_server.py",
+        "            for run in tuple(state.tools.values()):\n",
+        "            for run in ():\n",
+        RUNS,
+    ),
+    Mutant(
+        18,
+        "the calls of a killed session have no end",
+        "session_server.py",
+        "            for call in tuple(state.calls.values()):",
+        "            for call in ():",
+        RUNS,
+    ),
+    Mutant(
+        18,
+        "a tool in a process waits for input that never comes",
+        "_tool_runs.py",
+        "    os.dup2(nothing, 0)\n",
+        "",
+        RUNS,
+    ),
+    Mutant(
+        18,
+        "a trace can be read by everybody",
+        "trace_writer.py",
+        "os.fchmod(file, 0o600)",
+        "pass",
+        TRACE_FILES,
+    ),
+    Mutant(
+        18,
+        "a trace that can't be written ends the thread, and is never given up",
+        "trace_writer.py",
+        "if self._queue.qsize() >= LIMIT:",
+        "if False:",
+        TRACE_FILES,
+    ),
+    Mutant(
+        18,
+        "half a line stays at the end of a trace",
+        "trace_writer.py",
+        "os.ftruncate(file, good.st_size)",
+        "pass",
+        TRACE_FILES,
+    ),
+    Mutant(
+        18,
+        "a trace is played on as one life after a restart",
+        "core/trace.py",
+        'if machine is None or "settings" in line:',
+        "if machine is None:",
+        TRACE_FILES,
     ),
 )
