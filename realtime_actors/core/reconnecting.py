@@ -218,11 +218,11 @@ class Reconnecting:
         name = handoff.resolved.agent.name
         effects: Effects = [SwitchConnection(handoff.call_id), *self._timers()]
         self._phase = None
+        self.turn_taking.moved()  # first: it asks the others what was stopped
         self.responses.moved()
         self.calls.moved()
         self.announcements.moved()
         self.speech.moved()
-        self.turn_taking.moved()
         self.guarding.lost()
         effects += self.configuration.moved(waiting.told, session.settings)
         if changed != SessionModelSettings():

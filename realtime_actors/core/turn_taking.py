@@ -90,6 +90,7 @@ class TurnTaking:
     _timed: User = SILENT  # whose end `TURN_TIMER` is
     _found: set[str | None] = field(factory=set)  # turns that the server has found the end of
     _cancelled: set[str | None] = field(factory=set)  # responses that ended so
+    _stopped_calls: set[str] = field(factory=set)  # of responses by a connection before
 
     @property
     def user_speaks(self) -> bool:
@@ -198,7 +199,7 @@ class TurnTaking:
         return [
             effect
             for call in self.calls.not_begun
-            if self.is_stopped(call.response_id)
+            if call.call_id in self._stopped_calls or self.is_stopped(call.response_id)
             for effect in (*self.approvals.withdraw(call.call_id), *self.calls.interrupt(call))
         ]
 
@@ -216,7 +217,13 @@ class TurnTaking:
         return effects
 
     def moved(self) -> None:
-        """Another connection is in use: ids of responses may come again."""
+        """Another connection is in use: ids of responses may come again.
+
+        The calls of those that were stopped are not begun there either.
+        """
+        self._stopped_calls.update(
+            call.call_id for call in self.calls.open if self.is_stopped(call.response_id)
+        )
         self._cancelled.clear()
 
     def lost(self) -> None:
@@ -224,3 +231,4 @@ class TurnTaking:
         self._user = SILENT
         self._found.clear()
         self._cancelled.clear()
+        self._stopped_calls.clear()

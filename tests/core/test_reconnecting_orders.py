@@ -254,6 +254,28 @@ def test_whatever_happens_everything_comes_to_its_end(story, world) -> None:
     told.check_at_rest()
 
 
+INTERRUPTED_BEFORE_THE_CHANGE = (
+    ("client reads", 0),
+    ("model", 13),  # a call that needs approval
+    ("client reads", 7),
+    ("model", 0),
+    ("task", 0),  # it is looked whether it does
+    ("turn", 0),  # the user talks over it
+    ("dial", 0),
+)
+
+
+@given(world=worlds)
+def test_a_call_that_was_interrupted_is_not_run_by_another_connection(world) -> None:
+    told = handing_over(world)
+    for move, number in INTERRUPTED_BEFORE_THE_CHANGE:
+        told.happen(move, number)
+
+    told.settle()  # whoever is asked for approval gives it
+
+    told.check_at_rest()
+
+
 @given(story=stories, world=worlds)
 def test_a_connection_may_be_lost_at_any_moment(story, world) -> None:
     told = handing_over(world)
