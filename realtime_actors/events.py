@@ -44,6 +44,7 @@ __all__ = [
     "HistoryUpdatedEvent",
     "InputAudioTimeoutTriggeredEvent",
     "InputTranscriptEvent",
+    "InputTranscriptSegmentEvent",
     "LimitReachedEvent",
     "RateLimitsEvent",
     "RawModelEvent",
@@ -359,11 +360,28 @@ class InputTranscriptEvent:
     """Partial any number of times, then exactly one of the others per turn of speech."""
     content_index: int = 0
     text: str = field(default="", repr=False)
-    """The transcript up to here."""
+    """The words that are known, whatever the status: all of them when completed."""
     delta: str = field(default="", repr=False)
-    """What is new, when partial."""
+    """What is new at its end, when partial; "" when the words before have changed as well."""
     error: ErrorInfo | None = None
     """Why there is none, when failed."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
+class InputTranscriptSegmentEvent:
+    """What one speaker said within a turn of speech. From models that tell speakers apart."""
+
+    type: ClassVar[str] = "input_transcript_segment"
+    item_id: str
+    content_index: int = 0
+    segment_id: str | None = None
+    speaker: str | None = None
+    """The model's name for who spoke, the same within a session."""
+    text: str = field(default="", repr=False)
+    start: float = 0.0
+    """Seconds, as `end`, as the server counts them."""
+    end: float = 0.0
     info: EventInfo = NO_INFO
 
 
@@ -487,6 +505,7 @@ Event: TypeAlias = (
     | TranscriptDeltaEvent
     | TextDeltaEvent
     | InputTranscriptEvent
+    | InputTranscriptSegmentEvent
     | SpeechStartedEvent
     | SpeechStoppedEvent
     | UsageEvent

@@ -70,6 +70,9 @@ class InputAudio:
 
     audio: bytes | None = field(default=None, repr=False)
     transcript: str | None = field(default=None, repr=False)
+    transcribed: bool = True
+    """False when transcription was off, so that there is no transcript. Our own knowledge: it
+    doesn't travel."""
 
 
 @frozen(kw_only=True)

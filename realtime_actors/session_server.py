@@ -675,6 +675,7 @@ class SessionServer(otp.GenServer):
                 text=effect.text,
                 failure=f"a guardrail ended with {reason}",
                 failed=", ".join(each.name for each in effect.guardrails),
+                attempt=effect.attempt,
             )
 
         self._task(state, died, judge, effect, self._plan.context)
@@ -683,8 +684,13 @@ class SessionServer(otp.GenServer):
         def died(reason: object) -> Message | None:
             if reason == otp.NORMAL:
                 return None
-            failure = f"a guardrail ended with {reason}"
-            return InputScreened(item_id=effect.item_id, text=effect.text, failure=failure)
+            return InputScreened(
+                item_id=effect.item_id,
+                text=effect.text,
+                failure=f"a guardrail ended with {reason}",
+                failed=", ".join(each.name for each in effect.guardrails),
+                attempt=effect.attempt,
+            )
 
         self._task(state, died, screen, effect, self._plan.context)
 

@@ -132,6 +132,7 @@ def judge(effect: RunGuardrails, context: object) -> GuardrailsFinished:
         reason=found.reason,
         failure=found.failure,
         failed=found.failed,
+        attempt=effect.attempt,
     )
 
 
@@ -144,6 +145,8 @@ def screen(effect: ScreenInput, context: object) -> InputScreened:
         guardrail=found.guardrail,
         reason=found.reason,
         failure=found.failure,
+        failed=found.failed,
+        attempt=effect.attempt,
     )
 
 

@@ -41,6 +41,11 @@ class GuardrailsSettings(Settings):
     """"stream": speech is heard as it comes, and stopped when a guardrail trips. "hold": no
     speech is heard before its transcript has passed, which makes it late
     (`AgentEndEvent.held_ms`); text and transcripts are published as they come."""
+    verdict_timeout: float | None = field(
+        default=10.0, converter=unlimited, validator=time_limit_or_none
+    )
+    """Seconds for the guardrails to judge one text, of the model or the user. Then there is an
+    `ErrorEvent`, and in the mode "hold" the text counts as refused. None: no limit."""
 
 
 def _model_settings(

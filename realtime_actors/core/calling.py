@@ -22,7 +22,6 @@ from realtime_actors.core.announcements import (
 from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.effects import Effects, Publish
 from realtime_actors.core.handoffs import Handoffs
-from realtime_actors.core.history import History
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.core.stalls import StallWatch
@@ -37,7 +36,6 @@ class Calling:
     """What the model makes, and wants done."""
 
     info: events.EventInfo
-    history: History
     responses: ResponseMachine
     calls: ToolCalls
     handoffs: Handoffs
@@ -56,7 +54,7 @@ class Calling:
             return []
         if isinstance(item, FunctionCallItem):
             self._told(item, response_id, "added")
-        return self.history.item(item, None) + self.hosted_call(item, response_id)
+        return self.hosted_call(item, response_id)
 
     def arguments_came(self, event: wire.ResponseFunctionCallArgumentsDelta) -> None:
         """A piece of the arguments of a call came. It counts if nothing else says them."""
@@ -150,7 +148,7 @@ class Calling:
         if self.responses.is_out_of_band(response_id):
             self._ignored(item)
             return []
-        effects = self.history.item(item, None)
+        effects: Effects = []
         if isinstance(item, FunctionCallItem):
             call = self._told(item, response_id, how)
             call.is_cut = item.status == "incomplete"

@@ -117,6 +117,8 @@ class Configuration:
     settings: SessionModelSettings = field(factory=SessionModelSettings)
     """What we know to be in force."""
     _pending: deque[Pending] = field(factory=deque)
+    _interrupts: bool = False  # the server has stopped a response for the user's speech
+    _denied: bool = False  # the server says that it transcribes nothing, as it was asked to
     gave_up: bool = False
     """An update was given up. Its answer may come yet, and be taken for another's."""
 
@@ -218,6 +220,8 @@ class Configuration:
         if self._pending and not self._is_late(effective):
             pending = self._pending.popleft()
             self.settings = merge_settings(self.settings, pending.changes)
+            if pending.changes.turn_detection is not None:
+                self._interrupts = False
         self.told(effective)
         return pending
 
@@ -228,8 +232,17 @@ class Configuration:
 
     def told(self, effective: SessionModelSettings) -> None:
         """The server says what is in force. It may leave out what it doesn't know."""
-        # Not what we have no name for: it is the server's, not ours to send again.
-        self.settings = merge_settings(self.settings, evolve(effective, extra={}))
+        # Not what we have no name for: it is the server's, not ours to send again. And some
+        # say null of what they do all the same: nothing is off that was not switched off.
+        claimed = [
+            name
+            for name in ("turn_detection", "input_audio_transcription")
+            if getattr(effective, name) is OFF and getattr(self.settings, name) is not OFF
+        ]
+        if effective.input_audio_transcription is not None:
+            self._denied = "input_audio_transcription" in claimed
+        believed = evolve(effective, extra={}, **dict.fromkeys(claimed))
+        self.settings = merge_settings(self.settings, believed)
 
     def keep(self, pending: Pending) -> None:
         """Let what somebody changed survive the next handoff."""
@@ -278,9 +291,16 @@ class Configuration:
 
     @property
     def transcribes(self) -> bool | None:
-        """Whether the server writes down what the user says. None: nobody has said so."""
+        """Whether the server writes down what the user says. None: that is not sure."""
         transcription = self.settings.input_audio_transcription
-        return None if transcription is None else transcription is not OFF
+        if transcription is OFF:
+            return False
+        return None if transcription is None or self._denied else True
+
+    @property
+    def finds_no_turns(self) -> bool:
+        """The program says when the user's turns are over."""
+        return self.settings.turn_detection is OFF
 
     @property
     def interrupts_on_speech(self) -> bool:
@@ -288,9 +308,13 @@ class Configuration:
         if self.patient:
             return False
         turns = self.settings.turn_detection
-        if turns is None or turns is OFF:
-            return turns is None
-        return turns.interrupt_response is not False
+        if self._interrupts or turns is None:
+            return True
+        return turns is not OFF and turns.interrupt_response is not False
+
+    def interrupted(self) -> None:
+        """The server has stopped a response for the user's speech: it will again."""
+        self._interrupts = True
 
     @property
     def server_answers_turns(self) -> bool:

@@ -2,92 +2,27 @@
 
 Items are ordered by `previous_item_id`, not by arrival: an item whose predecessor is
 not known yet is put at the end, and moved when the predecessor comes. Transcripts and
-text are collected as they stream in, and merged into the (frozen) items when somebody
-looks. What was truncated stays truncated, whatever comes late.
+text are collected as they stream in, and merged into the (frozen) items (see `Entry`).
+Words and cuts that come before their item wait for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal
 
-from attrs import define, evolve, field
+from attrs import define, field
 
-from realtime_actors.core.heard_words import heard_words
-from realtime_actors.items import (
-    ContentPart,
-    InputAudio,
-    Item,
-    MessageItem,
-    OutputAudio,
-    OutputText,
-)
+from realtime_actors.core.entry import Entry, Stream, words_of
+from realtime_actors.items import Item
 
 __all__ = ["Conversation", "Stream", "words_of"]
-
-Stream: TypeAlias = Literal["input", "audio", "text"]
-"""Whose words are streaming: the user's transcript, the model's transcript, its text."""
-
-_EMPTY: Mapping[Stream, ContentPart] = {
-    "input": InputAudio(),
-    "audio": OutputAudio(),
-    "text": OutputText(text=""),
-}
-
-
-@define
-class _Words:
-    """Words of one content part, still growing."""
-
-    stream: Stream
-    pieces: list[str] = field(factory=list)
-
-    def text(self) -> str:
-        if len(self.pieces) > 1:
-            self.pieces[:] = ["".join(self.pieces)]
-        return self.pieces[0] if self.pieces else ""
-
-
-@define
-class _Entry:
-    item: Item | None  # None: its place is reserved, it has not come yet
-    previous_id: str | None
-    words: dict[int, _Words] = field(factory=dict)
-    heard: dict[int, tuple[int, int]] = field(factory=dict)  # index: (heard, received) ms
-
-    def is_cut(self, content_index: int) -> bool:
-        """What was cut stays as it was: words that come later were not heard."""
-        return content_index in self.heard and content_index in self.words
-
-    def settle_words(self, item: Item) -> None:
-        """The server's version of an item wins, but not with less than we know."""
-        if isinstance(item, MessageItem):
-            for index, part in enumerate(item.content):
-                final = words_of(part)
-                if final and index in self.words and not self.is_cut(index):
-                    self.words[index].pieces[:] = [final]
-
-    def render(self) -> Item | None:
-        item = self.item
-        if not isinstance(item, MessageItem) or not (self.words or self.heard):
-            return item
-        content = list(item.content)
-        for index, words in sorted(self.words.items()):
-            if index == len(content):
-                content.append(_EMPTY[words.stream])
-            if index < len(content):
-                content[index] = _with_words(content[index], words)
-        for index, (heard_ms, received_ms) in self.heard.items():
-            if index < len(content):
-                content[index] = _cut(content[index], heard_ms, received_ms)
-        return evolve(item, content=tuple(content))
 
 
 @define
 class Conversation:
     """The items, in conversation order."""
 
-    _entries: dict[str, _Entry] = field(factory=dict)
+    _entries: dict[str, Entry] = field(factory=dict)
     _order: list[str] = field(factory=list)
     _unnamed: int = 0
 
@@ -102,19 +37,29 @@ class Conversation:
         return entry.render() if entry else None
 
     def __contains__(self, item_id: str) -> bool:
-        return self.get(item_id) is not None
+        entry = self._entries.get(item_id)
+        return entry is not None and entry.item is not None
 
     def reserve(self, item_id: str, previous_id: str | None) -> None:
         """Keep a place for an item that the server has announced."""
-        if item_id not in self._entries:
-            self._insert(item_id, _Entry(None, previous_id), first=False)
+        entry = self._entries.get(item_id)
+        if entry is None:
+            self._insert(item_id, Entry(previous_id=previous_id), first=False)
+        else:
+            self._place(item_id, entry, previous_id)
 
     def put(
-        self, item: Item, previous_id: str | None = None, *, first: bool = False
+        self,
+        item: Item,
+        previous_id: str | None = None,
+        *,
+        first: bool = False,
+        is_done: bool = False,
     ) -> Literal["added", "updated"]:
         """Add an item after `previous_id`, or replace what we have of it.
 
-        `first` puts it before all others; with neither, it goes to the end.
+        `first` puts it before all others; with neither, it goes to the end. `is_done`: it is
+        finished, whatever its status.
         """
         item_id = item.id
         if item_id is None:
@@ -123,49 +68,75 @@ class Conversation:
             item_id = f"unnamed_{self._unnamed}"
         entry = self._entries.get(item_id)
         if entry is None:
-            self._insert(item_id, _Entry(item, previous_id), first=first)
+            entry = Entry(previous_id=previous_id)
+            entry.take(item, is_done=is_done)
+            self._insert(item_id, entry, first=first)
             return "added"
-        known, entry.item = entry.item, item
-        entry.settle_words(item)
-        if previous_id is not None and entry.previous_id is None:
-            entry.previous_id = previous_id
-            self._follow(item_id)
-        return "updated" if known is not None else "added"
+        is_new = entry.item is None
+        entry.take(item, is_done=is_done)
+        self._place(item_id, entry, previous_id)
+        return "added" if is_new else "updated"
 
-    def grow(self, item_id: str, content_index: int, stream: Stream, delta: str) -> None:
-        """Append words to a part."""
-        entry = self._entries.get(item_id)
-        if entry is not None and not entry.is_cut(content_index):
-            entry.words.setdefault(content_index, _Words(stream)).pieces.append(delta)
+    def grow(self, item_id: str, content_index: int, stream: Stream, delta: str) -> str:
+        """Append words to a part. Gives what is new at its end, which may be nothing."""
+        return self._entry(item_id).grow(content_index, stream, delta)
 
-    def settle(self, item_id: str, content_index: int, stream: Stream, words: str) -> bool:
-        """Set all words of a part. Gives whether that changed the item."""
+    def tell(
+        self, item_id: str, content_index: int, stream: Stream, words: str, *, is_whole: bool
+    ) -> bool:
+        """Take the words of a part, up to here or all. Gives whether that changed the item."""
+        return self._entry(item_id).tell(content_index, stream, words, is_whole=is_whole)
+
+    def finish(self, item_id: str, status: str) -> bool:
+        """End an item that is in progress. Gives whether there is one."""
         entry = self._entries.get(item_id)
-        if entry is None or entry.is_cut(content_index):
-            return False
-        before = entry.render()
-        entry.words[content_index] = _Words(stream, [words])
-        return entry.render() != before
+        return entry is not None and entry.finish(status)
+
+    def speech_index(self, item_id: str, content_index: int) -> int:
+        """Which part the user's words are of; servers count it in their own ways."""
+        entry = self._entries.get(item_id)
+        return entry.speech_index(content_index) if entry else 0
 
     def words(self, item_id: str, content_index: int) -> str:
-        """The words of a part so far."""
+        """The model's words of a part so far, heard or not."""
         entry = self._entries.get(item_id)
-        words = entry.words.get(content_index) if entry else None
-        return words.text() if words else ""
+        return entry.text(content_index) if entry else ""
+
+    def said(self, item_id: str, content_index: int) -> str:
+        """The user's words of a part so far."""
+        entry = self._entries.get(item_id)
+        return entry.said(content_index) if entry else ""
+
+    def heard(self, item_id: str, content_index: int) -> str:
+        """The words of a part that were heard."""
+        entry = self._entries.get(item_id)
+        return entry.heard(content_index) if entry else ""
+
+    def not_transcribed(self, item_id: str) -> bool:
+        """Note that the user's words will not be known. Gives whether that changed the item."""
+        return self._entry(item_id).not_transcribed()
 
     def truncate(
         self, item_id: str, content_index: int, *, heard_ms: int, received_ms: int
     ) -> bool:
-        """Keep of a part only what was heard. Gives whether the item is known."""
+        """Keep of a part only what was heard. Gives whether the item is known.
+
+        If it is not, it is cut when it comes.
+        """
+        entry = self._entry(item_id)
+        entry.cut(content_index, heard_ms, received_ms)
+        return entry.item is not None
+
+    def lengthen(self, item_id: str, content_index: int, received_ms: int) -> None:
+        """Note that more of a part has come, which was not heard any more."""
         entry = self._entries.get(item_id)
-        if entry is None or entry.item is None:
-            return False
-        entry.heard[content_index] = (heard_ms, max(heard_ms, received_ms))
-        return True
+        if entry is not None:
+            entry.lengthen(content_index, received_ms)
 
     def is_truncated(self, item_id: str, content_index: int) -> bool:
+        """Whether the part was cut."""
         entry = self._entries.get(item_id)
-        return entry is not None and content_index in entry.heard
+        return entry is not None and content_index in entry.cuts
 
     def delete(self, item_id: str) -> bool:
         """Forget an item, but not its place. Gives whether it was known.
@@ -175,10 +146,21 @@ class Conversation:
         entry = self._entries.get(item_id)
         if entry is None:
             return False
-        self._entries[item_id] = _Entry(None, entry.previous_id)
+        self._entries[item_id] = Entry(previous_id=entry.previous_id)
         return entry.item is not None
 
-    def _insert(self, item_id: str, entry: _Entry, *, first: bool) -> None:
+    def _entry(self, item_id: str) -> Entry:
+        """What is known of an item, which need not have come yet."""
+        if item_id not in self._entries:
+            self._insert(item_id, Entry(), first=False)
+        return self._entries[item_id]
+
+    def _place(self, item_id: str, entry: Entry, previous_id: str | None) -> None:
+        if previous_id is not None and entry.previous_id is None:
+            entry.previous_id = previous_id
+            self._follow(item_id)
+
+    def _insert(self, item_id: str, entry: Entry, *, first: bool) -> None:
         self._entries[item_id] = entry
         self._order.insert(0 if first else len(self._order), item_id)
         self._follow(item_id)
@@ -200,29 +182,3 @@ class Conversation:
         del order[start:end]
         at = order.index(previous_id) + 1
         order[at:at] = chain
-
-
-def words_of(part: ContentPart) -> str | None:
-    """The transcript or text of a part. None for what has none."""
-    match part:
-        case InputAudio(transcript=words) | OutputAudio(transcript=words) | OutputText(text=words):
-            return words
-        case _:
-            return None
-
-
-def _with_words(part: ContentPart, words: _Words) -> ContentPart:
-    match part:
-        case InputAudio() | OutputAudio():
-            return evolve(part, transcript=words.text())
-        case OutputText():
-            return evolve(part, text=words.text())
-        case _:
-            return part
-
-
-def _cut(part: ContentPart, heard_ms: int, received_ms: int) -> ContentPart:
-    if not isinstance(part, OutputAudio):
-        return part
-    words = heard_words(part.transcript or "", heard_ms, received_ms)
-    return evolve(part, transcript=words, audio=None, truncated_at_ms=heard_ms)

@@ -17,7 +17,7 @@ from realtime_actors.core.history import History
 from realtime_actors.core.readings import Readings, Seen
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.errors import ConfigError
-from realtime_actors.items import FunctionCallItem, Item, item_from_wire
+from realtime_actors.items import FunctionCallItem, InputAudio, Item, MessageItem, item_from_wire
 from realtime_actors.protocol import (
     ClientEvent,
     ConversationItemCreate,
@@ -69,6 +69,19 @@ class Editing:
             )
         return item_id, self._create(evolve(told, id=item_id), after)
 
+    def named(self, item: Item) -> Item:
+        """Give an item an id by which it is known to be the program's, where that matters.
+
+        What a server tells of speech, and of the model's messages, is judged and waited for.
+        """
+        if not isinstance(item, MessageItem):
+            return item
+        if item.role == "assistant" or any(isinstance(each, InputAudio) for each in item.content):
+            item = evolve(item, id=item.id or f"item_{self.new_id()}")
+        if item.id is not None:
+            self.history.created(item.id)
+        return item
+
     def add_raw(self, payload: Mapping[str, object]) -> RawClientEvent:
         """Give what a `conversation.item.create` of the program's own is to be sent as.
 
@@ -85,6 +98,7 @@ class Editing:
         if previous_id == ROOT:
             self.history.first.add(item_id)
         item = {**item, "id": item_id}
+        self.history.created(item_id)
         self._created[item_id] = _Created(
             item_from_wire(item),
             previous_id if isinstance(previous_id, str) else None,
@@ -203,6 +217,7 @@ class Editing:
         if previous_id == ROOT:
             self.history.first.add(item_id)
         self._created[item_id] = _Created(item, previous_id, event_id)
+        self.history.created(item_id)
         return [
             Send(ConversationItemCreate(event_id=event_id, item=item, previous_item_id=previous_id))
         ]

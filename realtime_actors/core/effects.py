@@ -132,6 +132,8 @@ class RunGuardrails:
     text: str = field(repr=False)
     guardrails: tuple[OutputGuardrail, ...]
     agent: Agent
+    attempt: int = 0
+    """Comes back with the verdict: one that was given up is told by it."""
 
 
 @frozen(kw_only=True)
@@ -142,6 +144,7 @@ class ScreenInput:
     text: str = field(repr=False)
     guardrails: tuple[InputGuardrail, ...]
     agent: Agent
+    attempt: int = 0
 
 
 @frozen

@@ -11,14 +11,20 @@ heard. A guardrail that gives no verdict has tripped there: what was not judged 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from attrs import define, field
 
 from realtime_actors import events
 from realtime_actors.agent import Agent
-from realtime_actors.core.effects import Effects, Publish, RunGuardrails, Send
+from realtime_actors.core.effects import (
+    Effects,
+    Publish,
+    RunGuardrails,
+    Send,
+    SetTimer,
+)
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.held import SpeechEvent
 from realtime_actors.core.messages import GuardrailsFinished
@@ -32,11 +38,15 @@ from realtime_actors.protocol import (
     ResponseOutputAudioDone,
 )
 
-__all__ = ["Guarding"]
-
+__all__ = ["Guarding", "guardrail_timer"]
 
 MAX_IN_A_ROW: Final = 3
 """How many answers in a row may be stopped and asked for anew. Ours."""
+
+
+def guardrail_timer(response_id: str) -> Hashable:
+    """The key of the timer that limits how long a response is judged."""
+    return ("guardrail", response_id)
 
 
 @define
@@ -49,8 +59,16 @@ class _Watch:
     whole: dict[tuple[str, int], int] = field(factory=dict)  # length of the text at its end
     judged: int = 0  # length of the text that was, or is being, judged
     running: bool = False
+    attempt: int = 0  # verdicts on those before it were given up
     ended: bool = False
     tripped: bool = False
+
+    def add(self, item_id: str, words: str) -> None:
+        """Put words behind what is to be judged already."""
+        if self.item_id != item_id:
+            self.item_id = item_id
+            words = f"\n{words}" if self.text else words
+        self.text += words
 
 
 @define(kw_only=True)
@@ -69,32 +87,49 @@ class Guarding:
     """Let a piece of speech be heard."""
     holds: bool = False
     """Nothing is heard before its transcript has passed."""
+    timeout: float | None = None
+    """Seconds for a verdict; None for no limit."""
+    _tripped: set[str] = field(factory=set)
+    _gave_up: int = 0  # how often a verdict was
     _watches: dict[str, _Watch] = field(factory=dict)
     _in_a_row: int = 0  # answers stopped, since one passed or the user spoke
 
-    def grow(self, response_id: str, item_id: str, content_index: int, delta: str) -> Effects:
-        """More of the transcript came. What is out of band is nobody's words to the user."""
-        watch = self._watch(response_id, item_id)
-        if watch is None:
-            return []
-        self._grow(watch, item_id, content_index, delta)
-        return self._next(response_id, watch)
+    @property
+    def has_guardrails(self) -> bool:
+        """Whether anything is judged now, or is being judged."""
+        return bool(self._watches or self.guardrails or self.handoffs.agent.output_guardrails)
 
-    def part_done(
-        self, response_id: str, item_id: str, content_index: int, words: str, now: float
+    def known(
+        self,
+        response_id: str,
+        item_id: str,
+        content_index: int,
+        words: str,
+        now: float,
+        *,
+        is_whole: bool,
+        is_news: bool,
     ) -> Effects:
-        """The transcript of a part is whole. It may have what never came as a delta."""
-        watch = self._watch(response_id, item_id)
+        """The words of a part are known, up to here or all of them.
+
+        They may have what never came as a delta. `is_news`: some of them are new to the
+        conversation, which tells apart what is repeated after the end from what comes late.
+        """
+        watch = self._watch(response_id, item_id, is_news=is_news)
         if watch is None:
             return []
-        known = watch.parts.get((item_id, content_index), "")
+        part = item_id, content_index
+        known = watch.parts.get(part, "")
+        if not is_whole and known.startswith(words):
+            return []
+        watch.parts[part] = words
         if words.startswith(known):
-            rest = words.removeprefix(known)
-        else:
-            rest = "" if words.strip() == known.strip() else f"\n{words}"
-        self._grow(watch, item_id, content_index, rest)
-        length = watch.whole[item_id, content_index] = len(watch.text)
-        self.speech.held.complete(response_id, item_id, content_index, length)
+            watch.add(item_id, words.removeprefix(known))
+        elif words.strip() != known.strip():
+            watch.add(item_id, f"\n{words}")
+        if is_whole:
+            length = watch.whole[part] = len(watch.text)
+            self.speech.held.complete(response_id, item_id, content_index, length)
         return [*self._next(response_id, watch), *self._release(now)]
 
     def speech_came(self, event: SpeechEvent, now: float) -> Effects:
@@ -102,11 +137,11 @@ class Guarding:
         response_id, held = event.response_id, self.speech.held
         if self.speech.is_silenced(response_id):
             return []
-        if not self.holds or self.responses.is_out_of_band(response_id):
+        if not self.holds:
             return self._hear(event, now)
         if self.responses.is_over(response_id) and response_id not in held:
             return []  # nothing comes any more that could pass
-        watch = self._watch(response_id, event.item_id)
+        watch = self._watch(response_id, event.item_id, is_news=True)
         if watch is None and not held:
             return self._hear(event, now)
         until = 0  # nobody judges it; but what came before it is heard first
@@ -131,8 +166,8 @@ class Guarding:
         """The guardrails have judged."""
         response_id = verdict.response_id
         watch = self._watches.get(response_id)
-        if watch is None:
-            return []  # the connection was lost meanwhile
+        if watch is None or verdict.attempt != watch.attempt:
+            return []  # the connection was lost meanwhile, or it took too long
         effects: Effects = []
         if verdict.failure is not None:
             effects.append(self._failed(verdict.failure))
@@ -148,6 +183,24 @@ class Guarding:
         effects += self._next(response_id, watch)
         return effects + self._release(now)
 
+    def time_out(self, response_id: str, now: float) -> Effects:
+        """The guardrails have had their time: wait for their verdict no longer."""
+        watch = self._watches.get(response_id)
+        if watch is None or not watch.running:
+            return []
+        self._gave_up += 1
+        watch.attempt = self._gave_up
+        names = ", ".join(each.name for each in watch.guardrails)
+        verdict = GuardrailsFinished(
+            response_id=response_id,
+            item_id=watch.item_id,
+            text=watch.text[: watch.judged],
+            failure=f"{names}: there was no verdict within {self.timeout:g} s",
+            failed=names,
+            attempt=watch.attempt,
+        )
+        return self.judged(verdict, now)
+
     @property
     def judges(self) -> bool:
         """A verdict is to come."""
@@ -156,12 +209,18 @@ class Guarding:
     def lost(self) -> None:
         """The connection is gone. Verdicts that come late are of no response then."""
         self._watches.clear()
+        self._tripped.clear()
 
     def _trip(
         self, verdict: GuardrailsFinished, guardrail: str, reason: str | None, now: float
     ) -> Effects:
         response_id = verdict.response_id
-        effects = self.speech.interrupt_response(response_id, now)
+        self._tripped.add(response_id)
+        beside = self.responses.is_out_of_band(response_id)
+        if beside:
+            effects = self.speech.stop_out_of_band(response_id, now)
+        else:
+            effects = self.speech.interrupt_response(response_id, now)
         tripped = events.GuardrailTrippedEvent(
             guardrail=guardrail,
             response_id=response_id,
@@ -171,6 +230,8 @@ class Guarding:
             info=self.info,
         )
         effects.append(Publish(tripped))
+        if beside:
+            return effects  # it was asked for by the program, which knows what it was for
         self._in_a_row += 1
         if self._in_a_row > MAX_IN_A_ROW:
             # It will not be told: asking once more would go on for ever, and cost each time.
@@ -183,30 +244,23 @@ class Guarding:
         """The user has said something new: what comes now is another answer."""
         self._in_a_row = 0
 
-    def _watch(self, response_id: str, item_id: str) -> _Watch | None:
+    def _watch(self, response_id: str, item_id: str, *, is_news: bool) -> _Watch | None:
         """What is under guard of a response; None if nothing."""
         watch = self._watches.get(response_id)
         if watch is not None:
             return watch
         agent = self.handoffs.agent
         guardrails = (*agent.output_guardrails, *self.guardrails)
-        beside = self.responses.is_out_of_band(response_id)
-        if not guardrails or beside or self.responses.is_over(response_id):
+        is_over = self.responses.is_over(response_id)
+        if not guardrails or response_id in self._tripped or (is_over and not is_news):
             return None
-        watch = self._watches[response_id] = _Watch(item_id, agent, guardrails)
+        watch = _Watch(item_id, agent, guardrails, ended=is_over, attempt=self._gave_up)
+        self._watches[response_id] = watch
         return watch
-
-    def _grow(self, watch: _Watch, item_id: str, content_index: int, delta: str) -> None:
-        part = item_id, content_index
-        watch.parts[part] = watch.parts.get(part, "") + delta
-        if watch.item_id != item_id:
-            watch.item_id = item_id
-            delta = f"\n{delta}" if watch.text else delta
-        watch.text += delta
 
     def _release(self, now: float) -> Effects:
         """Let be heard what may be."""
-        due, done = self.speech.held.take(now)
+        due, done = self.speech.held.take(now, has_begun=self.responses.has_begun)
         effects = [effect for event in due for effect in self._hear(event, now)]
         for response_id in done:
             self.speech.response_done(response_id)
@@ -233,15 +287,18 @@ class Guarding:
         if due < self.debounce and not (watch.ended or waited_for):
             return []
         watch.judged, watch.running = len(watch.text), True
-        return [
-            RunGuardrails(
-                response_id=response_id,
-                item_id=watch.item_id,
-                text=watch.text,
-                guardrails=watch.guardrails,
-                agent=watch.agent,
-            )
-        ]
+        run = RunGuardrails(
+            response_id=response_id,
+            item_id=watch.item_id,
+            text=watch.text,
+            guardrails=watch.guardrails,
+            agent=watch.agent,
+            attempt=watch.attempt,
+        )
+        if self.timeout is None:
+            return [run]
+        # Not cancelled by the verdict: it is set anew with each text, or fires in vain.
+        return [run, SetTimer(guardrail_timer(response_id), self.timeout)]
 
     def _failed(self, why: str) -> Publish:
         error = events.ErrorInfo(type="guardrail_failed", message=why)

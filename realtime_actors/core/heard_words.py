@@ -28,11 +28,13 @@ def heard_words(words: str, heard_ms: int, received_ms: int) -> str:
 
     More is never given for less of the sound. Spaces at its end are left out.
     """
+    if heard_ms <= 0:
+        return ""
     if heard_ms >= received_ms:
         return words
     whole = tuple(clusters(words))
     ends = tuple(accumulate(map(len, whole)))
-    cut = bisect_right(ends, len(words) * max(0, heard_ms) // received_ms)
+    cut = bisect_right(ends, len(words) * heard_ms // received_ms)
     start, end = _word_around(whole, cut)
     if end - start <= LONGEST_WORD:
         cut = start

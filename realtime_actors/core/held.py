@@ -11,7 +11,7 @@ came, or that is the whole one of its part. Responses are released one after the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from attrs import define, evolve, field
@@ -89,17 +89,23 @@ class Held:
         if kept is not None:
             kept.over = True
 
-    def take(self, now: float) -> tuple[list[SpeechEvent], list[str]]:
-        """What may be heard now, in order, and the responses that are done with it."""
+    def take(
+        self, now: float, *, has_begun: Callable[[str], bool]
+    ) -> tuple[list[SpeechEvent], list[str]]:
+        """Give what may be heard now, in order, and the responses that are done with it.
+
+        One that has not begun, and so may never end, keeps no other one waiting.
+        """
         due: list[SpeechEvent] = []
         done: list[str] = []
         for response_id, kept in self._kept.items():
             while kept.is_due:
                 self._note(response_id, kept, now)
                 due.append(kept.pieces.popleft().event)
-            if not kept.over:
+            if kept.over:
+                done.append(response_id)
+            elif has_begun(response_id):
                 break  # what comes after it is heard after it
-            done.append(response_id)
         for response_id in done:
             del self._kept[response_id]
         return due, done

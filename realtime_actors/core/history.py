@@ -7,7 +7,7 @@ items and says what to publish.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from attrs import define, evolve, field
 
@@ -20,7 +20,10 @@ from realtime_actors.protocol import (
     ResponseOutputTextDelta,
 )
 
-__all__ = ["History"]
+__all__ = ["History", "ModelDelta", "stream_of"]
+
+ModelDelta: TypeAlias = ResponseOutputAudioTranscriptDelta | ResponseOutputTextDelta
+"""A piece of what the model says or writes."""
 
 
 @define
@@ -31,6 +34,9 @@ class History:
     conversation: Conversation = field(factory=Conversation)
     first: set[str] = field(factory=set)
     """Items that we put before all others: the server names no predecessor for them."""
+    unfinished: dict[str, None] = field(factory=dict)
+    """Items that were made of their words, and which nobody has said to be finished."""
+    _ours: set[str] = field(factory=set)
     _deleted: set[str] = field(factory=set)
     _retold: set[str | None] = field(factory=set)
     _untold: set[str | None] = field(factory=set)
@@ -39,7 +45,7 @@ class History:
     def items(self) -> tuple[Item, ...]:
         return self.conversation.items()
 
-    def item(self, item: Item, previous_id: str | None) -> Effects:
+    def item(self, item: Item, previous_id: str | None, *, is_done: bool = False) -> Effects:
         """An item is there, or there is more of it."""
         if item.id in self._deleted:
             return []  # the server finished an item that we had deleted meanwhile
@@ -47,7 +53,9 @@ class History:
             return []  # it has the words only; we know what they were
         item = _without_audio(item)
         known = self.conversation.get(item.id) if item.id is not None else None
-        change = self.conversation.put(item, previous_id, first=item.id in self.first)
+        change = self.conversation.put(
+            item, previous_id, first=item.id in self.first, is_done=is_done
+        )
         now = self.conversation.get(item.id) if item.id is not None else None
         if change == "added":
             # With the words that came before it.
@@ -71,6 +79,14 @@ class History:
     def is_deleted(self, item_id: str) -> bool:
         """Whether this item was in the conversation once."""
         return item_id in self._deleted
+
+    def created(self, item_id: str) -> None:
+        """Note that the program has created an item: what is in it was said by nobody."""
+        self._ours.add(item_id)
+
+    def is_ours(self, item_id: str | None) -> bool:
+        """Whether the program has created this item."""
+        return item_id in self._ours or item_id in self._retold
 
     def words_of(self, item: Item) -> str:
         """What a message says, as far as it is known."""
@@ -99,45 +115,85 @@ class History:
             return []
         return [self._updated(item_id, "truncated")]
 
-    def transcript_delta(self, event: ResponseOutputAudioTranscriptDelta) -> Effects:
-        """More of what the model says."""
-        self.conversation.grow(event.item_id, event.content_index, "audio", event.delta)
-        return [
-            Publish(
-                events.TranscriptDeltaEvent(
-                    response_id=event.response_id,
-                    item_id=event.item_id,
-                    content_index=event.content_index,
-                    delta=event.delta,
-                    info=self.info,
-                )
-            )
-        ]
+    def grew(self, event: ModelDelta) -> Effects:
+        """More of what the model says or writes. An item of which this is the first word begins.
 
-    def text_delta(self, event: ResponseOutputTextDelta) -> Effects:
-        """More of what the model writes."""
-        self.conversation.grow(event.item_id, event.content_index, "text", event.delta)
-        return [
-            Publish(
-                events.TextDeltaEvent(
-                    response_id=event.response_id,
-                    item_id=event.item_id,
-                    content_index=event.content_index,
-                    delta=event.delta,
-                    info=self.info,
-                )
+        Publishes nothing for what is too late: the part is finished, or was cut.
+        """
+        item_id, stream = event.item_id, stream_of(event)
+        if not self.may_keep(item_id):
+            return [self.delta(event)]
+        if not self.conversation.grow(item_id, event.content_index, stream, event.delta):
+            return []
+        return [*self._begun(item_id), self.delta(event)]
+
+    def delta(self, event: ModelDelta) -> Publish:
+        """Publish a piece of the model's words as it came."""
+        kind = (
+            events.TextDeltaEvent
+            if isinstance(event, ResponseOutputTextDelta)
+            else events.TranscriptDeltaEvent
+        )
+        return Publish(
+            kind(
+                response_id=event.response_id,
+                item_id=event.item_id,
+                content_index=event.content_index,
+                delta=event.delta,
+                info=self.info,
             )
-        ]
+        )
 
     def words_done(self, item_id: str, content_index: int, stream: Stream, words: str) -> Effects:
-        """All that the model said or wrote in a part."""
-        self.conversation.settle(item_id, content_index, stream, words)
-        return [self._updated(item_id)] if item_id in self.conversation else []
+        """All that the model said or wrote in a part. An item that nobody has told begins."""
+        if not self.may_keep(item_id):
+            return []
+        self.conversation.tell(item_id, content_index, stream, words, is_whole=True)
+        return self._begun(item_id) or [self._updated(item_id)]
+
+    def finished(self, item_id: str, status: str) -> Effects:
+        """No more comes of an item that was made of its words."""
+        self.unfinished.pop(item_id, None)
+        return [self._updated(item_id)] if self.conversation.finish(item_id, status) else []
+
+    def told(
+        self, item_id: str, content_index: int, stream: Stream, words: str, *, is_whole: bool
+    ) -> Effects:
+        """What the model said or wrote in a part, up to here or all of it."""
+        if not self.may_keep(item_id):
+            return []
+        changed = self.conversation.tell(item_id, content_index, stream, words, is_whole=is_whole)
+        return self._begun(item_id) or ([self._updated(item_id)] if changed else [])
 
     def settled(self, item_id: str, content_index: int, stream: Stream, words: str) -> Effects:
-        """All words of a part are known. Says so if that is news."""
-        changed = self.conversation.settle(item_id, content_index, stream, words)
+        """All words of a part are known. Says so if that is news. See `words_done`."""
+        if not self.may_keep(item_id):
+            return []
+        changed = self.conversation.tell(item_id, content_index, stream, words, is_whole=True)
+        begun = self._begun(item_id, "user" if stream == "input" else "assistant")
+        return begun or ([self._updated(item_id)] if changed else [])
+
+    def spoken(self, item_id: str) -> Effects:
+        """The user's words are known: their item begins, if nobody has told it."""
+        return self._begun(item_id, "user") if self.may_keep(item_id) else []
+
+    def not_transcribed(self, item_id: str) -> Effects:
+        """The words of a turn of the user's will not be known: transcription is off."""
+        changed = self.may_keep(item_id) and self.conversation.not_transcribed(item_id)
         return [self._updated(item_id)] if changed else []
+
+    def may_keep(self, item_id: str) -> bool:
+        """Whether what is told of an item belongs into the history."""
+        return item_id not in self._deleted and item_id not in self._retold
+
+    def _begun(self, item_id: str, role: Literal["assistant", "user"] = "assistant") -> Effects:
+        """Make the item of words that came without one. Does nothing when it is there."""
+        if item_id in self.conversation:
+            return []
+        if role == "assistant":
+            self.unfinished[item_id] = None
+        status = "in_progress" if role == "assistant" else "completed"
+        return self.item(MessageItem(id=item_id, role=role, status=status), None)
 
     def _updated(
         self, item_id: str, change: Literal["updated", "truncated", "deleted"] = "updated"
@@ -147,6 +203,11 @@ class History:
                 history=self.items, item_id=item_id, change=change, info=self.info
             )
         )
+
+
+def stream_of(event: ModelDelta) -> Stream:
+    """Whether the model says it or writes it."""
+    return "text" if isinstance(event, ResponseOutputTextDelta) else "audio"
 
 
 def _without_audio(item: Item) -> Item:

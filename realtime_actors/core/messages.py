@@ -197,6 +197,8 @@ class GuardrailsFinished:
     """What went wrong with a guardrail that could not judge."""
     failed: str = "guardrail"
     """Its name."""
+    attempt: int = 0
+    """That of the effect."""
 
 
 @frozen(kw_only=True)
@@ -209,6 +211,10 @@ class InputScreened:
     reason: str | None = field(default=None, repr=False)
     failure: str | None = field(default=None, repr=False)
     """What went wrong with a guardrail that could not judge."""
+    failed: str = "guardrail"
+    """Its name."""
+    attempt: int = 0
+    """That of the effect."""
 
 
 @frozen

@@ -43,6 +43,7 @@ from realtime_actors.core.turn_taking import TurnTaking
 from realtime_actors.core.turns import Turns
 from realtime_actors.core.unanswered import Unanswered
 from realtime_actors.core.unsent import Unsent
+from realtime_actors.core.words import Words
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import Item
 from realtime_actors.usage import PRICES, Pricing, SessionUsage
@@ -131,6 +132,7 @@ class Parts:
     _transcripts: Transcripts = field(init=False)
     _stalls: StallWatch = field(init=False)
     _unanswered: Unanswered = field(factory=Unanswered, init=False)
+    _words: Words = field(init=False)
     _reconnecting: Reconnecting = field(init=False)
     _airs: bool = field(init=False)  # speech is published as it comes: nothing is to be decided
 
@@ -174,7 +176,7 @@ class Parts:
         )
         self._readings = Readings()
         self._editing = Editing(self._new_id, self._history, self._calls, self._readings)
-        self._transcripts = Transcripts(self.info, self._history)
+        self._transcripts = Transcripts(self.info, self._history, self._configuration)
         self._handoffs = Handoffs(
             info=self.info,
             new_id=self._new_id,
@@ -207,7 +209,6 @@ class Parts:
         )
         self._calling = Calling(
             info=self.info,
-            history=self._history,
             responses=self._responses,
             calls=self._calls,
             handoffs=self._handoffs,
@@ -224,6 +225,7 @@ class Parts:
             guardrails=self.guardrails,
             debounce=self.guardrails_settings.debounce_text_length,
             holds=self.guardrails_settings.mode == "hold",
+            timeout=self.guardrails_settings.verdict_timeout,
             play=self._play,
         )
         self._screening = Screening(
@@ -232,6 +234,16 @@ class Parts:
             speech=self._speech,
             responses=self._responses,
             guardrails=self.input_guardrails,
+            holds=self.guardrails_settings.mode == "hold",
+            timeout=self.guardrails_settings.verdict_timeout,
+        )
+        self._words = Words(
+            history=self._history,
+            responses=self._responses,
+            speech=self._speech,
+            guarding=self._guarding,
+            transcripts=self._transcripts,
+            screening=self._screening,
         )
         self._turns = Turns(
             self.info,

@@ -100,8 +100,9 @@ class Readings:
                 known = self._known[item.id] = _Known(item, self._count)
             elif known.latest == item:
                 continue
-            known.latest = item
-            known.versions.append(_Version(hash(content_of(item)), self._count))
+            known.latest, content = item, hash(content_of(item))
+            if not known.versions or known.versions[-1].content != content:
+                known.versions.append(_Version(content, self._count))
 
     def seen_by(self, wanted: Iterable[Item]) -> Seen:
         """Give the conversation that these items are an edit of.

@@ -58,7 +58,8 @@ class Requests:
         match verb:
             case messages.SendMessage(message=message):
                 self._check_responds()
-                create = self._checked(ConversationItemCreate(item=message_from_input(message)))
+                item = self.editing.named(message_from_input(message))
+                create = self._checked(ConversationItemCreate(item=item))
                 self._want()
                 return [Send(create), Answer(caller)]
             case messages.CommitAudio():

@@ -46,6 +46,7 @@ __all__ = [
     "Requested",
     "ResponseMachine",
     "Wish",
+    "was_talked_over",
 ]
 
 Wish: TypeAlias = ResponseCreate | RawClientEvent
@@ -333,7 +334,7 @@ class ResponseMachine:
             return []
         if is_older and isinstance(phase, Requested):
             return []  # it began before this one was asked for, and another took its place
-        if self.protects and self._asked and _was_talked_over(response):
+        if self.protects and self._asked and was_talked_over(response):
             asked = self._asked.pop()
             if not asked.stopped:
                 self._want_again(asked)
@@ -481,7 +482,8 @@ class ResponseMachine:
         return evolve(wish, event_id=self.new_id())
 
 
-def _was_talked_over(response: Response) -> bool:
+def was_talked_over(response: Response) -> bool:
+    """Whether the server has stopped a response because the user spoke."""
     details = response.status_details
     return (
         response.status == "cancelled" and details is not None and details.reason == "turn_detected"

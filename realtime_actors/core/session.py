@@ -28,7 +28,6 @@ from realtime_actors.core.configuration import (
     ForStart,
     Pending,
 )
-from realtime_actors.core.conversation import Stream
 from realtime_actors.core.effects import (
     Answer,
     CallHook,
@@ -76,7 +75,7 @@ from realtime_actors.core.messages import (
 )
 from realtime_actors.core.parts import START, Parts
 from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
-from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
+from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, was_talked_over
 from realtime_actors.core.turn_taking import TURN_TIMER
 from realtime_actors.core.unanswered import CANCEL, UPDATE, Sent, is_clear
 from realtime_actors.errors import (
@@ -88,7 +87,7 @@ from realtime_actors.errors import (
     SessionFailedError,
     SessionUpdateError,
 )
-from realtime_actors.items import McpListToolsItem
+from realtime_actors.items import Item, McpListToolsItem
 from realtime_actors.protocol import MAX_INDEX, ResponseOutputAudioDelta
 
 __all__ = ["SessionMachine"]
@@ -277,18 +276,17 @@ class SessionMachine(Parts):
                 return self._speech_came(self._speech.samples.whole(event), now)
             case wire.ResponseOutputAudioDone():
                 return self._guarding.speech_came(event, now)
-            case wire.ResponseOutputAudioTranscriptDelta():
-                return self._history.transcript_delta(event) + self._grow(event)
-            case wire.ResponseOutputTextDelta():
-                return self._history.text_delta(event) + self._grow(event)
-            case wire.ResponseOutputAudioTranscriptDone(transcript=words):
-                return self._words_done(event, "audio", words, now)
-            case wire.ResponseOutputTextDone(text=words):
-                return self._words_done(event, "text", words, now)
+            case wire.ResponseOutputAudioTranscriptDelta() | wire.ResponseOutputTextDelta():
+                return self._words.grew(event, now)
+            case wire.ResponseOutputAudioTranscriptDone() | wire.ResponseOutputTextDone():
+                return self._words.done(event, now)
+            case wire.ResponseContentPartAdded() | wire.ResponseContentPartDone():
+                return self._words.content_part(event, now)
             case wire.ResponseOutputItemAdded(item=item, response_id=response_id):
-                return self._calling.item(item, response_id)
+                effects = self._words.item(item, None, now, response_id=response_id)
+                return effects + self._calling.item(item, response_id)
             case wire.ResponseOutputItemDone(item=item, response_id=response_id):
-                return self._calling.item_done(item, response_id)
+                return self._output_item_done(item, response_id, now)
             case wire.ResponseFunctionCallArgumentsDone():
                 return self._calling.arguments_done(event)
             case wire.ResponseFunctionCallArgumentsDelta():
@@ -308,29 +306,29 @@ class SessionMachine(Parts):
                 return [self._as_it_came(event), *self._tools_not_listed(item_id, now)]
             case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
                 self._turn_taking.shown(item)
-                effects = self._history.item(item, event.previous_item_id)
+                effects = self._words.item(item, event.previous_item_id, now)
                 return effects + self._calling.hosted_call(item)
             case wire.ConversationItemDone(item=item):
                 self._turn_taking.shown(item)
-                effects = self._history.item(item, event.previous_item_id)
+                effects = self._words.item(item, event.previous_item_id, now, is_done=True)
                 effects += self._calling.hosted_call(item, is_final=True)
                 return effects + self._calling.approval_request(item)
             case wire.ConversationItemRetrieved(item=item):
-                effects = self._history.item(item, None) + self._transcripts.retrieved(item)
-                return self._screened(effects)
+                return self._words.item(item, None, now, is_done=True)
             case wire.ConversationItemDeleted(item_id=item_id):
                 return self._history.deleted(item_id)
             case wire.ConversationItemTruncated(item_id=item_id, content_index=index):
-                end_ms = max(0, event.audio_end_ms)
-                return self._history.truncated(item_id, index, heard_ms=end_ms, received_ms=end_ms)
+                heard_ms = max(0, event.audio_end_ms)
+                received_ms = self._speech.received_ms(item_id, index, now)
+                return self._history.truncated(
+                    item_id, index, heard_ms=heard_ms, received_ms=received_ms
+                )
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
                 self._user_spoke()
                 self._rounds.start_anew()
                 self._screening.committed(item_id)
                 self._turn_taking.user_committed(item_id, now)
-                self._history.announced(item_id, previous_id)
-                enabled = self._configuration.transcribes
-                return self._transcripts.committed(item_id, enabled=enabled)
+                return self._words.committed(item_id, previous_id)
             case wire.InputAudioBufferSpeechStarted():
                 return self._speech_started(event, now)
             case wire.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end_ms):
@@ -338,24 +336,25 @@ class SessionMachine(Parts):
                 stopped = events.SpeechStoppedEvent(
                     item_id=item_id, audio_end_ms=end_ms, info=self.info
                 )
-                return [Publish(stopped)]
+                return [Publish(stopped), *self._words.turn_stopped(item_id)]
             case wire.InputAudioBufferCleared():
                 self._turn_taking.not_listening()
-                return [self._as_it_came(event)]
+                return [self._as_it_came(event), *self._words.cleared()]
             case wire.InputAudioBufferTimeoutTriggered(item_id=item_id):
                 self._turn_taking.user_stopped(item_id, now)
                 return [Publish(self._idle_timeout(event))]
-            case wire.ConversationItemInputAudioTranscriptionDelta():
-                return self._transcripts.delta(event)
             case wire.ConversationItemInputAudioTranscriptionCompleted(usage=usage):
-                counted = self._transcription_counted(usage)
-                return counted + self._screened(self._transcripts.completed(event))
-            case wire.ConversationItemInputAudioTranscriptionFailed():
-                return self._transcripts.failed(event)
+                again = self._transcripts.is_counted(event)
+                counted = [] if again else self._transcription_counted(usage)
+                return counted + self._words.transcription(event)
+            case (
+                wire.ConversationItemInputAudioTranscriptionDelta()
+                | wire.ConversationItemInputAudioTranscriptionSegment()
+                | wire.ConversationItemInputAudioTranscriptionFailed()
+            ):
+                return self._words.transcription(event)
             case wire.RateLimitsUpdated(rate_limits=limits):
                 return [Publish(events.RateLimitsEvent(rate_limits=limits, info=self.info))]
-            case wire.ResponseContentPartAdded() | wire.ResponseContentPartDone():
-                return []  # what they say comes again, in the events above
             case wire.UnknownEvent(type="response.cancelled"):
                 return self._response_cancelled(event, now)
             case _:
@@ -380,6 +379,8 @@ class SessionMachine(Parts):
         if pending is None:
             return effects  # the server changed something by itself
         effects.append(CancelTimer(pending.timer))
+        if pending.changes.input_audio_transcription is not None:
+            self._transcripts.reconfigured()
         match pending.purpose:
             case ForStart(resolved=resolved):
                 self.phase = Phase.LIVE
@@ -581,6 +582,7 @@ class SessionMachine(Parts):
         self._announcements.began(response.id)
         if self._responses.is_out_of_band(response.id):
             return [*effects, self._as_it_came(event)]
+        self._words.began(response.id)
         effects += self._turns.began(response) + self._turn_taking.began(now)
         if self._limits.reached is not None and not asked_for and response.id is not None:
             effects += self._speech.refuse(response.id)
@@ -590,24 +592,28 @@ class SessionMachine(Parts):
         self, event: wire.ServerEvent, response: wire.Response, now: float
     ) -> Effects:
         if self._responses.is_over(response.id):
-            return self._response_done_again(response)
+            return self._response_done_again(response, now)
         self._limits.active(now)
         if response.id is None:  # a server that does not name its responses means the active one
             response = evolve(response, id=self._responses.active_id)
         has_begun = self._responses.has_begun(response.id)
         effects = [*self._responses.done(response), *self._stalls.over(response.id)]
+        if was_talked_over(response):
+            effects += self._talked_over(response.id, now)
         effects += self._response_counted(response)
         self._turn_taking.done(response)
         self._speech.response_done(response.id)
         if self._responses.is_out_of_band(response.id):
+            effects += self._words_of_response(response, now)
             if self._stalls.is_given_up(response.id):
                 return effects
             failure = self._turns.failure(response)
             return [*effects, *failure, self._as_it_came(event), *self._end_if_fatal(response)]
         if not has_begun:  # the server has not said so
+            self._words.began(response.id)
             effects += self._turns.began(response)
+        effects += self._words_of_response(response, now)
         effects += self._calling.response_done(response)
-        effects += self._guarding.response_done(response.id, now)
         self._rounds.response_done(response.id)
         effects += self._rounds.go_on()
         effects += self._turns.failure(response) + self._turns.ended(response)
@@ -626,13 +632,13 @@ class SessionMachine(Parts):
         effects = self._accounting.transcription(usage, model)
         return effects + self._limits.spent(self._accounting.known_cost)
 
-    def _response_done_again(self, response: wire.Response) -> Effects:
+    def _response_done_again(self, response: wire.Response, now: float) -> Effects:
         """Take what is new in the end of a response that was given up; else it came twice."""
         if not self._stalls.late_end(response.id):
             return []
         effects: Effects = []
         for item in response.output:
-            effects += self._calling.item_done(item, response.id)
+            effects += self._output_item_done(item, response.id, now)
         if response.usage is not None:
             effects += self._response_counted(response)
         return effects
@@ -673,33 +679,24 @@ class SessionMachine(Parts):
         error = response.status_details.error if response.status_details else None
         return self._end(_failed(error)) if error is not None and is_fatal(error) else []
 
-    def _grow(
-        self, event: wire.ResponseOutputAudioTranscriptDelta | wire.ResponseOutputTextDelta
-    ) -> Effects:
-        return self._guarding.grow(
-            event.response_id, event.item_id, event.content_index, event.delta
-        )
+    def _talked_over(self, response_id: str | None, now: float) -> Effects:
+        """The server has stopped a response for the user's speech, whatever its settings say."""
+        self._configuration.interrupted()
+        if response_id is None or self._configuration.patient:
+            return []
+        return self._speech.talked_over(response_id, now)
 
-    def _words_done(
-        self,
-        event: wire.ResponseOutputAudioTranscriptDone | wire.ResponseOutputTextDone,
-        stream: Stream,
-        words: str,
-        now: float,
-    ) -> Effects:
-        item_id, index = event.item_id, event.content_index
-        effects = self._history.words_done(item_id, index, stream, words)
-        return effects + self._guarding.part_done(event.response_id, item_id, index, words, now)
+    def _words_of_response(self, response: wire.Response, now: float) -> Effects:
+        """Take what a response says at its end of its words."""
+        effects: Effects = []
+        for item in response.output:
+            effects += self._words.item(item, None, now, response_id=response.id, is_done=True)
+        effects += self._words.ended(response)
+        return effects + self._guarding.response_done(response.id, now)
 
-    # -- what the user says ----------------------------------------------------------
-
-    def _screened(self, effects: Effects) -> Effects:
-        """Put what the user is known to have said before the guardrails."""
-        said = [each.event for each in effects if isinstance(each, Publish)]
-        for event in said:
-            if isinstance(event, events.InputTranscriptEvent) and event.status == "completed":
-                effects += self._screening.said(event.item_id, event.text)
-        return effects
+    def _output_item_done(self, item: Item, response_id: str | None, now: float) -> Effects:
+        effects = self._words.item(item, None, now, response_id=response_id, is_done=True)
+        return effects + self._calling.item_done(item, response_id)
 
     # -- speech --------------------------------------------------------------------
 
@@ -715,7 +712,11 @@ class SessionMachine(Parts):
         self._limits.user_began(now)
         self._user_spoke()
         self._rounds.start_anew()
-        return [Publish(started), *self._turn_taking.user_began(now)]
+        return [
+            Publish(started),
+            *self._words.turn_began(event.item_id),
+            *self._turn_taking.user_began(now),
+        ]
 
     def _idle_timeout(
         self, event: wire.InputAudioBufferTimeoutTriggered
@@ -796,7 +797,11 @@ class SessionMachine(Parts):
             case ("hosted", str(call_id)):
                 return self._calls.hosted.time_out(call_id)
             case ("transcript", str(item_id)):
-                return self._transcripts.timer_fired(item_id)
+                return self._words.transcript_timer_fired(item_id)
+            case ("guardrail", str(response_id)):
+                return self._guarding.time_out(response_id, now)
+            case ("screening", str(item_id)):
+                return self._screening.time_out(item_id, now)
             case ("update", str(event_id)):
                 return self._update_unanswered(event_id)
             case _ if key == DURATION_TIMER:

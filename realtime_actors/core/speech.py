@@ -49,6 +49,7 @@ class Speech:
     _silenced: set[str] = field(factory=set)
     _stops: list[ClientEvent] = field(factory=list)  # what the last interruption sent
     _unsent: list[ClientEvent] = field(factory=list)  # what of that could not be sent
+    _aired: set[str] = field(factory=set)  # items of which something was let be heard
 
     def use_format(self, name: str) -> None:
         """Count bytes in this output format from now on."""
@@ -63,7 +64,11 @@ class Speech:
         self.started = True  # also by what nobody will hear
         response_id = event.response_id
         if response_id in self._silenced:
+            # What was heard is a smaller share of it all.
+            length_ms = len(event.delta) // self.ledger.bytes_per_ms
+            self.history.conversation.lengthen(event.item_id, event.content_index, length_ms)
             return []
+        self._aired.add(event.item_id)
         if not self.responses.is_out_of_band(response_id):
             length = len(event.delta)
             self.ledger.received(response_id, event.item_id, event.content_index, length, now)
@@ -95,6 +100,15 @@ class Speech:
             )
         ]
 
+    def received_ms(self, item_id: str, content_index: int, now: float) -> int:
+        """How much of a part has come, as far as that is still known."""
+        lengths = [
+            part.received_ms
+            for part in self.ledger.heard(now)
+            if (part.item_id, part.content_index) == (item_id, content_index)
+        ]
+        return sum(lengths)
+
     def protected_until(self, now: float) -> float | None:
         """Until when the user's speech must not stop the model's. None: it may."""
         if self.responses.protects or self.held.any_of(self.responses.protected):
@@ -119,6 +133,12 @@ class Speech:
         """Let nothing be heard of a response that has just begun. Stop nothing else."""
         self._silenced.add(response_id)
         return [Send(ResponseCancel(response_id=response_id))]
+
+    def talked_over(self, response_id: str, now: float) -> Effects:
+        """Stop a response that the server has stopped already, unless that is known."""
+        if response_id in self._silenced or response_id in self.responses.protected:
+            return []
+        return self.interrupt_response(response_id, now)
 
     def interrupt(self, now: float, *, cancel: bool) -> Effects:
         """Stop speaking. Does nothing when nobody speaks.
@@ -182,6 +202,33 @@ class Speech:
                 effects += self.history.deleted(item_id)
         return effects
 
+    def was_heard(self, item_id: str, response_id: str | None) -> bool:
+        """Whether something of an item was heard, or may still be."""
+        return response_id not in self._silenced or item_id in self._aired
+
+    def never_heard(self, item_id: str) -> Effects:
+        """Delete an item that the server told when its response was stopped already."""
+        if self.history.is_deleted(item_id):
+            return []
+        return [
+            Send(ConversationItemDelete(item_id=item_id)),
+            *self.history.deleted(item_id),
+        ]
+
+    def stop_out_of_band(self, response_id: str, now: float) -> Effects:
+        """Stop a response beside the conversation."""
+        if response_id in self._silenced:
+            return []
+        self._silenced.add(response_id)
+        self.held.drop(now, self.ledger.bytes_per_ms, response_id)
+        interrupted = events.AudioInterruptedEvent(
+            response_id=response_id, item_id=None, info=self.info
+        )
+        effects: Effects = [Publish(interrupted)]
+        if not self.responses.is_over(response_id):
+            effects.append(Send(ResponseCancel(response_id=response_id)))
+        return effects
+
     def lost(self) -> None:
         """The connection is gone: forget what was being played."""
         self.ledger.clear()
@@ -189,6 +236,7 @@ class Speech:
         self.samples.halves.clear()
         self._silenced.clear()
         self._unsent.clear()
+        self._aired.clear()
         self.started = False
 
     def moved(self) -> None:
@@ -197,6 +245,7 @@ class Speech:
         self.samples.halves.clear()
         self._silenced.clear()
         self._unsent.clear()
+        self._aired.clear()
         self.started = False
 
     def _stop(self, now: float) -> list[Heard]:

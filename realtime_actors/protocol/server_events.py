@@ -204,7 +204,8 @@ class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
 
     item_id: str
     content_index: Index = 0
-    transcript: str = field(repr=False)
+    transcript: str | None = field(default=None, repr=False)
+    """None from servers that say so of silence."""
     usage: TranscriptionUsage | None = None
     logprobs: tuple[LogProb, ...] | None = None
     languages: tuple[TranscriptionLanguage, ...] | None = None

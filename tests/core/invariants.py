@@ -42,6 +42,7 @@ from realtime_actors.items import (
 )
 from tests.core.edits import EditsWatch
 from tests.core.machine import BYTES_PER_MS, AnyMessage
+from tests.core.words_watch import WordsWatch
 
 __all__ = ["Watch"]
 
@@ -65,8 +66,12 @@ class Watch:
     """Those that have begun, or ended: what is said of their beginning again is no news."""
     over: set[str] = field(factory=set)
     """Those that have ended: the beginning of one may be told with its end."""
+    beside: set[str] = field(factory=set)
+    """Those that may be beside the conversation: the server names none for them."""
     received: Counter[str] = field(factory=Counter)
     silenced: set[str] = field(factory=set)
+    stopped_with: set[str] = field(factory=set)
+    """Those that may have been stopped with one beside the conversation."""
     asking: Counter[object] = field(factory=Counter)
     answered: Counter[object] = field(factory=Counter)
     started: Counter[str] = field(factory=Counter)
@@ -92,8 +97,10 @@ class Watch:
     always: list[tuple[object, bool]] = field(factory=list)
     """Tools about which nobody wants to be asked again. The last word is the first."""
     approval_answers: Counter[str] = field(factory=Counter)
-    screened: set[str] = field(factory=set)
-    """Turns of the user whose words are under guard, and not judged yet."""
+    screened: dict[str, int] = field(factory=dict)
+    """Turns of the user whose words are under guard, and not judged yet: which attempt it is."""
+    verdict_on: str | None = None
+    """The turn that this message judges, if it was under guard."""
     turn: str | None = None
     """The user's latest, if nothing was written since."""
     answer: str | None = None
@@ -131,6 +138,8 @@ class Watch:
     hushed: bool = False
     """The program has interrupted, and since then nobody has spoken."""
     _caller: str | None = None  # the response that the message is about
+    words: WordsWatch = field(factory=WordsWatch)
+    """What is said, and what becomes of it."""
     is_lost: bool = False
     has_ended: bool = False
 
@@ -155,6 +164,8 @@ class Watch:
         self._check_ends()
         self._decided(message, effects)
         self.edits.step(message, effects)
+        self.words.holds = self.holds
+        self.words.step(message, effects)
         for effect in effects:
             match effect:
                 case Send(event=event):
@@ -175,9 +186,9 @@ class Watch:
                     assert call_id not in self.unapproved, f"runs unapproved: {call_id}"
                     if approved or call_id in self.approved:
                         assert self._was_approved(call_id), f"runs unapproved: {call_id}"
-                case ScreenInput(item_id=item_id):
+                case ScreenInput(item_id=item_id, attempt=attempt):
                     assert item_id not in self.screened, f"judged twice: {item_id}"
-                    self.screened.add(item_id)
+                    self.screened[item_id] = attempt
                 case End():
                     self.has_ended = self.is_lost = True
                     self.unapproved.clear()
@@ -225,7 +236,14 @@ class Watch:
     def _before(self, message: AnyMessage) -> None:
         if _begins_a_turn(message):
             self.rounds_are_over = False
+        self.verdict_on = None
         match message:
+            case InputScreened(item_id=item_id, attempt=attempt):
+                if self.screened.get(item_id) == attempt:
+                    self.screened.pop(item_id)  # words that are known better are judged again
+                    self.verdict_on = item_id
+            case TimerFired(key=("screening", str(item_id))):
+                self.screened.pop(item_id, None)
             case ConnectionLost():
                 self.is_lost = True
                 self.active = None
@@ -249,6 +267,8 @@ class Watch:
                     self.known.add(response.id)
                     if "protected" in (response.metadata or {}):
                         self.protected.add(response.id)
+                    if response.conversation_id is None:
+                        self.beside.add(response.id)
                 if response.conversation_id is not None:
                     self.active = response.id
                 elif not self.names_conversations:
@@ -350,12 +370,12 @@ class Watch:
                 assert not any(isinstance(each, wire.ResponseCancel) for each in sent)
                 protected = set() if self.in_doubt else self._still_protected()
                 assert not stopped & protected, f"talked over: {stopped & protected}"
-            case InputScreened(item_id=item_id, guardrail=guardrail) if item_id in self.screened:
-                self.screened.discard(item_id)
+            case InputScreened(item_id=item_id, guardrail=guardrail) if item_id == self.verdict_on:
                 if guardrail is None or item_id != self.turn:
                     assert not stopped, f"stopped for a turn that is over, or good: {item_id}"
                 elif self.answer is not None and self.answer == self.active:
-                    assert self.answer in self.silenced, f"goes on: {self.answer}"
+                    stopped = self.silenced | self.stopped_with
+                    assert self.answer in stopped, f"goes on: {self.answer}"
 
     def _still_protected(self) -> set[str]:
         """What a player that reports is not overdue with."""
@@ -427,7 +447,10 @@ class Watch:
                 assert response_id is not None
                 assert response_id not in self.silenced, f"interrupted twice: {response_id}"
                 # One may still be heard while the next is made already: both are stopped.
-                self.silenced |= {response_id, self.active or response_id}
+                # One beside the conversation may have been stopped alone.
+                self.silenced.add(response_id)
+                together = self.stopped_with if response_id in self.beside else self.silenced
+                together.add(self.active or response_id)
             case events.HistoryAddedEvent(item=McpApprovalRequestItem(id=str(call_id)) as item):
                 self.called[call_id] = item.server_label, item.name
             case events.ToolStartEvent(call_id=call_id):

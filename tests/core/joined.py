@@ -454,11 +454,18 @@ class World:
                         guardrail="no_prices" if tripped else None,
                         failure="it has raised" if number % 7 == 3 else None,
                         failed="no_prices",
+                        attempt=judging.attempt,
                     )
                 )
-            case fx.ScreenInput(item_id=item_id, text=text):
-                guardrail = "no_names" if "Ada" in text and number % 4 else None
-                self.tell(InputScreened(item_id=item_id, text=text, guardrail=guardrail))
+            case fx.ScreenInput(text=text) as screening:
+                self.tell(
+                    InputScreened(
+                        item_id=screening.item_id,
+                        text=text,
+                        guardrail="no_names" if "Ada" in text and number % 4 else None,
+                        attempt=screening.attempt,
+                    )
+                )
 
     def decide(self, number: int) -> None:
         """Somebody decides about a call that waits, that did, or that nobody knows."""

@@ -34,6 +34,7 @@ from tests.core.machine import (
     output_done,
     play,
     published,
+    speech,
     spoken,
     text,
     texts,
@@ -250,13 +251,19 @@ class TestWords:
         )
         assert machine.history == (heard("u1", "My name is Ada."),)
 
-    def test_words_that_come_before_their_item_are_in_it_when_it_comes(self) -> None:
-        machine = after(live(), committed("u1"), user_words("My name is Ada."))
-        assert machine.history == ()
+    def test_words_that_come_before_their_item_make_it(self) -> None:
+        machine = after(live(), committed("u1"))
 
-        effects = machine.handle(added(heard("u1")), now=0.0)
+        effects = machine.handle(user_words("My name is Ada."), now=0.0)
 
-        assert effects == [Publish(HistoryAddedEvent(item=heard("u1", "My name is Ada.")))]
+        (item,) = machine.history
+        assert (item.id, item.role, item.content) == (
+            "u1",
+            "user",
+            (InputAudio(transcript="My name is Ada."),),
+        )
+        assert only(HistoryAddedEvent, effects) == [HistoryAddedEvent(item=item)]
+        assert machine.handle(added(heard("u1")), now=0.0) == []
 
     def test_words_that_never_come_are_told(self) -> None:
         machine = after(live(), committed("u1"), added(heard("u1")))
@@ -275,13 +282,18 @@ class TestWords:
             )
         ]
 
-    def test_words_of_an_item_that_nobody_knows_are_told_and_not_kept(self) -> None:
+    def test_words_of_items_that_are_never_told_are_kept_all_the_same(self) -> None:
         machine = live()
 
-        effects = play(machine, transcript("Hello", "i9"), user_words("Hello", "u9"))
+        effects = play(machine, transcript("Hello", "i9"), user_words("Hi", "u9"))
 
-        assert len(published(effects)) == 2
-        assert machine.history == ()
+        assert [type(event) for event in published(effects)] == [
+            HistoryAddedEvent,
+            TranscriptDeltaEvent,
+            InputTranscriptEvent,
+            HistoryAddedEvent,
+        ]
+        assert texts(machine) == [("i9", "Hello"), ("u9", "Hi")]
 
     def test_an_hours_audio_is_not_kept(self) -> None:
         item = MessageItem(
@@ -345,6 +357,21 @@ class TestTruncationByTheServer:
         assert [event.change for event in only(HistoryUpdatedEvent, effects)] == ["truncated"]
         (item,) = machine.history
         assert item.content == (OutputAudio(transcript="Good morning", truncated_at_ms=300),)
+
+    def test_cuts_the_words_as_far_as_the_sound_is_known(self) -> None:
+        machine = after(live(), created("r1"), added(spoken("i1", "Good morning")))
+        after(machine, speech("i1", 1000), done("r1"))
+
+        after(machine, wire.ConversationItemTruncated(item_id="i1", audio_end_ms=500))
+
+        assert texts(machine) == [("i1", "Good")]
+
+    def test_at_its_beginning_leaves_nothing(self) -> None:
+        machine = after(live(), added(spoken("i1", "Good morning")))
+
+        after(machine, wire.ConversationItemTruncated(item_id="i1", audio_end_ms=0))
+
+        assert texts(machine) == [("i1", "")]
 
     def test_of_what_nobody_knows_is_no_news(self) -> None:
         cut = wire.ConversationItemTruncated(item_id="i9", audio_end_ms=300)

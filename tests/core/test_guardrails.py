@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import GuardrailsSettings
-from realtime_actors.core.effects import Publish, RunGuardrails, Send
-from realtime_actors.core.messages import ConnectionLost, GuardrailsFinished
+from realtime_actors.core.effects import Publish, RunGuardrails, Send, SetTimer
+from realtime_actors.core.guarding import guardrail_timer
+from realtime_actors.core.messages import ConnectionLost, GuardrailsFinished, TimerFired
+from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import (
     AudioInterruptedEvent,
     ErrorEvent,
     ErrorInfo,
     GuardrailTrippedEvent,
+    HistoryUpdatedEvent,
 )
 from realtime_actors.guardrails import OutputGuardrail
 from tests.core.machine import (
@@ -138,9 +142,12 @@ def test_a_tripwire_interrupts_tells_the_model_why_and_asks_for_another_answer()
     effects = machine.handle(tripped(), now=0.4)
 
     interrupted = AudioInterruptedEvent(response_id="r1", item_id="i1", heard_ms=400)
-    assert effects[:3] == [
+    assert effects[:4] == [
         Publish(interrupted),
         Send(wire.ConversationItemTruncate(item_id="i1", audio_end_ms=400)),
+        Publish(
+            HistoryUpdatedEvent(history=machine.history, item_id="i1", change="truncated"),
+        ),
         Send(wire.ResponseCancel(response_id="r1")),
     ]
     assert only(GuardrailTrippedEvent, effects) == [
@@ -278,3 +285,49 @@ def test_a_guardrail_that_fails_lets_the_text_pass_and_is_reported() -> None:
         )
     ]
     assert judged(play(machine, transcript("0123456789"))) == ["01234567890123456789"]
+
+
+class TestAGuardrailThatHangs:
+    """Where speech is heard as it comes."""
+
+    def judging(self) -> SessionMachine:
+        return after(guarded(), speech("i1", 1000), transcript("0123456789"))
+
+    def test_has_a_time_limit(self) -> None:
+        effects = after(guarded(), speech("i1")).handle(transcript("0123456789"), now=0.0)
+
+        assert SetTimer(guardrail_timer("r1"), 10.0) in effects
+
+    def test_is_reported_and_the_text_passes(self) -> None:
+        effects = self.judging().handle(TimerFired(guardrail_timer("r1")), now=10.0)
+
+        (error,) = only(ErrorEvent, effects)
+        assert error.error.type == "guardrail_failed"
+        assert error.error.message == "no_prices: there was no verdict within 10 s"
+        assert sent(effects) == []
+
+    def test_is_asked_again_about_what_comes_next(self) -> None:
+        machine = after(self.judging(), TimerFired(guardrail_timer("r1")))
+
+        (run,) = only(RunGuardrails, play(machine, transcript("abcdefghij")))
+
+        assert (run.text, run.attempt) == ("0123456789abcdefghij", 1)
+
+    def test_is_not_listened_to_any_more(self) -> None:
+        machine = after(self.judging(), TimerFired(guardrail_timer("r1")))
+        after(machine, transcript("abcdefghij"))
+
+        assert machine.handle(tripped(), now=20.0) == []
+        effects = machine.handle(evolve(tripped(), attempt=1), now=20.0)
+        assert len(only(GuardrailTrippedEvent, effects)) == 1
+
+    def test_may_take_as_long_as_it_likes_if_the_program_says_so(self) -> None:
+        settings = GuardrailsSettings(debounce_text_length=10, verdict_timeout=None)
+        machine = after(live(AGENT, guardrails_settings=settings), created("r1"))
+
+        assert only(SetTimer, machine.handle(transcript("0123456789"), now=0.0)) == []
+
+    def test_a_limit_that_comes_after_the_verdict_does_nothing(self) -> None:
+        machine = after(self.judging(), passed())
+
+        assert machine.handle(TimerFired(guardrail_timer("r1")), now=10.0) == []

@@ -12,6 +12,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import GuardrailsSettings
 from realtime_actors.core.effects import End, RunGuardrails, SetTimer
+from realtime_actors.core.guarding import guardrail_timer
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER
 from realtime_actors.core.messages import ConnectionLost, GuardrailsFinished, TimerFired
 from realtime_actors.core.session import SessionMachine
@@ -350,3 +351,36 @@ def test_nothing_that_has_not_passed_is_heard_in_any_order(order) -> None:
     assert audible(play(machine, *(steps[each] for each in order))) == []
     assert audible(play(machine, tripped(), done("r1", "cancelled"))) == []
     assert creates(play(machine, created("r2"), done("r2"))) == 0
+
+
+def test_what_is_not_judged_in_time_is_never_heard_and_later_answers_are() -> None:
+    machine = after(holding(), transcript("0123456789"), speech(ms=100), done("r1"))
+
+    effects = machine.handle(TimerFired(guardrail_timer("r1")), now=10.0)
+
+    assert [error.error.message for error in only(ErrorEvent, effects)] == [
+        "no_prices: there was no verdict within 10 s"
+    ]
+    (trip,) = only(GuardrailTrippedEvent, effects)
+    assert (trip.guardrail, trip.reason, trip.text) == (
+        "no_prices",
+        "it gave no verdict",
+        "0123456789",
+    )
+    assert audible(effects) == []
+    assert len(only(AgentEndEvent, effects)) == 1
+    assert audible(play(machine, passed())) == []  # the verdict on it, late
+
+    after(machine, created("r2"), transcript("abc", "i2", response_id="r2"))
+    after(machine, speech("i2", 200, response_id="r2"), done("r2"))
+    assert audible(play(machine, evolve(passed("r2"), attempt=1))) == [200]
+
+
+def test_speech_of_a_response_that_never_begins_keeps_no_other_waiting() -> None:
+    machine = after(holding(), speech("i9", 100, response_id="never"))
+    after(machine, transcript("0123456789"), speech(ms=200), done("r1"))
+
+    effects = play(machine, passed())
+
+    assert audible(effects) == [200]
+    assert [end.response_id for end in only(AgentEndEvent, effects)] == ["r1"]

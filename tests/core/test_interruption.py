@@ -6,11 +6,12 @@ import pytest
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
-from realtime_actors.config import OFF, TurnDetectionConfig
+from realtime_actors.config import OFF, SessionModelSettings, TurnDetectionConfig
 from realtime_actors.core.effects import Answer, Publish, Send
 from realtime_actors.core.messages import ConnectionLost
 from realtime_actors.errors import ConfigError
 from realtime_actors.events import (
+    AgentEndEvent,
     Audio,
     AudioEndEvent,
     AudioEvent,
@@ -193,8 +194,12 @@ class TestNothingToInterrupt:
 @pytest.mark.parametrize(
     "detection", [TurnDetectionConfig(interrupt_response=False), OFF], ids=["told not to", "off"]
 )
-def test_speech_interrupts_nothing_when_the_server_does_not(detection) -> None:
-    machine = after(speaking(), updated(turn_detection=detection))
+def test_speech_interrupts_nothing_when_the_server_is_told_not_to(detection) -> None:
+    machine = after(
+        speaking(),
+        ask(messages.UpdateSession({"turn_detection": detection})),
+        updated(turn_detection=detection),
+    )
 
     assert interruptions(machine.handle(user_speaks(), now=0.4)) == []
     assert interruptions(machine.handle(interrupt(), now=0.4)) == [("i1", 400)]
@@ -422,3 +427,67 @@ class TestAPlayerThatReports:
         machine = after(speaking(1000, playback_reported=True), self.report(100, "i9"))
 
         assert deletions(machine.handle(interrupt(), now=0.9)) == ["i1"]
+
+
+class TestWhatTheServerDoesCountsMoreThanWhatItSays:
+    """HuggingFace's server echoes null for its turn detection, or leaves it out."""
+
+    @pytest.mark.parametrize("echo", [updated(turn_detection=OFF), updated()])
+    @pytest.mark.parametrize("asked", [None, TurnDetectionConfig()])
+    def test_speech_during_speech_interrupts(self, echo, asked) -> None:
+        machine = speaking(settings=SessionModelSettings(turn_detection=asked))
+
+        effects = play(machine, echo, user_speaks())
+
+        assert interruptions(effects) == [("i1", 0)]
+
+    @pytest.mark.parametrize(
+        "told_not_to", [OFF, TurnDetectionConfig(interrupt_response=False)], ids=["off", "not to"]
+    )
+    def test_so_does_a_response_that_it_has_stopped(self, told_not_to) -> None:
+        machine = speaking(settings=SessionModelSettings(turn_detection=told_not_to))
+        after(machine, transcript("Good morning."), user_speaks(), at=0.4)
+        said = spoken("i1", "Good morning.", "incomplete")
+
+        effects = machine.handle(done("r1", "cancelled", said, reason="turn_detected"), now=0.5)
+
+        assert interruptions(effects) == [("i1", 500)]
+        assert truncations(effects) == [("i1", 0, 500)]
+        assert deletions(effects) == []
+        assert "response.cancel" not in sent_types(effects)
+        assert texts(machine) == [("i1", "Good")]
+        assert len(only(AgentEndEvent, effects)) == 1
+        # It has shown that it stops for the user: from now on that is known at once.
+        after(machine, created("r2"), speech("i2", 1000, response_id="r2"), at=1.0)
+        assert interruptions(machine.handle(user_speaks("u2"), now=1.3)) == [("i2", 300)]
+
+    def test_until_it_is_told_again_not_to(self) -> None:
+        told_not_to = TurnDetectionConfig(interrupt_response=False)
+        machine = speaking(settings=SessionModelSettings(turn_detection=told_not_to))
+        after(machine, done("r1", "cancelled", reason="turn_detected"), at=0.5)
+        after(machine, ask(messages.UpdateSession({"turn_detection": told_not_to})), updated())
+
+        after(machine, created("r2"), speech("i2", 1000, response_id="r2"), at=1.0)
+
+        assert interruptions(machine.handle(user_speaks("u2"), now=1.3)) == []
+
+    def test_a_response_that_was_interrupted_already_is_not_interrupted_again(self) -> None:
+        machine = after(speaking(), user_speaks(), at=0.4)
+
+        effects = machine.handle(done("r1", "cancelled", reason="turn_detected"), now=0.5)
+
+        assert interruptions(effects) == []
+        assert truncations(effects) == []
+
+    def test_one_that_was_heard_to_its_end_is_left_alone(self) -> None:
+        machine = after(speaking(), speech_done("i1"))
+
+        effects = machine.handle(done("r1", "cancelled", reason="turn_detected"), now=5.0)
+
+        assert interruptions(effects) == []
+        assert sent(effects) == []
+
+    def test_what_is_off_stays_off_where_the_program_has_switched_it_off(self) -> None:
+        machine = speaking(settings=SessionModelSettings(turn_detection=OFF))
+
+        assert interruptions(play(machine, updated(turn_detection=OFF), user_speaks())) == []

@@ -495,7 +495,8 @@ def test_a_goodbye_that_is_interrupted_is_over(stop, before) -> None:
 
 
 def test_speech_that_interrupts_nothing_does_not_end_the_goodbye() -> None:
-    machine = saying_goodbye(done("r1"), updated(turn_detection=OFF))
+    off = ask(messages.UpdateSession({"turn_detection": "off"}))
+    machine = saying_goodbye(done("r1"), off, updated(turn_detection=OFF))
 
     assert only(End, machine.handle(user_speaks(), now=11.0)) == []
 

@@ -21,6 +21,7 @@ from realtime_actors.agent import Agent
 from realtime_actors.config import OFF, BargeIn, GuardrailsSettings, TurnDetectionConfig
 from realtime_actors.core.approvals import approval_timer
 from realtime_actors.core.effects import Effects, Refuse
+from realtime_actors.core.guarding import guardrail_timer
 from realtime_actors.core.hosted_calls import hosted_timer
 from realtime_actors.core.limits import DURATION_TIMER
 from realtime_actors.core.messages import (
@@ -34,13 +35,15 @@ from realtime_actors.core.messages import (
     ToolRefused,
 )
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
+from realtime_actors.core.screening import screening_timer
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.stalls import stall_timer
 from realtime_actors.core.tool_calls import tool_timer
+from realtime_actors.core.transcripts import transcript_timer
 from realtime_actors.core.turn_taking import TURN_TIMER
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
-from realtime_actors.items import McpApprovalRequestItem, McpCallItem
+from realtime_actors.items import McpApprovalRequestItem, McpCallItem, OutputAudio
 from tests.core.invariants import Watch
 from tests.core.machine import (
     AnyMessage,
@@ -111,6 +114,9 @@ SENTENCES = ("Hi", "It costs $5. ", "Good morning, how are you?", "")
 OUTPUT_IDS = tuple(f"output_{call_id}" for call_id in OUR_CALLS)
 EVENT_IDS = (None, *(f"ra_{number}" for number in range(1, 13)))
 ITEMS_OR_NONE = (None, *ITEMS)
+
+
+Transcription = wire.ConversationItemInputAudioTranscriptionCompleted
 
 
 def each(make: Callable[..., T], *choices: Iterable[Any]) -> list[T]:
@@ -230,6 +236,47 @@ SERVER_EVENTS: list[list[AnyMessage]] = [
     ),
     each(committed, ITEMS, ITEMS_OR_NONE),
     each(user_words, SENTENCES, ITEMS),
+    each(
+        lambda item_id, words, index: Transcription(
+            item_id=item_id, content_index=index, transcript=words
+        ),
+        ITEMS,
+        (None, *SENTENCES),
+        (0, 1),
+    ),
+    each(
+        lambda item_id, words, index: wire.ConversationItemInputAudioTranscriptionDelta(
+            item_id=item_id, content_index=index, delta=words
+        ),
+        ITEMS,
+        SENTENCES,
+        (0, 0, 1, 2),
+    ),
+    [
+        *each(
+            lambda item_id, words: wire.ConversationItemInputAudioTranscriptionSegment(
+                item_id=item_id, text=words
+            ),
+            ITEMS,
+            SENTENCES,
+        ),
+        *each(
+            lambda item_id: wire.ConversationItemInputAudioTranscriptionFailed(item_id=item_id),
+            ITEMS,
+        ),
+    ],
+    each(lambda item: wire.ConversationItemRetrieved(item=item), MESSAGE_ITEMS),
+    each(
+        lambda kind, item_id, response_id, words: kind(
+            item_id=item_id, response_id=response_id, part=OutputAudio(transcript=words)
+        ),
+        (wire.ResponseContentPartAdded, wire.ResponseContentPartDone),
+        ITEMS,
+        RESPONSES,
+        (None, *SENTENCES),
+    ),
+    each(lambda response_id: done(response_id, "cancelled", reason="turn_detected"), RESPONSES),
+    [wire.InputAudioBufferCleared()],
     [*each(user_speaks, ITEMS_OR_NONE), *each(user_stops, ITEMS_OR_NONE)],
     [wire.InputAudioBufferCleared(), *each(user_timed_out, ITEMS)],
     each(lambda how: updated(turn_detection=how), TURN_DETECTION),
@@ -326,6 +373,8 @@ FINDINGS: list[list[AnyMessage]] = [
     each(TimerFired, (ANSWER_TIMER, RETRY_TIMER, TURN_TIMER, *map(tool_timer, OUR_CALLS))),
     [TimerFired(approval_timer(call_id)) for call_id in (*OUR_CALLS, *HOSTED)],
     [TimerFired(hosted_timer(call_id)) for call_id in (*HOSTED, "m3", "m4")],
+    each(TimerFired, map(guardrail_timer, RESPONSES)),
+    each(TimerFired, (*map(screening_timer, ITEMS), *map(transcript_timer, ITEMS))),
     [TimerFired(("update", event_id)) for event_id in EVENT_IDS[1:]],
     each(TimerFired, map(stall_timer, RESPONSES)),
     [HookFailed("on_start", "no")],
@@ -337,6 +386,7 @@ steps = st.tuples(
 traces = long_lists(steps, 120)
 modes = st.fixed_dictionaries(
     {
+        "guards": st.sampled_from(["stream", "stream", "hold"]),
         "parallel_tools": st.booleans(),
         "max_tool_rounds_per_turn": st.sampled_from([None, 1, 3]),
         "playback_reported": st.booleans(),
@@ -352,12 +402,12 @@ modes = st.fixed_dictionaries(
 pytestmark = pytest.mark.timeout(600)
 
 
-def machine(**options: Any) -> SessionMachine:
+def machine(*, guards: str = "stream", **options: Any) -> SessionMachine:
     return live(
         DESK,
         tool_timeout=5.0,
         approval_timeout=60.0,
-        guardrails_settings=GuardrailsSettings(debounce_text_length=8),
+        guardrails_settings=GuardrailsSettings(debounce_text_length=8, mode=guards),
         **options,
     )
 
@@ -367,6 +417,7 @@ def run(
 ) -> tuple[SessionMachine, list[Effects]]:
     """Play a trace, each caller a different one; check every step."""
     session, now, history = machine(**options), 0.0, []
+    watch.holds = options.get("guards") == "hold"
     for number, (message, pause) in enumerate(trace):
         now += pause
         if isinstance(message, Asked):

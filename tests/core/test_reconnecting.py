@@ -289,12 +289,20 @@ class TestQuiet:
         assert "session.update" in sent_types(machine.handle(committed("u2"), now=1.0))
 
     @pytest.mark.parametrize(
-        "forgotten", [wire.InputAudioBufferCleared(), updated(turn_detection=OFF)]
+        ("asked", "forgotten"),
+        [
+            ([], wire.InputAudioBufferCleared()),
+            (
+                [ask(messages.UpdateSession({"turn_detection": "off"}))],
+                updated(turn_detection=OFF),
+            ),
+        ],
     )
-    def test_what_is_not_listened_to_any_more_keeps_nobody_waiting(self, forgotten) -> None:
+    def test_what_is_not_listened_to_any_more_keeps_nobody_waiting(self, asked, forgotten) -> None:
         machine = after(opening(), user_speaks("u2"))
 
         assert self.waits(machine)
+        after(machine, *asked, at=1.0)
         assert "session.update" in sent_types(machine.handle(forgotten, now=1.0))
 
     def test_the_words_of_the_user_are_waited_for(self) -> None:

@@ -7,9 +7,10 @@ import pytest
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
-from realtime_actors.config import TranscriptionConfig
-from realtime_actors.core.effects import RunTool, ScreenInput
-from realtime_actors.core.messages import ConnectionLost, InputScreened
+from realtime_actors.config import GuardrailsSettings, TranscriptionConfig
+from realtime_actors.core.effects import RunTool, ScreenInput, SetTimer
+from realtime_actors.core.messages import ConnectionLost, InputScreened, TimerFired
+from realtime_actors.core.screening import screening_timer
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import (
     AgentEndEvent,
@@ -205,3 +206,59 @@ def test_words_that_had_to_be_asked_for_are_judged_too() -> None:
     retrieved = wire.ConversationItemRetrieved(item=heard("u1", "My password"))
 
     assert screened(play(turn(machine), retrieved)) == [("u1", "My password")]
+
+
+class TestAGuardrailThatHangs:
+    def judging(self, mode: str = "stream") -> SessionMachine:
+        settings = GuardrailsSettings(mode=mode)
+        machine = live(AGENT, guardrails_settings=settings)
+        return after(turn(machine), created("r1"), speech("i1", 1000), user_words("Hello"))
+
+    def test_has_a_time_limit(self) -> None:
+        effects = turn().handle(user_words("Hello"), now=0.0)
+
+        assert SetTimer(screening_timer("u1"), 10.0) in effects
+
+    def test_lets_the_words_pass_and_is_reported(self) -> None:
+        effects = self.judging().handle(TimerFired(screening_timer("u1")), now=10.0)
+
+        assert [event.error.message for event in only(ErrorEvent, effects)] == [
+            "no_passwords: there was no verdict within 10 s"
+        ]
+        assert sent(effects) == []
+
+    def test_has_tripped_where_what_is_not_judged_is_not_heard(self) -> None:
+        machine = self.judging("hold")
+
+        effects = machine.handle(TimerFired(screening_timer("u1")), now=0.4)
+
+        (trip,) = only(GuardrailTrippedEvent, effects)
+        assert (trip.guardrail, trip.kind, trip.reason) == (
+            "no_passwords",
+            "input",
+            "it gave no verdict",
+        )
+        assert "response.cancel" in sent_types(effects)
+        assert machine.handle(tripped(), now=1.0) == []  # its verdict, late
+
+    @pytest.mark.parametrize(("mode", "trips"), [("stream", 0), ("hold", 1)])
+    def test_is_like_one_that_raises(self, mode, trips) -> None:
+        raised = InputScreened(
+            item_id="u1", text="Hello", failure="KeyError", failed="no_passwords"
+        )
+
+        effects = self.judging(mode).handle(raised, now=0.4)
+
+        assert len(only(ErrorEvent, effects)) == 1
+        assert len(only(GuardrailTrippedEvent, effects)) == trips
+
+
+def test_words_that_are_better_known_later_are_judged_again() -> None:
+    machine = turn()
+
+    assert screened(play(machine, user_words("Pass"))) == [("u1", "Pass")]
+    assert screened(play(machine, user_words("Password"))) == []  # one verdict at a time
+    verdict = InputScreened(item_id="u1", text="Pass")
+    assert screened(play(machine, verdict)) == [("u1", "Password")]
+    assert screened(play(machine, InputScreened(item_id="u1", text="Password"))) == []
+    assert screened(play(machine, user_words("Password"))) == []

@@ -89,18 +89,18 @@ class TestWhileTheUserSpeaks:
     @pytest.mark.parametrize(
         "end",
         [
-            user_stops(),
-            committed(),
-            user_timed_out(),
-            wire.InputAudioBufferCleared(),
-            updated(turn_detection=OFF),
+            [user_stops()],
+            [committed()],
+            [user_timed_out()],
+            [wire.InputAudioBufferCleared()],
+            [ask(messages.UpdateSession({"turn_detection": "off"})), updated(turn_detection=OFF)],
         ],
         ids=["stopped", "committed", "timed out", "cleared", "detection is off"],
     )
     def test_they_wait_until_the_turn_is_over(self, end) -> None:
         machine = after(live(), user_speaks(), say())
 
-        assert creates(machine.handle(end, now=2.0)) == 1
+        assert creates(play(machine, *end, at=2.0)) == 1
 
     def test_what_was_wanted_before_waits_too(self) -> None:
         machine = after(live(), say(), created("r1"), say(), user_speaks())
