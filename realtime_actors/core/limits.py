@@ -11,7 +11,7 @@ does not depend on a player that reports, on a guardrail that judges, or on the 
 A session is idle while the user does not speak, nothing that the model says waits to be
 heard, and nothing is owed: no tool runs, no approval, response or verdict is awaited. The
 time is counted anew after the last of these. A sentence of the user counts for
-`LONGEST_SENTENCE` at most.
+`LONGEST_SENTENCE` at most, the wait for a verdict for `LONGEST_VERDICT`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = [
     "GOODBYE_TIMER",
     "IDLE_TIMER",
     "LONGEST_SENTENCE",
+    "LONGEST_VERDICT",
     "Limits",
 ]
 
@@ -50,6 +51,10 @@ is made faster than it is heard, so that nearly every answer is there long befor
 LONGEST_SENTENCE: Final = 300.0
 """Seconds for which the user may speak without a pause and not be idle. Ours: a server that never
 says when a sentence is over must not keep a session for ever."""
+
+LONGEST_VERDICT: Final = 60.0
+"""Seconds for which a session is not idle because a guardrail judges. Ours: one that hangs must
+not keep a session for ever."""
 
 Limit = Literal["max_cost", "max_duration", "idle_timeout"]
 
@@ -70,6 +75,7 @@ class Limits:
     _last_activity: float = field(default=0.0)
     _owed: bool = False  # at the last look: see `looked`
     _user_since: float | None = None  # since when the user has been speaking
+    _judged_since: float | None = None  # since when a verdict has been awaited
     _finish_by: float | None = None  # when nothing that is still to come is waited for
     _over_by: float | None = None  # when nothing that has come is waited for
     _look_at: float | None = None  # when `GOODBYE_TIMER` fires
@@ -92,14 +98,22 @@ class Limits:
         """The user begins to speak."""
         self._last_activity = self._user_since = now
 
-    def looked(self, now: float, *, user_speaks: bool, owed: bool) -> None:
-        """Note whether the user still speaks, and whether anything is owed, after a message."""
+    def looked(self, now: float, *, user_speaks: bool, judged: bool, owed: bool) -> None:
+        """Note whether the user still speaks, and whether anything is owed, after a message.
+
+        `judged`: a verdict is awaited, or speech is held back for one.
+        """
         if owed or self._owed:
             self._last_activity = now
         self._owed = owed
-        if not user_speaks and self._user_since is not None:
-            self._last_activity = max(self._last_activity, self._user_until(now))
+        last = max(self._last_activity, self._busy_until(now))
+        if not user_speaks:
             self._user_since = None
+        if not judged:
+            self._judged_since = None
+        elif self._judged_since is None:
+            self._judged_since = now
+        self._last_activity = last
 
     def spent(self, dollars: Decimal) -> Effects:
         """The session has cost so much, at least."""
@@ -116,16 +130,19 @@ class Limits:
         if self.idle_timeout is None:
             return []
         heard_until = self.speech.ledger.ends_at(now)
-        last = max(self._last_activity, heard_until, self._user_until(now))
+        last = max(self._last_activity, heard_until, self._busy_until(now))
         quiet = 0.0 if self._owed else max(0.0, now - last)
         if quiet < self.idle_timeout:
             return [SetTimer(IDLE_TIMER, max(self.idle_timeout - quiet, LOOK_AGAIN))]
         return self._reach("idle_timeout")
 
-    def _user_until(self, now: float) -> float:
-        """Return until when the user has been speaking, as far as that counts."""
-        since = self._user_since
-        return -math.inf if since is None else min(now, since + LONGEST_SENTENCE)
+    def _busy_until(self, now: float) -> float:
+        """Return until when the user spoke or a verdict was awaited, as far as that counts."""
+        user, judged = self._user_since, self._judged_since
+        return max(
+            -math.inf if user is None else min(now, user + LONGEST_SENTENCE),
+            -math.inf if judged is None else min(now, judged + LONGEST_VERDICT),
+        )
 
     def leave(self, now: float) -> Effects | None:
         """Look whether a session that has reached a limit may end; None: it ends now."""

@@ -165,7 +165,12 @@ class SessionMachine(Parts):
         reconnecting = self._reconnecting.go_on(effects, now)
         if reconnecting:
             effects += [*reconnecting, *self._follow_up(now)]
-        self._limits.looked(now, user_speaks=self._turn_taking.user_speaks, owed=self._owed)
+        self._limits.looked(
+            now,
+            user_speaks=self._turn_taking.user_speaks,
+            judged=self._judged,
+            owed=self._owed,
+        )
         effects += self._leave(now)
         active_id = self._responses.active_id
         effects += self._stalls.sent(effects, active_id, now)
@@ -472,14 +477,16 @@ class SessionMachine(Parts):
 
     @property
     def _owed(self) -> bool:
-        """Something is owed: an answer, an outcome, a decision, a verdict."""
+        """Something is owed: an answer, an outcome, a decision."""
         return self.phase is Phase.LIVE and (
-            self._turn_taking.owed
-            or not self._responses.at_rest
-            or self._calls.owed
-            or bool(self._speech.held)
-            or self._guarding.judges
-            or self._screening.judges
+            self._turn_taking.owed or not self._responses.at_rest or self._calls.owed
+        )
+
+    @property
+    def _judged(self) -> bool:
+        """A verdict is awaited, or speech is held back for one."""
+        return self.phase is Phase.LIVE and (
+            bool(self._speech.held) or self._guarding.judges or self._screening.judges
         )
 
     def _end(self, error: RealtimeError | None, reason: str = "the session was closed") -> Effects:

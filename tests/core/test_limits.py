@@ -17,6 +17,7 @@ from realtime_actors.core.limits import (
     GOODBYE_TIMER,
     IDLE_TIMER,
     LONGEST_SENTENCE,
+    LONGEST_VERDICT,
 )
 from realtime_actors.core.messages import (
     AgentResolved,
@@ -359,6 +360,14 @@ def test_a_limit_ends_a_session_whose_guardrail_never_judges() -> None:
     trace = [SAYS[0], (transcript("Hello"), 1.0), *SAYS[1:], (done("r1"), 1.0)]
 
     assert when_it_ends(guarded(max_duration=2.0), *trace) <= 2.0 + FINISH_WITHIN
+
+
+def test_a_guardrail_that_never_judges_keeps_no_session_from_being_idle() -> None:
+    trace = [SAYS[0], (transcript("Hello"), 1.0), *SAYS[1:], (done("r1"), 1.0)]
+
+    ends_at = when_it_ends(guarded(idle_timeout=5.0), *trace)
+
+    assert ends_at <= 1.0 + LONGEST_VERDICT + 5.0 + FINISH_WITHIN
 
 
 def test_what_the_server_says_by_itself_after_a_limit_is_not_heard() -> None:

@@ -1419,8 +1419,16 @@ MUTANTS: Final = (
         13,
         "a session is idle while the user speaks",
         "core/session.py",
-        "user_speaks=self._turn_taking.user_speaks, owed=self._owed",
-        "user_speaks=False, owed=self._owed",
+        "user_speaks=self._turn_taking.user_speaks,",
+        "user_speaks=False,",
+        LIMITS,
+    ),
+    Mutant(
+        13,
+        "a guardrail that hangs keeps a session from being idle for ever",
+        "core/limits.py",
+        "min(now, judged + LONGEST_VERDICT)",
+        "now",
         LIMITS,
     ),
     Mutant(
