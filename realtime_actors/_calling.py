@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from realtime_actors.errors import ConfigError
 
@@ -25,6 +25,9 @@ __all__ = [
 ]
 
 Function: TypeAlias = Callable[..., object]
+_ALIASES: Final = {"ctx": "context", "args": "arguments"}
+"""What people call arguments as well."""
+
 IsEnabled: TypeAlias = bool | Function
 """Whether the model is offered something: a bool, or a function of context and agent."""
 
@@ -43,6 +46,15 @@ def check_takes(function: object, offered: Sequence[str], *, what: str, at_least
             f"{what} takes {count} positional arguments, but is called with "
             f"{at_least} to {len(offered)}: {', '.join(offered)}"
         )
+    for index, each in enumerate(_required(function)):
+        name = _ALIASES.get(each.name, each.name)
+        if index == 0 and name in ("self", "cls"):
+            raise ConfigError(f"{what} is a method: bind it first, take it from an instance")
+        if name in offered and offered.index(name) != index:
+            raise ConfigError(
+                f"{what} has {each.name!r} in the wrong place: it is called with"
+                f" {', '.join(offered)}, in this order"
+            )
 
 
 def call(function: Function, *arguments: object) -> object:
@@ -79,14 +91,21 @@ def is_enabled_for(is_enabled: IsEnabled, context: object, agent: object) -> boo
     return is_enabled if isinstance(is_enabled, bool) else bool(call(is_enabled, context, agent))
 
 
+def _required(function: Function) -> list[inspect.Parameter]:
+    """The parameters without a default. Those of a wrapper count, and not of what it wraps."""
+    parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        parameters = inspect.signature(function).parameters.values()
+    return [each for each in parameters if each.default is each.empty]
+
+
 def _count(function: Function, offered: int, *, what: str) -> int:
     try:
-        parameters = inspect.signature(function).parameters.values()
+        required = _required(function)
     except (TypeError, ValueError):
         raise ConfigError(
             f"{what}: the signature of {function!r} can't be read, wrap it in a function of yours"
         ) from None
-    required = [each for each in parameters if each.default is each.empty]
     if any(each.kind is each.KEYWORD_ONLY for each in required):
         raise ConfigError(f"{what} has a keyword-only parameter without a default")
     if any(each.kind is each.VAR_POSITIONAL for each in required):

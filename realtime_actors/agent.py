@@ -17,6 +17,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+from types import MethodType
 from typing import Any, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
 import attrs
@@ -40,7 +41,7 @@ from realtime_actors.config.models import default_model
 from realtime_actors.config.places import Explained, unknown
 from realtime_actors.errors import ConfigError, ToolError
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
-from realtime_actors.hooks import AgentHooks
+from realtime_actors.hooks import AgentHooks, check_hooks
 from realtime_actors.items import Item, items_from_input
 from realtime_actors.pickling import Picklable
 from realtime_actors.tools import HostedMcpTool, Tool
@@ -256,6 +257,17 @@ def _each(given: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(given)
 
 
+def _tools(given: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(map(_as_tool, _each(given)))
+
+
+def _as_tool(given: Any) -> Any:
+    # From Python 3.13 on this is what a class method is that is decorated with @tool as well.
+    if isinstance(given, MethodType) and isinstance(given.__func__, Tool):
+        return given.__func__.__get__(given.__self__)
+    return given
+
+
 def _names(members: tuple[AnyTool | OutputGuardrail | InputGuardrail, ...]) -> str:
     return "[" + ", ".join(map(_label, members)) + "]"
 
@@ -279,7 +291,7 @@ class Agent(Picklable, Explained):
     """None: the session's. Once the model has spoken a connection keeps its voice: only
     agents that sound the same can be handed over to then, or those whose handoff
     reconnects (`Handoff.voice`)."""
-    tools: tuple[Tool | HostedMcpTool, ...] = field(default=(), converter=_each, repr=_names)
+    tools: tuple[Tool | HostedMcpTool, ...] = field(default=(), converter=_tools, repr=_names)
     handoffs: tuple[Handoff, ...] = field(default=(), converter=_handoffs, repr=_names)
     """Given as agents or handoffs, kept as handoffs."""
     output_guardrails: tuple[OutputGuardrail, ...] = field(default=(), converter=_each, repr=_names)
@@ -301,7 +313,9 @@ class Agent(Picklable, Explained):
         if not isinstance(self.handoff_description, str | None):
             raise ConfigError(f"{what}: handoff_description must be text")
         for each in self.tools:
-            if not isinstance(each, Tool | HostedMcpTool):
+            if isinstance(each, Tool):
+                each.check_is_bound()
+            elif not isinstance(each, HostedMcpTool):
                 hint = ": decorate it with @tool" if callable(each) else ""
                 raise ConfigError(f"{what}: {each!r} is no tool{hint}")
         for handoff in self.handoffs:
@@ -315,6 +329,8 @@ class Agent(Picklable, Explained):
                 raise ConfigError(f"{what}: {screening!r} is no InputGuardrail")
         if not isinstance(self.hooks, AgentHooks | None):
             raise ConfigError(f"{what}: hooks must be an instance of AgentHooks")
+        if self.hooks is not None:
+            check_hooks(self.hooks)
         self._check_names(what)
 
     def _check_names(self, what: str) -> None:

@@ -9,8 +9,11 @@ reported as an `ErrorEvent`. A hook may be a coroutine function.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from realtime_actors.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff
@@ -18,15 +21,20 @@ if TYPE_CHECKING:
     from realtime_actors.items import Item
     from realtime_actors.tools import Tool
 
-__all__ = ["AgentHooks"]
+__all__ = ["AgentHooks", "check_hooks"]
 
 
 class AgentHooks:
     """Callbacks that do nothing. Override some, and give an instance to the agent.
 
     `context` is always what was given to `run(context=...)`, and `agent` the agent
-    whose hooks these are.
+    whose hooks these are. A method whose name begins with `on_` and is no hook is a
+    `ConfigError`, where the class is made: it would never be called.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_hooks(cls)
 
     def on_start(self, context: Any, agent: Agent, /) -> object:
         """A response of this agent begins."""
@@ -55,3 +63,26 @@ class AgentHooks:
 
     def on_history(self, context: Any, agent: Agent, history: Sequence[Item], /) -> object:
         """The conversation has changed. `history` is all of it, oldest first."""
+
+
+def check_hooks(hooks: Any) -> None:
+    """Raise `ConfigError` for a method that is no hook, or can't be called as one.
+
+    `hooks` is a subclass of `AgentHooks`, or an instance, which may have members of its own.
+    """
+    known = {name: value for name, value in vars(AgentHooks).items() if name.startswith("on_")}
+    cls = hooks if isinstance(hooks, type) else type(hooks)
+    for name in dir(hooks):
+        hook = getattr(hooks, name, None) if name.startswith("on_") else None
+        if not callable(hook):
+            continue
+        what = f"{cls.__name__}.{name}"
+        if name not in known:
+            raise ConfigError(f"{what} is no hook: {did_you_mean(name, known)}")
+        offered = [*inspect.signature(known[name]).parameters][1:]
+        # A plain function of a class is given the instance as well.
+        own = [hooks] if hook is inspect.getattr_static(hooks, name) and hooks is cls else []
+        try:
+            inspect.signature(hook, follow_wrapped=False).bind(*own, *offered)
+        except TypeError as error:
+            raise ConfigError(f"{what} is called with {', '.join(offered)}: {error}") from None

@@ -12,16 +12,11 @@ tool may block as long as it likes, and may be a coroutine function.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from datetime import date, datetime, time
-from enum import Enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
 
-import attrs
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from realtime_actors._calling import (
     Function,
@@ -38,14 +33,13 @@ from realtime_actors._schema.function_tool import (
     function_to_wire,
     parse_arguments,
 )
-from realtime_actors._schema.signature import Signature
-from realtime_actors._schema.types import enum_to_json
+from realtime_actors._schema.results import ToolOutput, as_json, output_text, tool_output
+from realtime_actors._schema.signature import Signature, name_of
 from realtime_actors.config import ToolTexts
 from realtime_actors.config.checks import from_mapping, instance_of
 from realtime_actors.config.places import Explained, refusing_unknown
-from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
+from realtime_actors.errors import ConfigError, ToolArgumentsError
 from realtime_actors.guardrails import ToolGuardrail, ToolOutputGuardrail
-from realtime_actors.items import InputImage, InputText
 from realtime_actors.pickling import Picklable
 from realtime_actors.seconds import seconds_or_none, unlimited
 
@@ -134,15 +128,6 @@ class ToolContext:
 
 
 @frozen(kw_only=True)
-class ToolOutput:
-    """What the model is given for a call."""
-
-    text: str = field(repr=False)
-    images: tuple[InputImage, ...] = field(default=(), repr=False)
-    """They follow the text in a message of their own: an output is text and nothing else."""
-
-
-@frozen(kw_only=True)
 class Tool(Picklable, Explained):
     """A function that the model may call. Usually made by `@tool`.
 
@@ -216,6 +201,26 @@ class Tool(Picklable, Explained):
         yield f"tool {self.name!r}", self.function
         yield f"is_enabled of tool {self.name!r}", self.is_enabled
         yield f"needs_approval of tool {self.name!r}", self.needs_approval
+        yield f"the text for a failure of tool {self.name!r}", self.texts.failed
+
+    def __get__(self, instance: object, owner: type | None = None) -> Tool:
+        """The tool of a method, bound to an instance; any other as it is."""
+        if self._signature is None or not self._signature.is_method or instance is None:
+            return self
+        return evolve(
+            self,
+            invoke=self.function.__get__(instance, owner),
+            signature=evolve(self._signature, is_method=False),
+        )
+
+    def check_is_bound(self) -> None:
+        """Raise `ConfigError` for the tool of a method that is bound to no instance."""
+        if self._signature is not None and self._signature.is_method:
+            owner = self.function.__qualname__.rpartition(".")[0].rpartition(".")[2]
+            raise ConfigError(
+                f"the tool {self.name!r} is a method of {owner}, and bound to no instance: take"
+                f" it from one, {owner}(...).{self.function.__name__}"
+            )
 
     def bind(self, arguments: str) -> dict[str, object]:
         """Turn the JSON text that the model sent into the function's arguments.
@@ -227,7 +232,7 @@ class Tool(Picklable, Explained):
             return values
         try:
             return self._signature.convert(values)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ToolArgumentsError(f"Wrong arguments for {self.name}: {error}") from error
 
     def run(self, arguments: str, context: ToolContext | None = None) -> ToolOutput:
@@ -236,6 +241,7 @@ class Tool(Picklable, Explained):
         Blocks. Raises `ToolArgumentsError`, `ToolError` for a result that can't be
         sent, and whatever the function raises: `error_text` has the words for it.
         """
+        self.check_is_bound()
         values = self.bind(arguments)
         if self._signature is None:
             return tool_output(call(self.function, values, context))
@@ -338,8 +344,8 @@ class HostedMcpTool(Explained):
             "authorization": self.authorization,
             "headers": dict(self.headers) if self.headers is not None else None,
             "server_description": self.server_description,
-            "allowed_tools": _plain(self.allowed_tools),
-            "require_approval": _plain(self.require_approval),
+            "allowed_tools": as_json(self.allowed_tools),
+            "require_approval": as_json(self.require_approval),
         }
         given = {name: value for name, value in members.items() if value is not None}
         return {"type": "mcp", **given, **self.extra}
@@ -377,7 +383,8 @@ def tool(
 ) -> Tool | Callable[[Function], Tool]:
     """Make a `Tool` of a function, from its signature, type hints and docstring.
 
-    With or without options: `@tool`, `@tool(timeout=5)`. `name` and `description`
+    With or without options: `@tool`, `@tool(timeout=5)`. Above a method it makes a tool of
+    each instance: `agent(tools=[desk.greet])`. `name` and `description`
     replace the function's own. Arguments are checked and converted to the hinted types
     before the function sees them; a parameter annotated `ToolContext` is given one.
     An Enum is written by its values if these are text, else by its names.
@@ -390,11 +397,13 @@ def tool(
     """
 
     def decorate(function: Function) -> Tool:
-        if not hasattr(function, "__qualname__") or isinstance(function, type):
+        if isinstance(function, classmethod):
+            raise ConfigError("@ra.tool goes below @classmethod, and not above it")
+        if not callable(function) or isinstance(function, type | Tool):
             raise ConfigError(f"a tool is made of a function, not of {function!r}")
         signature = Signature.of(function, ToolContext)
         return Tool(
-            name=function.__name__ if name is None else name,
+            name=name_of(function) if name is None else name,
             description=signature.description if description is None else description,
             parameters=signature.schema,
             invoke=function,
@@ -411,69 +420,6 @@ def tool(
     return decorate if function is None else decorate(function)
 
 
-def tool_output(value: object) -> ToolOutput:
-    """What a tool returned, as the model is given it.
-
-    A part of a message (`items.InputText`, `items.InputImage`), or a list with some in it,
-    is several things: the texts become lines of the output, the images come after it.
-    Everything else is `output_text`. Raises `ToolError` for what can't be sent.
-    """
-    parts = value if isinstance(value, list | tuple) else (value,)
-    if not any(isinstance(part, InputText | InputImage) for part in parts):
-        return ToolOutput(text=output_text(value))
-    images = tuple(part for part in parts if isinstance(part, InputImage))
-    texts = [
-        output_text(part.text if isinstance(part, InputText) else part)
-        for part in parts
-        if not isinstance(part, InputImage)
-    ]
-    return ToolOutput(text="\n".join(texts) or "See the image that follows.", images=images)
-
-
-def output_text(value: object) -> str:
-    """What a tool returned, as the text that the model is given.
-
-    Text stays as it is, None is empty, everything else is JSON: attrs classes and
-    dataclasses are objects, dates are ISO 8601, sets are arrays, and an Enum is what
-    the model writes for it (see `tool`). Raises `ToolError` for what can't be written
-    that way.
-    """
-    if value is None:
-        return ""
-    try:
-        plain = _plain(value)
-        text = (
-            str(plain)
-            if isinstance(value, str)
-            else json.dumps(plain, ensure_ascii=False, allow_nan=False)
-        )
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ToolError(
-            f"the tool returned a {type(value).__name__} that can't be sent: {error}"
-        ) from error
-    return text
-
-
 def error_text(error: BaseException) -> str:
     """What an error says, as a line. The model is told that of a `ToolError`."""
     return f"Error: {str(error) or type(error).__name__}"
-
-
-def _plain(value: object) -> object:
-    """The value in nothing but what JSON has, as far as that goes."""
-    if isinstance(value, Enum):
-        return enum_to_json(value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {_plain(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | Set):
-        return [_plain(each) for each in value]
-    cls = type(value)
-    if attrs.has(cls):
-        names = [each.name for each in attrs.fields(cls)]
-    elif dataclasses.is_dataclass(cls):
-        names = [each.name for each in dataclasses.fields(cls)]
-    else:
-        return value
-    return {name: _plain(getattr(value, name)) for name in names}

@@ -56,7 +56,10 @@ def parse_arguments(arguments: str, schema: Mapping[str, Any], name: str) -> dic
         values = {}
     if not isinstance(values, dict):
         raise ToolArgumentsError(f"Invalid JSON arguments for {name}: expected an object")
-    wrong = "; ".join(problems(values, schema))
+    try:
+        wrong = "; ".join(problems(values, schema))
+    except RecursionError:
+        wrong = "they are nested too deeply"
     if wrong:
         raise ToolArgumentsError(f"Wrong arguments for {name}: {wrong}")
     return values

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import collections.abc
-import dataclasses
-import inspect
 import types
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
+from decimal import Decimal
 from enum import Enum
 from typing import (
     Annotated,
@@ -20,38 +19,28 @@ from typing import (
     Union,
     get_args,
     get_origin,
-    get_type_hints,
-    is_typeddict,
 )
 
-import attrs
-from attrs import evolve, frozen
+from attrs import define, field
 
 from realtime_actors._schema.check import fits, same
-from realtime_actors._schema.docstring import parse_docstring
+from realtime_actors._schema.classes import fields_of
+from realtime_actors._schema.constraints import NO_DEFAULT, Constraints
+from realtime_actors._schema.pydantic_types import is_pydantic, pydantic_schema
+from realtime_actors._schema.shapes import Shape, described, object_schema
 from realtime_actors.errors import ConfigError
 
-__all__ = ["Shape", "described", "enum_to_json", "object_schema", "shape_of"]
+__all__ = ["HintReader", "enum_to_json"]
 
 ALLOWED: Final = (
     "use str, int, float, bool, None, Literal, Enum, a union, list, tuple, set, dict[str, ...], "
-    "TypedDict, an attrs class, a dataclass, datetime, date or time"
+    "TypedDict, NamedTuple, an attrs class, a dataclass, a pydantic model, datetime, date, time, "
+    "Decimal or UUID"
 )
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-@frozen(kw_only=True)
-class Shape:
-    """How a type looks in JSON: its schema, and how a value that fits becomes the type's.
-
-    `convert` may raise what the type's own constructor raises.
-    """
-
-    schema: dict[str, Any]
-    convert: Callable[[Any], Any] = _as_it_is
+def _to_decimal(value: object) -> Decimal:
+    return Decimal(str(value))
 
 
 _PLAIN: Final[dict[Any, Shape]] = {
@@ -65,6 +54,11 @@ _PLAIN: Final[dict[Any, Shape]] = {
     ),
     date: Shape(schema={"type": "string", "format": "date"}, convert=date.fromisoformat),
     time: Shape(schema={"type": "string", "format": "time"}, convert=time.fromisoformat),
+    # A number or its digits: the digits keep what a float would lose.
+    Decimal: Shape(
+        schema={"anyOf": [{"type": "number"}, {"type": "string", "format": "decimal"}]},
+        convert=_to_decimal,
+    ),
     object: Shape(schema={}),
 }
 
@@ -83,149 +77,162 @@ _ARRAYS: Final[dict[Any, Callable[[list[Any]], Any]]] = {
 _MAPPINGS: Final = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
 
-def shape_of(hint: Any, where: str, inside: tuple[Any, ...] = ()) -> Shape:
-    """The shape of a type hint. Raises `ConfigError` when it has none.
+@define
+class HintReader:
+    """Reads the hints of one function.
 
-    `where` names the parameter or field in the message; `inside` are the classes that
-    are being looked at, to notice one that contains itself.
+    `names` are those that the hints of classes may use beside their module's: what is local
+    to the function in which they were written.
     """
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        words = [each for each in arguments[1:] if isinstance(each, str)]
-        return described(shape_of(arguments[0], where, inside), " ".join(words))
-    if origin in (Required, NotRequired):
-        return shape_of(arguments[0], where, inside)
-    if isinstance(hint, NewType):
-        return shape_of(hint.__supertype__, where, inside)
-    if type(hint).__name__ == "TypeAliasType":  # a `type` statement, from Python 3.12 on
-        return shape_of(hint.__value__, where, inside)
-    if hint is Any:
-        return Shape(schema={})
-    if origin is Literal:
-        return _literal(arguments, where)
-    if origin in (Union, types.UnionType):
-        return _union([shape_of(each, where, inside) for each in arguments])
-    kind = origin or hint
-    if not isinstance(kind, type):
+
+    names: Mapping[str, object] = field(factory=dict)
+    definitions: dict[str, Any] = field(factory=dict)
+    """The schemas of what contains itself, by name: they are referred to."""
+    _inside: list[Any] = field(factory=list, init=False)  # what is being looked at
+    _named: dict[Any, str] = field(factory=dict, init=False)  # what contains itself
+    _shapes: dict[Any, Shape] = field(factory=dict, init=False)
+
+    def read(self, hint: Any, where: str) -> Shape:
+        """The shape of a type hint. Raises `ConfigError` when it has none.
+
+        `where` names the parameter or field in the message.
+        """
+        origin, arguments = get_origin(hint), get_args(hint)
+        if origin is Annotated:
+            return self._annotated(hint, where)
+        if origin in (Required, NotRequired):
+            return self.read(arguments[0], where)
+        if isinstance(hint, NewType):
+            return self.read(hint.__supertype__, where)
+        if type(hint).__name__ == "TypeAliasType":  # a `type` statement, from Python 3.12 on
+            return self._once(hint, lambda: self.read(hint.__value__, where))
+        if hint is Any:
+            return Shape(schema={})
+        if origin is Literal:
+            return _literal(arguments, where)
+        if origin in (Union, types.UnionType):
+            return self._union([self.read(each, where) for each in arguments])
+        kind = origin or hint
+        if not isinstance(kind, type):
+            raise ConfigError(f"{where}: {hint!r} can't be described to a model: {ALLOWED}")
+        if kind in _ARRAYS:
+            item = self.read(arguments[0], where) if arguments else Shape(schema={})
+            return _array(item, _ARRAYS[kind])
+        if kind is tuple:
+            return self._tuple(arguments, where)
+        if kind in _MAPPINGS:
+            return self._mapping(arguments, where)
+        if is_pydantic(kind):
+            return pydantic_schema(hint, self.definitions, where)
+        if origin is None:
+            return self._class(kind, where)
         raise ConfigError(f"{where}: {hint!r} can't be described to a model: {ALLOWED}")
-    if kind in _ARRAYS:
-        item = shape_of(arguments[0], where, inside) if arguments else Shape(schema={})
-        return _array(item, _ARRAYS[kind])
-    if kind is tuple:
-        return _tuple(arguments, where, inside)
-    if kind in _MAPPINGS:
-        return _mapping(arguments, where, inside)
-    if origin is None:
-        return _class(kind, where, inside)
-    raise ConfigError(f"{where}: {hint!r} can't be described to a model: {ALLOWED}")
 
+    def default_of(self, hint: Any, where: str) -> Any:
+        """The default that a hint itself has (a pydantic `Field`), or `NO_DEFAULT`."""
+        if get_origin(hint) is not Annotated:
+            return NO_DEFAULT
+        return Constraints.of(get_args(hint)[1:], where).default
 
-def described(shape: Shape, words: str) -> Shape:
-    """The same shape with a description, if there is one."""
-    if not words:
-        return shape
-    return evolve(shape, schema={**shape.schema, "description": words})
+    def _annotated(self, hint: Any, where: str) -> Shape:
+        inner, *metadata = get_args(hint)
+        constraints = Constraints.of(metadata, where)
+        if constraints.needs_pydantic:
+            return described(pydantic_schema(hint, self.definitions, where), constraints.words)
+        return constraints.applied(self.read(inner, where), {"$defs": self.definitions}, where)
 
+    def _class(self, cls: type, where: str) -> Shape:
+        if cls in _PLAIN:
+            return _PLAIN[cls]
+        if (cls.__module__, cls.__qualname__) == ("uuid", "UUID"):
+            return Shape(schema={"type": "string", "format": "uuid"}, convert=cls)
+        if issubclass(cls, Enum):
+            return _enum(cls, where)
+        return self._once(cls, lambda: self._object(cls, where))
 
-def object_schema(properties: Mapping[str, Shape], required: list[str]) -> dict[str, Any]:
-    """The schema of an object that has these properties and no others."""
-    return {
-        "type": "object",
-        "properties": {name: shape.schema for name, shape in properties.items()},
-        "required": required,
-        "additionalProperties": False,
-    }
+    def _once(self, key: Any, read: Callable[[], Shape]) -> Shape:
+        """Read what may contain itself: within itself, it is referred to by its name."""
+        if key in self._inside:
+            if key not in self._named:
+                name = getattr(key, "__name__", "Type")
+                while name in self.definitions or name in self._named.values():
+                    name += "_"
+                self._named[key] = name
+            return self._reference(key)
+        if key in self._shapes:
+            return self._reference(key)
+        self._inside.append(key)
+        try:
+            shape = read()
+        finally:
+            self._inside.pop()
+        if key not in self._named:
+            return shape
+        self._shapes[key] = shape
+        self.definitions[self._named[key]] = shape.schema
+        return self._reference(key)
 
-
-def _class(cls: type, where: str, inside: tuple[Any, ...]) -> Shape:
-    if cls in _PLAIN:
-        return _PLAIN[cls]
-    if issubclass(cls, Enum):
-        return _enum(cls, where)
-    if cls in inside:
-        raise ConfigError(f"{where}: {cls.__name__} contains itself, which no tool can take")
-    inside = (*inside, cls)
-    if is_typeddict(cls):
-        hints = _hints(cls, where)
-        return _object(
-            cls,
-            {name: name for name in hints},
-            {name: _is_required(cls, name, hint) for name, hint in hints.items()},
-            where,
-            inside,
+    def _reference(self, key: Any) -> Shape:
+        return Shape(
+            schema={"$ref": f"#/$defs/{self._named[key]}"},
+            convert=lambda value: self._shapes[key].convert(value),
         )
-    if attrs.has(cls):
-        fields = [each for each in attrs.fields(cls) if each.init]
-        return _object(
-            cls,
-            {each.name: each.alias or each.name for each in fields},
-            {each.name: each.default is attrs.NOTHING for each in fields},
-            where,
-            inside,
+
+    def _object(self, cls: Any, where: str) -> Shape:
+        """The shape of a class that is made from named fields."""
+        made = fields_of(cls, self.names, where)
+        if made is None:
+            raise ConfigError(f"{where}: {cls.__name__} can't be described to a model: {ALLOWED}")
+        properties = {
+            each.argument: described(self.read(each.hint, f"{where}.{each.name}"), each.words)
+            for each in made.fields
+        }
+
+        def convert(value: dict[str, Any]) -> Any:
+            return cls(**{name: properties[name].convert(each) for name, each in value.items()})
+
+        needed = [each.argument for each in made.fields if each.required]
+        shape = Shape(schema=object_schema(properties, needed), convert=convert)
+        return described(shape, made.summary)
+
+    def _union(self, shapes: list[Shape]) -> Shape:
+        """The first that fits wins, so `date | str` tries the date before the text."""
+        root = {"$defs": self.definitions}
+        return Shape(
+            schema={"anyOf": [each.schema for each in shapes]},
+            convert=lambda value: next(
+                each.convert(value) for each in shapes if fits(value, each.schema, root)
+            ),
         )
-    if dataclasses.is_dataclass(cls):
-        members = [each for each in dataclasses.fields(cls) if each.init]
-        missing = dataclasses.MISSING
-        return _object(
-            cls,
-            {each.name: each.name for each in members},
-            {
-                each.name: each.default is missing and each.default_factory is missing
-                for each in members
+
+    def _tuple(self, arguments: tuple[Any, ...], where: str) -> Shape:
+        if not arguments or arguments[-1] is Ellipsis:
+            item = self.read(arguments[0], where) if arguments else Shape(schema={})
+            return _array(item, tuple)
+        items = [self.read(each, where) for each in arguments]
+        return Shape(
+            schema={
+                "type": "array",
+                "prefixItems": [each.schema for each in items],
+                "minItems": len(items),
+                "maxItems": len(items),
             },
-            where,
-            inside,
+            convert=lambda value: tuple(
+                item.convert(each) for item, each in zip(items, value, strict=True)
+            ),
         )
-    raise ConfigError(f"{where}: {cls.__name__} can't be described to a model: {ALLOWED}")
 
-
-def _object(
-    cls: type,
-    aliases: Mapping[str, str],
-    required: Mapping[str, bool],
-    where: str,
-    inside: tuple[Any, ...],
-) -> Shape:
-    """The shape of a class that is made from named fields.
-
-    `aliases` maps the fields to what the constructor calls them, `required` to
-    whether they have no default.
-    """
-    # Fields alone must be enough to make one: no InitVar, no __init__ of its own.
-    if not is_typeddict(cls) and set(inspect.signature(cls).parameters) != set(aliases.values()):
-        raise ConfigError(f"{where}: {cls.__name__} is not made from its fields alone")
-    hints = _hints(cls, where)
-    documentation = cls.__doc__ or ""
-    if documentation.startswith(f"{cls.__name__}("):
-        documentation = ""  # written by dataclasses: the signature
-    summary, words = parse_docstring(documentation, aliases)
-    properties = {}
-    for name, alias in aliases.items():
-        if name not in hints:
-            raise ConfigError(f"{where}: {cls.__name__}.{name} has no type hint")
-        shape = shape_of(hints[name], f"{where}.{name}", inside)
-        properties[alias] = described(shape, words.get(name, ""))
-
-    def convert(value: dict[str, Any]) -> Any:
-        return cls(**{name: properties[name].convert(each) for name, each in value.items()})
-
-    needed = [alias for name, alias in aliases.items() if required[name]]
-    return described(Shape(schema=object_schema(properties, needed), convert=convert), summary)
-
-
-def _hints(cls: type, where: str) -> dict[str, Any]:
-    try:
-        return get_type_hints(cls, include_extras=True)
-    except Exception as error:  # whatever a forward reference runs into
-        raise ConfigError(f"{where}: the hints of {cls.__name__} can't be read: {error}") from None
-
-
-def _is_required(typed_dict: Any, name: str, hint: Any) -> bool:
-    # `__required_keys__` doesn't see the markers while hints are text (PEP 563).
-    marker = get_origin(hint)
-    if marker in (Required, NotRequired):
-        return marker is Required
-    return name in typed_dict.__required_keys__
+    def _mapping(self, arguments: tuple[Any, ...], where: str) -> Shape:
+        if not arguments:
+            return Shape(schema={"type": "object"})
+        key, value_hint = arguments
+        if key is not str:
+            raise ConfigError(f"{where}: the keys of a JSON object are text, not {key!r}")
+        item = self.read(value_hint, where)
+        return Shape(
+            schema={"type": "object", "additionalProperties": item.schema or True},
+            convert=lambda value: {name: item.convert(each) for name, each in value.items()},
+        )
 
 
 def enum_to_json(member: Enum) -> str:
@@ -248,28 +255,19 @@ def _enum(cls: type[Enum], where: str) -> Shape:
 
 
 def _literal(values: tuple[Any, ...], where: str) -> Shape:
-    if not all(
-        isinstance(each, str | int | None) and not isinstance(each, Enum) for each in values
-    ):
+    if not all(isinstance(each, str | int | None | Enum) for each in values):
         raise ConfigError(f"{where}: a Literal of {values!r} can't be written in JSON")
-    schema: dict[str, Any] = {"enum": list(values)}
+    written = [enum_to_json(each) if isinstance(each, Enum) else each for each in values]
+    schema: dict[str, Any] = {"enum": written}
     for type_name, kind in (("string", str), ("integer", int)):
-        if all(type(each) is kind for each in values):
+        if all(type(each) is kind for each in written):
             schema["type"] = type_name
-    return Shape(
-        schema=schema,
-        convert=lambda value: next(each for each in values if same(each, value)),
-    )
 
+    def convert(value: object) -> Any:
+        at = next(at for at, each in enumerate(written) if same(each, value))
+        return values[at]
 
-def _union(shapes: list[Shape]) -> Shape:
-    """The first that fits wins, so `date | str` tries the date before the text."""
-    return Shape(
-        schema={"anyOf": [each.schema for each in shapes]},
-        convert=lambda value: next(
-            each.convert(value) for each in shapes if fits(value, each.schema)
-        ),
-    )
+    return Shape(schema=schema, convert=convert)
 
 
 def _array(item: Shape, collect: Callable[[list[Any]], Any]) -> Shape:
@@ -279,34 +277,3 @@ def _array(item: Shape, collect: Callable[[list[Any]], Any]) -> Shape:
     if collect in (set, frozenset):
         schema["uniqueItems"] = True
     return Shape(schema=schema, convert=lambda value: collect([item.convert(x) for x in value]))
-
-
-def _tuple(arguments: tuple[Any, ...], where: str, inside: tuple[Any, ...]) -> Shape:
-    if not arguments or arguments[-1] is Ellipsis:
-        item = shape_of(arguments[0], where, inside) if arguments else Shape(schema={})
-        return _array(item, tuple)
-    items = [shape_of(each, where, inside) for each in arguments]
-    return Shape(
-        schema={
-            "type": "array",
-            "prefixItems": [each.schema for each in items],
-            "minItems": len(items),
-            "maxItems": len(items),
-        },
-        convert=lambda value: tuple(
-            item.convert(each) for item, each in zip(items, value, strict=True)
-        ),
-    )
-
-
-def _mapping(arguments: tuple[Any, ...], where: str, inside: tuple[Any, ...]) -> Shape:
-    if not arguments:
-        return Shape(schema={"type": "object"})
-    key, value_hint = arguments
-    if key is not str:
-        raise ConfigError(f"{where}: the keys of a JSON object are text, not {key!r}")
-    item = shape_of(value_hint, where, inside)
-    return Shape(
-        schema={"type": "object", "additionalProperties": item.schema or True},
-        convert=lambda value: {name: item.convert(each) for name, each in value.items()},
-    )
