@@ -16,6 +16,7 @@ import pytest
 
 from realtime_actors.server.engines.understanding.arguments import find_arguments
 from realtime_actors.server.engines.understanding.choosing import choose_tool, known_tools
+from realtime_actors.server.engines.understanding.intent import act_of
 from realtime_actors.server.engines.understanding.similarity import Embedder
 
 DATA = Path(__file__).parent / "data"
@@ -142,3 +143,23 @@ def test_the_table_has_at_least_half_of_what_is_not_asked_for() -> None:
     assert len(found) >= 120
     assert len({domain for domain, _, _ in found}) == 5
     assert sum(tool is None for _, _, tool in found) >= len(found) / 2
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "looks_up"),
+    [
+        ("weather", "Tell the current weather in a city.", True),
+        ("get_weather", "", True),
+        ("opening_hours", "Opening hours of the shop.", True),
+        ("account", "Show what is in an account.", True),
+        ("check_order_status", "Find out where an order is.", True),
+        ("cancel_order", "Cancel an order.", False),
+        ("light", "Switch a light on or off.", False),
+        ("send_message", "Send a text message.", False),
+        ("transfer_to_billing", "Handles invoices.", False),
+    ],
+)
+def test_a_tool_that_only_tells_something_is_known_by_its_words(
+    name: str, description: str, looks_up: bool
+) -> None:
+    assert act_of(name, description).looks_up is looks_up

@@ -65,6 +65,9 @@ UNLIMITED: dict[str, Try] = {
     "NoReply timeout": lambda room, time: returned(otp.NoReply(0, timeout=time)),
     "Ok timeout": lambda room, time: started(Given, otp.Ok(0, timeout=time)),
     "Reply timeout": lambda room, time: returned(otp.Reply(0, 0, timeout=time)),
+    "GuardrailsSettings verdict_timeout": lambda room, time: ra.GuardrailsSettings(
+        verdict_timeout=time
+    ),
     "RunConfig approval_timeout": lambda room, time: ra.RunConfig(approval_timeout=time),
     "RunConfig idle_timeout": lambda room, time: ra.RunConfig(idle_timeout=time),
     "RunConfig max_duration": lambda room, time: ra.RunConfig(max_duration=time),
@@ -142,6 +145,7 @@ LIMITED: dict[str, Try] = {
 ABOVE_ZERO = {
     *("ServerLimits open_timeout", "ServerLimits ping_timeout", "ServerLimits write_timeout"),
     *("ServerLimits ping_interval", "RunConfig stall_timeout"),
+    "GuardrailsSettings verdict_timeout",
     *("RunConfig approval_timeout", "RunConfig idle_timeout", "RunConfig max_duration"),
     *("RunConfig tool_timeout", "Tool timeout", "tool timeout", "ModelConfig connect_timeout"),
     *("Supervisor.init max_seconds", "DynamicSupervisor.init max_seconds"),

@@ -256,7 +256,12 @@ def act_of(name: str, description: str) -> Act:
     ]
     known = [word for word in words if any(stem(word) in group for group in _SAME)]
     # "opening_hours" is named after what it tells.
-    looks_up = words[:1] == [] or words[0] in _LOOKS_UP or words[0].endswith("ing") or not known
+    looks_up = (
+        not known
+        or words[0] in _LOOKS_UP
+        or words[0].endswith("ing")
+        or (words[0] not in known and words[-1] in _LOOKS_UP)  # "weather": tells the weather
+    )
     verbs = frozenset().union(*map(_synonyms, known))
     return Act(
         own_verbs=frozenset(map(stem, known)),
