@@ -378,6 +378,11 @@ class Agent(Picklable, Explained):
         """All that the model could call: the tools, then the handoffs."""
         return (*self.tools, *self.handoffs)
 
+    @property
+    def offers_vary(self) -> bool:
+        """Whether it depends on functions what the model is offered to call."""
+        return any(callable(each.is_enabled) for each in self.get_tools())
+
     def enabled_tools(self, context: object) -> tuple[AnyTool, ...]:
         """Those of `get_tools()` that are enabled now. Calls functions, so it may block."""
         return tuple(each for each in self.get_tools() if each.enabled_for(context, self))

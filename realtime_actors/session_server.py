@@ -39,6 +39,7 @@ from realtime_actors.core.messages import (
     Started,
     TimerFired,
     ToolFinished,
+    ToolsNotResolved,
 )
 from realtime_actors.errors import (
     LocalProtocolError,
@@ -58,7 +59,15 @@ from realtime_actors.subscribers import Only, Subscribers
 from realtime_actors.trace_writer import TraceWriter
 from realtime_actors.transport.base import Disconnected, Transport
 from realtime_actors.usage import NOTHING_USED, SessionUsage
-from realtime_actors.user_code import HookRunner, hand_off, judge, resolve_agent, run_tool, screen
+from realtime_actors.user_code import (
+    HookRunner,
+    hand_off,
+    judge,
+    resolve_agent,
+    resolve_tools,
+    run_tool,
+    screen,
+)
 
 __all__ = ["SessionPlan", "SessionServer", "publish_end"]
 
@@ -465,6 +474,8 @@ class SessionServer(otp.GenServer):
                     self._cancel_timer(state, key)
                 case fx.ResolveAgent(agent=agent):
                     self._resolve(state, agent)
+                case fx.ResolveTools(agent=agent):
+                    self._resolve_tools(state, agent)
                 case fx.RunTool():
                     self._run_tool(state, effect)
                 case fx.RunHandoff():
@@ -639,6 +650,14 @@ class SessionServer(otp.GenServer):
             return AgentNotResolved(agent, f"agent {agent.name!r} could not be set up: {reason}")
 
         self._task(state, died, resolve_agent, agent, self._plan.context)
+
+    def _resolve_tools(self, state: _Running, agent: Agent) -> None:
+        def died(reason: object) -> Message | None:
+            if reason == otp.NORMAL:
+                return None
+            return ToolsNotResolved(agent, f"what {agent.name!r} offers is not known: {reason}")
+
+        self._task(state, died, resolve_tools, agent, self._plan.context)
 
     def _run_tool(self, state: _Running, effect: fx.RunTool) -> None:
         run = state.tools[effect.call_id] = ToolRun()

@@ -147,6 +147,7 @@ class Tool(Picklable, Explained):
     timeout: float | None = field(default=None, converter=unlimited)
     """Seconds after which the model is told that it took too long. None: no limit."""
     is_enabled: IsEnabled = field(default=True, repr=False)
+    """Whether the model is offered it, asked again before each call: it may be a permission."""
     run_in: RunIn = field(default="thread", repr=False)
     """A process of its own is for what keeps the processor busy: a thread would slow down
     all others. It is ended when the call is cancelled."""

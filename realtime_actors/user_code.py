@@ -28,9 +28,12 @@ from realtime_actors.core.messages import (
     HookFailed,
     InputScreened,
     ResolvedAgent,
+    ToolDisabled,
     ToolFinished,
     ToolProgressed,
     ToolRefused,
+    ToolsNotResolved,
+    ToolsResolved,
 )
 from realtime_actors.core.sending import check_sendable
 from realtime_actors.errors import ToolError
@@ -42,6 +45,7 @@ __all__ = [
     "hand_off",
     "judge",
     "resolve_agent",
+    "resolve_tools",
     "run_tool",
     "screen",
 ]
@@ -58,9 +62,21 @@ def resolve_agent(agent: Agent, context: object) -> AgentResolved | AgentNotReso
         return AgentNotResolved(agent, why)
 
 
+def resolve_tools(agent: Agent, context: object) -> ToolsResolved | ToolsNotResolved:
+    """Find out what an agent offers now."""
+    try:
+        return ToolsResolved(_offered(agent, None, context))
+    except Exception as error:
+        why = (
+            f"is_enabled of a tool of {agent.name!r} failed with {type(error).__name__}: {error}."
+            " What the model is offered stays as it is"
+        )
+        return ToolsNotResolved(agent, why)
+
+
 def run_tool(
     effect: RunTool, run: ToolRun, session: Any, context: object
-) -> ToolFinished | ToolRefused | ApprovalNeeded:
+) -> ToolFinished | ToolRefused | ToolDisabled | ApprovalNeeded:
     """Run a tool, and say what the model is to be told; or say why it may not be run."""
 
     def report(message: str) -> None:
@@ -77,6 +93,8 @@ def run_tool(
         report=report,
     )
     try:
+        if not effect.tool.enabled_for(context, effect.agent):
+            return ToolDisabled(effect.call_id)
         objection = None if effect.approved else _objection(effect, context)
         if objection is not None:
             return objection
@@ -104,10 +122,12 @@ def run_tool(
     return ToolFinished(call_id=effect.call_id, output=output.text, images=output.images)
 
 
-def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinished:
+def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinished | ToolDisabled:
     """Find the agent of a handoff, and everything that its code has to say."""
     handoff = effect.handoff
     try:
+        if effect.by_model and not handoff.enabled_for(context, effect.agent):
+            return ToolDisabled(effect.call_id)
         resolved = _resolve(handoff.invoke(effect.arguments, context), context)
         history = None
         if handoff.input_filter is not None:
@@ -227,10 +247,14 @@ def _objection(effect: RunTool, context: object) -> ToolRefused | ApprovalNeeded
 
 
 def _resolve(agent: Agent, context: object) -> ResolvedAgent:
+    return _offered(agent, agent.resolve_instructions(context), context)
+
+
+def _offered(agent: Agent, instructions: str | None, context: object) -> ResolvedAgent:
     enabled = agent.enabled_tools(context)
     return ResolvedAgent(
         agent=agent,
-        instructions=agent.resolve_instructions(context),
+        instructions=instructions,
         tools={each.name: each for each in enabled if isinstance(each, Tool)},
         handoffs={each.name: each for each in enabled if isinstance(each, Handoff)},
         definitions=tuple(each.to_wire() for each in enabled),

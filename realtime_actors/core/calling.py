@@ -192,7 +192,12 @@ class Calling:
             name=name,
             arguments=told.all_arguments,
             agent=current.agent,
-            target=current.handoffs.get(name) or current.tools.get(name),
+            target=(
+                current.handoffs.get(name)
+                or current.tools.get(name)
+                # Not offered when that was last asked. It is asked again before it is run.
+                or current.agent.find_tool(name)
+            ),
         )
         told.began_as = call.call_id
         is_late = self.responses.is_over(response_id)

@@ -116,6 +116,8 @@ class Configuration:
     while it is speaking, so it is we who ask for the answers: it must not make any."""
     settings: SessionModelSettings = field(factory=SessionModelSettings)
     """What we know to be in force."""
+    has_own_tools: bool = False
+    """The program has put tools in place of the current agent's."""
     _pending: deque[Pending] = field(factory=deque)
     _interrupts: bool = False  # the server has stopped a response for the user's speech
     _denied: bool = False  # the server says that it transcribes nothing, as it was asked to
@@ -179,6 +181,8 @@ class Configuration:
     def update(self, changes: SessionModelSettings, purpose: Purpose) -> Effects:
         """Send a change."""
         pending = Pending(event_id=self.new_id(), changes=changes, purpose=purpose)
+        if isinstance(purpose, ForCaller) and changes.tools is not None:
+            self.has_own_tools = True
         detects = changes.turn_detection is not None or isinstance(purpose, ForStart)
         return self._expect(pending, self._event(changes, pending.event_id, detects=detects))
 
@@ -207,6 +211,8 @@ class Configuration:
 
     def send_raw(self, payload: Mapping[str, object]) -> Effects:
         """Send a `session.update` as somebody wrote it, and expect its answer."""
+        session = payload.get("session")
+        self.has_own_tools |= isinstance(session, Mapping) and "tools" in session
         event_id = payload.get("event_id")
         if not isinstance(event_id, str):
             event_id = self.new_id()

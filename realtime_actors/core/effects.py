@@ -40,6 +40,7 @@ __all__ = [
     "Ready",
     "Refuse",
     "ResolveAgent",
+    "ResolveTools",
     "RunGuardrails",
     "RunHandoff",
     "RunTool",
@@ -89,9 +90,19 @@ class ResolveAgent:
     agent: Agent
 
 
+@frozen
+class ResolveTools:
+    """Find out what an agent offers now in a task. Answered by `ToolsResolved`, or not so."""
+
+    agent: Agent
+
+
 @frozen(kw_only=True)
 class RunTool:
-    """Run a tool in a task. Answered by `ToolFinished`, `ToolRefused` or `ApprovalNeeded`."""
+    """Run a tool in a task, if it is enabled.
+
+    Answered by `ToolFinished`, `ToolRefused`, `ToolDisabled` or `ApprovalNeeded`.
+    """
 
     call_id: str
     tool: Tool
@@ -112,6 +123,8 @@ class RunHandoff:
     agent: Agent
     history: tuple[Item, ...] = field(repr=False)
     texts: ToolTexts = field(factory=ToolTexts)
+    by_model: bool = True
+    """The model asks for it, so it has to be enabled."""
     max_message_bytes: int = MAX_MESSAGE_BYTES
     """How large an item may be, that a filter adds."""
 
@@ -225,6 +238,7 @@ Effect: TypeAlias = (
     | Answer
     | Refuse
     | ResolveAgent
+    | ResolveTools
     | RunTool
     | RunHandoff
     | CancelTool

@@ -100,6 +100,11 @@ class Handoffs:
         """The agent that is speaking to the user."""
         return self.current.agent
 
+    @property
+    def is_under_way(self) -> bool:
+        """Another agent is about to take over."""
+        return self._under_way is not None
+
     def user_spoke(self) -> None:
         """The user has said or written something."""
         self._since_user = 0
@@ -134,6 +139,7 @@ class Handoffs:
             arguments="{}",
             agent=self.agent,
             history=shown,
+            by_model=False,
             max_message_bytes=self.calls.outputs.max_message_bytes,
         )
         return [run, SetTimer(handoff_timer(call_id), RESOLVE_WITHIN)]
@@ -193,6 +199,7 @@ class Handoffs:
     def acknowledged(self, handoff: HandoffResolved) -> Effects:
         """The server has the new agent's configuration: it is the current one."""
         source, self.current = self.agent, handoff.resolved
+        self.configuration.has_own_tools = False
         asked = self._asked.pop(handoff.call_id, None)
         self._since_user += asked is None
         agent = self.agent

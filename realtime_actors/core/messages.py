@@ -38,9 +38,12 @@ __all__ = [
     "ResolvedAgent",
     "Started",
     "TimerFired",
+    "ToolDisabled",
     "ToolFinished",
     "ToolProgressed",
     "ToolRefused",
+    "ToolsNotResolved",
+    "ToolsResolved",
 ]
 
 
@@ -136,6 +139,28 @@ class AgentNotResolved:
 
     agent: Agent
     error: str
+
+
+@frozen
+class ToolsResolved:
+    """What `ResolveTools` found. The instructions are not asked for."""
+
+    resolved: ResolvedAgent
+
+
+@frozen
+class ToolsNotResolved:
+    """What an agent offers could not be found out: an `is_enabled` raised."""
+
+    agent: Agent
+    error: str = field(repr=False)
+
+
+@frozen
+class ToolDisabled:
+    """A tool or a handoff was not run: it is not enabled, or not any more."""
+
+    call_id: str
 
 
 @frozen(kw_only=True)
@@ -243,6 +268,9 @@ Message: TypeAlias = (
     | NotSent
     | AgentResolved
     | AgentNotResolved
+    | ToolsResolved
+    | ToolsNotResolved
+    | ToolDisabled
     | ToolFinished
     | ToolProgressed
     | ToolRefused

@@ -25,6 +25,7 @@ from realtime_actors.core.history import History
 from realtime_actors.core.hosted_calls import HOSTED_WITHIN, HostedCalls
 from realtime_actors.core.limits import Limits
 from realtime_actors.core.messages import ResolvedAgent
+from realtime_actors.core.offers import Offers
 from realtime_actors.core.outputs import Outputs
 from realtime_actors.core.playback import PlaybackLedger
 from realtime_actors.core.readings import Readings
@@ -118,6 +119,7 @@ class Parts:
     _readings: Readings = field(init=False)
     _editing: Editing = field(init=False)
     _handoffs: Handoffs = field(init=False)
+    _offers: Offers = field(init=False)
     _approvals: Approvals = field(init=False)
     _announcements: Announcements = field(init=False)
     _calling: Calling = field(init=False)
@@ -190,6 +192,12 @@ class Parts:
             speech=self._speech,
             reconnect=lambda handoff: self._reconnecting.begin(handoff),
             limit=self.max_handoffs_per_turn,
+        )
+        self._offers = Offers(
+            info=self.info,
+            configuration=self._configuration,
+            handoffs=self._handoffs,
+            calls=self._calls,
         )
         self._approvals = Approvals(
             info=self.info,

@@ -69,10 +69,14 @@ from realtime_actors.core.messages import (
     ResolvedAgent,
     Started,
     TimerFired,
+    ToolDisabled,
     ToolFinished,
     ToolProgressed,
     ToolRefused,
+    ToolsNotResolved,
+    ToolsResolved,
 )
+from realtime_actors.core.offers import OFFERS_TIMER
 from realtime_actors.core.parts import START, Parts
 from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, was_talked_over
@@ -214,6 +218,12 @@ class SessionMachine(Parts):
                 return self._configure()
             case AgentNotResolved(error=why):
                 return self._end(ConfigError(why))
+            case ToolsResolved():
+                return self._offers.resolved(message) if self.phase is Phase.LIVE else []
+            case ToolsNotResolved():
+                return self._offers.not_resolved(message)
+            case ToolDisabled(call_id=call_id):
+                return self._offers.refused(call_id)
             case ToolFinished(call_id=call_id, output=output, error=why):
                 not_resolved = self._handoffs.not_resolved(message)
                 if not_resolved is not None:
@@ -505,6 +515,7 @@ class SessionMachine(Parts):
         effects: Effects = [
             *self._reconnecting.lost(),
             *self._approvals.lost(),
+            *self._offers.lost(),
             *self._calls.cancel_all(f"Error: {error}"),
         ]
         active, started = self._responses.active_id, self._responses.is_active
@@ -573,6 +584,8 @@ class SessionMachine(Parts):
             return [Refuse(caller, ConfigError(why))]
         if isinstance(verb, messages.SendMessage):
             self._screening.written()
+        if isinstance(verb, messages.UpdateSession):
+            effects += self._offers.ask()
         if self._requests.speaks(verb):
             self._turn_taking.program_spoke()
         return effects
@@ -811,6 +824,8 @@ class SessionMachine(Parts):
                 return self._screening.time_out(item_id, now)
             case ("update", str(event_id)):
                 return self._update_unanswered(event_id)
+            case _ if key == OFFERS_TIMER:
+                return self._offers.time_out()
             case _ if key == DURATION_TIMER:
                 return self._limits.out_of_time()
             case _ if key == IDLE_TIMER:

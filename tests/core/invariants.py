@@ -31,6 +31,7 @@ from realtime_actors.core.messages import (
     GuardrailsFinished,
     InputScreened,
     TimerFired,
+    ToolDisabled,
 )
 from realtime_actors.core.playback import LATE
 from realtime_actors.core.response import ANSWER_TIMER
@@ -362,6 +363,10 @@ class Watch:
                 | TimerFired(key=("approval", str(call_id)))
             ) if self.started[call_id] and not self.approved.get(call_id, True):
                 assert self.ended[call_id] == 1, f"refused, and still open: {call_id}"
+            case ToolDisabled(call_id=call_id) if self.started[call_id]:
+                assert self.ended[call_id] == 1, f"not enabled, and still open: {call_id}"
+                runs = [each for each in effects if isinstance(each, RunTool | RunHandoff)]
+                assert call_id not in [run.call_id for run in runs], f"runs: {call_id}"
             case Asked(verb=messages.SendMessage()):
                 if any(isinstance(each, Answer) for each in effects):
                     self.turn = self.answer = None

@@ -86,6 +86,7 @@ def test_the_agent_is_looked_up_in_a_task() -> None:
             handoff=Handoff(BILLING),
             arguments="{}",
             agent=DESK,
+            by_model=False,
             history=machine.history,
         ),
         SetTimer(handoff_timer(ID), RESOLVE_WITHIN),

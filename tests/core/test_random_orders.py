@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,8 +33,12 @@ from realtime_actors.core.messages import (
     HookFailed,
     InputScreened,
     TimerFired,
+    ToolDisabled,
     ToolRefused,
+    ToolsNotResolved,
+    ToolsResolved,
 )
+from realtime_actors.core.offers import OFFERS_TIMER
 from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.core.screening import screening_timer
 from realtime_actors.core.session import SessionMachine
@@ -70,12 +75,14 @@ from tests.core.machine import (
     output_done,
     play,
     refused,
+    resolve,
     say,
     speech,
     speech_done,
     spoken,
     text,
     times,
+    tool_named,
     transcript,
     transcript_done,
     updated,
@@ -95,7 +102,7 @@ SILENCE = 90.0
 BILLING = agent_with("weather", name="Billing")
 DESK = Agent(
     name="Desk",
-    tools=agent_with("weather").tools,
+    tools=[evolve(tool_named("weather"), is_enabled=lambda: True)],
     handoffs=[BILLING],
     output_guardrails=[OutputGuardrail(name="no_prices", check=lambda text: "$" in text)],
     input_guardrails=[InputGuardrail(name="no_names", check=lambda text: "Ada" in text)],
@@ -362,6 +369,13 @@ FINDINGS: list[list[AnyMessage]] = [
         (None, "no_prices"),
     ),
     each(ApprovalNeeded, OUR_CALLS),
+    each(ToolDisabled, OUR_CALLS),
+    [
+        ToolsResolved(resolve(DESK)),
+        ToolsResolved(evolve(resolve(DESK), tools={}, definitions=())),
+        ToolsNotResolved(DESK, "no"),
+        TimerFired(OFFERS_TIMER),
+    ],
     each(lambda call_id: ToolRefused(call_id=call_id, guardrail="late"), OUR_CALLS),
     each(
         lambda item_id, guardrail: InputScreened(

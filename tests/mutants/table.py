@@ -57,6 +57,7 @@ TOOLS = ("core/test_tools.py", "core/test_errors.py")
 ANNOUNCED = ("core/test_announcements.py",)
 HOSTED = ("core/test_hosted_calls.py",)
 OUTPUTS = ("core/test_outputs.py",)
+OFFERS = ("core/test_offers.py",)
 ROUNDS = ("core/test_rounds.py",)
 APPROVAL = ("core/test_approvals.py", "session/test_approvals.py")
 HANDOFFS = ("core/test_handoffs.py",)
@@ -300,8 +301,8 @@ MUTANTS: Final = (
         3,
         "subscribers read another output of a tool than the model",
         "core/tool_calls.py",
-        "        output = replace_surrogates(output)\n",
-        "",
+        "text=replace_surrogates(output),",
+        "text=output,",
         HALVES,
     ),
     Mutant(
@@ -632,8 +633,8 @@ MUTANTS: Final = (
         7,
         "a model that calls and calls is not asked to answer without tools",
         "core/rounds.py",
-        'claims.made(outputs, "none" if self.are_over else self._choice())',
-        "claims.made(outputs, self._choice())",
+        '        if self.are_over:\n            return "none"\n',
+        "",
         ROUNDS,
     ),
     Mutant(
@@ -648,8 +649,8 @@ MUTANTS: Final = (
         7,
         "a model that calls although it was asked not to is asked again, for ever",
         "core/rounds.py",
-        "        if was_over:\n",
-        "        if False:\n",
+        "if was_over or self.responses.is_closed:",
+        "if self.responses.is_closed:",
         ROUNDS,
     ),
     Mutant(
@@ -764,6 +765,47 @@ MUTANTS: Final = (
         "return event",
         OUTPUTS,
     ),
+    Mutant(
+        7,
+        "a tool runs although its permission was withdrawn since the start",
+        "user_code.py",
+        "if not effect.tool.enabled_for(context, effect.agent):",
+        "if False:",
+        ("session/test_tools.py",),
+    ),
+    Mutant(
+        7,
+        "the model is offered a tool for ever that is not enabled any more",
+        "core/offers.py",
+        "return [*self.calls.finish(call_id, why, why), *self.ask()]",
+        "return self.calls.finish(call_id, why, why)",
+        OFFERS,
+    ),
+    Mutant(
+        7,
+        "what is enabled again is not offered with the next update",
+        "core/session.py",
+        "effects += self._offers.ask()",
+        "pass",
+        OFFERS,
+    ),
+    Mutant(
+        7,
+        "tools that the program has chosen are replaced by the agent's",
+        "core/offers.py",
+        "if self.configuration.has_own_tools:",
+        "if False:",
+        OFFERS,
+    ),
+    Mutant(
+        7,
+        "a function that hangs keeps all others from being asked again",
+        "core/offers.py",
+        """        self._is_asking = self._asks_again = False
+        why =""",
+        "        why =",
+        OFFERS,
+    ),
     # 8: approval
     Mutant(
         8,
@@ -849,8 +891,8 @@ MUTANTS: Final = (
         8,
         "a call that was approved is rejected when its time is over",
         "core/approvals.py",
-        "        self.calls.resume(call_id)\n        return [timer]\n",
-        "        self.calls.resume(call_id)\n        return []\n",
+        "return [CancelTimer(approval_timer(call_id)), *self._decide(call_id, approve=True)]",
+        "return self._decide(call_id, approve=True)",
         STORIES,
     ),
     Mutant(
@@ -908,7 +950,7 @@ MUTANTS: Final = (
         9,
         "agents pass the conversation to and fro for ever",
         "core/handoffs.py",
-        "self._since_user += 1",
+        "self._since_user += asked is None",
         "pass",
         HANDOFFS,
     ),
@@ -1557,7 +1599,7 @@ MUTANTS: Final = (
         15,
         "a response that was given up calls tools later",
         "core/calling.py",
-        "if effects and self.stalls.is_given_up(response_id):",
+        "if self.stalls.is_given_up(response_id):",
         "if False:",
         STALLS,
     ),
@@ -1862,8 +1904,8 @@ MUTANTS: Final = (
         16,
         "approval is waited for of a call that is answered",
         "core/approvals.py",
-        "        return [CancelTimer(approval_timer(call_id))]\n\n    def time_out",
-        "        return []\n\n    def time_out",
+        "        return [CancelTimer(approval_timer(call_id))]\n\n    def not_answered",
+        "        return []\n\n    def not_answered",
         ("core/test_turn_taking.py", "core/test_joined.py"),
     ),
     # 17: settings

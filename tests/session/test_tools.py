@@ -377,3 +377,39 @@ def test_an_output_and_an_image_of_twenty_megabytes_do_not_cost_the_connection()
         assert "can't be shown" in str(probe.all(ToolEndEvent)[0].error)
         assert [event.state for event in probe.all(ConnectionEvent)] == []
         assert session.transcript().endswith("Assistant: That was much.")
+
+
+def test_a_permission_is_asked_for_again_when_the_model_calls():
+    allowed, paid = {"pay": True}, []
+
+    @ra.tool(is_enabled=lambda context: context["pay"])
+    def pay() -> str:
+        """Pay."""
+        paid.append(1)
+        return "paid"
+
+    script = ScriptedTransport(strict=False)
+    with ra.run(ra.agent(tools=[pay]), transport=script, context=allowed) as session:
+        probe = Probe(session)
+        allowed["pay"] = False
+        script.emit(response_created("r1"), call_done("pay"), response_done("r1"))
+
+        assert probe.wait_for(ToolEndEvent).output == "Error: pay is not available now"
+        update = script.wait_for("session.update", count=2)
+        assert (update["session"]["tools"], paid) == ([], [])
+
+
+def test_a_permission_that_cannot_be_had_is_none():
+    answers = [True]
+
+    @ra.tool(is_enabled=lambda: answers.pop())
+    def pay() -> str:
+        """Pay."""
+        raise AssertionError("it may not")
+
+    script = ScriptedTransport(strict=False)
+    with ra.run(ra.agent(tools=[pay]), transport=script) as session:
+        probe = Probe(session)
+        script.emit(response_created("r1"), call_done("pay"), response_done("r1"))
+
+        assert probe.wait_for(ToolEndEvent).output.startswith("Error: pay failed")
