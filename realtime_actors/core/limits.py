@@ -176,7 +176,7 @@ class Limits:
         active_id = self.responses.active_id
         is_audible = active_id is None or not self.speech.is_silenced(active_id)
         is_coming = self.responses.is_requested or self.responses.is_active
-        if self.turn_taking.wants_to_speak or self.speech.held:
+        if self.turn_taking.wants_to_speak or self.speech.held or self.speech.speaks_beside:
             return True
         return is_coming and is_audible
 

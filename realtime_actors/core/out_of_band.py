@@ -33,12 +33,23 @@ def out_of_band_timer(event_id: str | None) -> Hashable:
 
 
 @define
+class _Wish:
+    metadata: Mapping[str, Any]
+    is_spoken: bool
+    is_stopped: bool = False
+
+
+@define
 class OutOfBand:
     """The responses that run beside the conversation, and the wishes for more of them."""
 
     names_conversations: bool = False
     """The server has named the conversation of a response, so it does for all of them."""
-    _wishes: dict[str | None, Mapping[str, Any]] = field(factory=dict)  # their metadata
+    stopped: set[str] = field(factory=set)
+    """Responses that were stopped before they began."""
+    spoken: dict[str, None] = field(factory=dict)
+    """Responses that are made to be heard, oldest first; those that are over among them."""
+    _wishes: dict[str | None, _Wish] = field(factory=dict)
     _responses: set[str] = field(factory=set)
     _user_had_turn: bool = False  # since the latest response of the conversation began
 
@@ -55,14 +66,21 @@ class OutOfBand:
         """The names of the wishes that are not answered."""
         return frozenset(self._wishes)
 
-    def asked(self, event_id: str | None, metadata: Mapping[str, Any]) -> Effects:
-        """A response out of band was asked for."""
-        self._wishes[event_id] = metadata
+    def asked(
+        self, event_id: str | None, metadata: Mapping[str, Any], *, is_spoken: bool
+    ) -> Effects:
+        """A response out of band was asked for. `is_spoken`: it is made to be heard."""
+        self._wishes[event_id] = _Wish(metadata, is_spoken)
         return [SetTimer(out_of_band_timer(event_id), ANSWER_WITHIN)]
 
     def give_up(self, event_id: str | None) -> bool:
         """Wait no longer for the answer to a wish. Gives whether it was waited for."""
         return self._wishes.pop(event_id, None) is not None
+
+    def stop_asked(self) -> None:
+        """Let those that are made to be heard be stopped when they begin."""
+        for wish in self._wishes.values():
+            wish.is_stopped = wish.is_stopped or wish.is_spoken
 
     def user_had_turn(self) -> None:
         """The user has said something: the server may answer it by itself."""
@@ -81,14 +99,19 @@ class OutOfBand:
             self._user_had_turn = False
             return None
         self._responses.add(response.id)
-        if self._wishes.pop(event_id, None) is None:
+        wish = self._wishes.pop(event_id, None)
+        if wish is None or wish.is_spoken:
+            self.spoken[response.id] = None
+        if wish is None:
             return []  # its wish was given up
+        if wish.is_stopped:
+            self.stopped.add(response.id)
         return [CancelTimer(out_of_band_timer(event_id))]
 
     def moved(self) -> None:
         """Another connection is in use: no response of the one before is known there."""
-        self._responses.clear()
-        self._wishes.clear()
+        for known in (self._responses, self._wishes, self.stopped, self.spoken):
+            known.clear()
         self.names_conversations = self._user_had_turn = False
 
     def lost(self) -> Effects:
@@ -104,7 +127,7 @@ class OutOfBand:
         if response.conversation_id is not None:
             return None, False
         said = response.metadata or {}
-        fits = [event_id for event_id, given in self._wishes.items() if given == said]
+        fits = [event_id for event_id, wish in self._wishes.items() if wish.metadata == said]
         first = next(iter(fits or self._wishes), None)
         if self.names_conversations:
             return first, True

@@ -127,7 +127,8 @@ class Requests:
         plain = settings == ResponseSettings()
         create = self._checked(ResponseCreate(response=None if plain else settings))
         if verb.conversation == "none":
-            return self.responses.send_out_of_band(create)
+            self.responses.want_out_of_band(create, is_spoken=self._is_spoken(settings.modalities))
+            return []
         self._want(create, interruptible=verb.interruptible)
         return []
 
@@ -145,7 +146,9 @@ class Requests:
         self._check_responds()
         response = event.get("response")
         if isinstance(response, Mapping) and response.get("conversation") == "none":
-            return self.responses.send_out_of_band(raw)
+            modalities = response.get("output_modalities") or response.get("modalities")
+            self.responses.want_out_of_band(raw, is_spoken=self._is_spoken(modalities))
+            return []
         self._want(raw)
         return []
 
@@ -155,6 +158,12 @@ class Requests:
     def _want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
         self.rounds.start_anew()
         self.responses.want(wish, interruptible=interruptible)
+
+    def _is_spoken(self, modalities: object) -> bool:
+        """Whether a response of these modalities, or of the session's, is made to be heard."""
+        if modalities is None:
+            modalities = self.configuration.settings.modalities
+        return not isinstance(modalities, Sequence) or "audio" in modalities
 
     def _check_responds(self) -> None:
         if self.configuration.session_type == "transcription":

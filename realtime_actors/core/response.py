@@ -150,9 +150,10 @@ class ResponseMachine:
     protected: set[str] = field(factory=set)
     """The responses that the user's speech must not stop, as far as they are known."""
     _wanted: deque[_Wanted] = field(factory=deque)
+    _wanted_beside: list[tuple[Wish, bool]] = field(factory=list)  # and whether it is spoken
     is_closed: bool = False
     """Nothing more is wanted."""
-    _marked: tuple[_Wanted, ...] = ()
+    _marked: tuple[tuple[_Wanted, ...], tuple[tuple[Wish, bool], ...]] = ((), ())
     _holds: set[Hashable] = field(factory=set)
     _retries: int = 0
     _begun: set[str] = field(factory=set)
@@ -189,7 +190,7 @@ class ResponseMachine:
     @property
     def waits(self) -> bool:
         """Something is wanted, and not asked for yet."""
-        return bool(self._wanted or self.claims.open)
+        return bool(self._wanted or self._wanted_beside or self.claims.open)
 
     @property
     def is_stopped(self) -> bool:
@@ -211,6 +212,11 @@ class ResponseMachine:
     def protects(self) -> bool:
         """What is asked for or in progress must not be stopped by the user's speech."""
         return isinstance(self.phase, Requested | InProgress) and not self.phase.interruptible
+
+    @property
+    def spoken_beside(self) -> tuple[str, ...]:
+        """The responses out of band that are made to be heard, and are not over."""
+        return tuple(each for each in self.out_of_band.spoken if each not in self._over)
 
     def is_over(self, response_id: str | None) -> bool:
         """Whether this response is done."""
@@ -241,6 +247,7 @@ class ResponseMachine:
         self.is_closed = True
         if drop:
             self._wanted.clear()
+            self._wanted_beside.clear()
             self.claims.open.clear()
 
     def hold(self, why: Hashable) -> None:
@@ -276,10 +283,25 @@ class ResponseMachine:
         self._asked.append(asked)
         return [Send(event), SetTimer(ANSWER_TIMER, ANSWER_WITHIN)]
 
-    def send_out_of_band(self, wish: Wish) -> Effects:
-        """Send a `response.create` that runs beside the conversation, now."""
-        event = self._with_event_id(wish)
-        return [Send(event), *self.out_of_band.asked(_event_id(event), _metadata(event))]
+    def want_out_of_band(self, wish: Wish, *, is_spoken: bool) -> None:
+        """Ask for a response beside the conversation.
+
+        That is sent at once; one that `is_spoken` when the model may speak (see `flush`).
+        """
+        self._wanted_beside.append((wish, is_spoken))
+
+    def flush_out_of_band(self, *, may_speak: bool) -> Effects:
+        """Send the wishes for responses beside the conversation."""
+        effects: Effects = []
+        for wish, is_spoken in tuple(self._wanted_beside):
+            if is_spoken and not may_speak:
+                continue
+            self._wanted_beside.remove((wish, is_spoken))
+            event = self._with_event_id(wish)
+            event_id, metadata = _event_id(event), _metadata(event)
+            effects.append(Send(event))
+            effects += self.out_of_band.asked(event_id, metadata, is_spoken=is_spoken)
+        return effects
 
     def stop_asked(self, *, for_good: bool) -> None:
         """Let the response that is asked for be stopped when it begins.
@@ -287,6 +309,7 @@ class ResponseMachine:
         `for_good`: if the server refuses it for one that is active, it is not wanted again. That
         counts for all of which it is not sure yet what became of them.
         """
+        self.out_of_band.stop_asked()
         if self.is_requested:
             self._asked[-1].stopped = True
         for asked in self._asked if for_good else ():
@@ -381,11 +404,11 @@ class ResponseMachine:
 
     def mark(self) -> None:
         """Keep what is wanted, before somebody asks for more (see `take_back`)."""
-        self._marked = tuple(self._wanted)
+        self._marked = tuple(self._wanted), tuple(self._wanted_beside)
 
     def take_back(self) -> None:
         """What was wanted since the mark is not: whoever asked for it was told that it failed."""
-        self._wanted = deque(self._marked)
+        self._wanted, self._wanted_beside = deque(self._marked[0]), list(self._marked[1])
 
     def not_sent(self, event_id: str | None, *, is_told: bool) -> Effects:
         """A `response.create` was not sent. Unless somebody was told, it is sent later."""
@@ -427,6 +450,7 @@ class ResponseMachine:
         self.phase = IDLE
         self._asked.clear()
         self._wanted.clear()
+        self._wanted_beside.clear()
         self.claims.lost()
         self._holds.clear()
         self._retries = 0

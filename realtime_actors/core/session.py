@@ -600,8 +600,9 @@ class SessionMachine(Parts):
         asked_for = self._responses.is_requested
         effects = [*self._responses.created(response), *self._stalls.began(response.id, now)]
         self._announcements.began(response.id)
-        if self._responses.is_out_of_band(response.id):
-            return [*effects, self._as_it_came(event)]
+        if response.id is not None and self._responses.is_out_of_band(response.id):
+            stopped = self._turn_taking.began_out_of_band(response.id, now)
+            return [*effects, self._as_it_came(event), *stopped]
         self._words.began(response.id)
         effects += self._turns.began(response) + self._turn_taking.began(now)
         if self._limits.reached is not None and not asked_for and response.id is not None:

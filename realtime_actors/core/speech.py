@@ -7,6 +7,7 @@ after its `AudioInterruptedEvent`, however late its deltas come.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from attrs import define, evolve, field
 
@@ -46,7 +47,7 @@ class Speech:
     """What has come and must not be heard yet."""
     samples: WholeSamples = field(factory=WholeSamples)
     """Those of which only a half has come."""
-    _silenced: set[str] = field(factory=set)
+    _silenced: set[str | None] = field(factory=set)
     _stops: list[ClientEvent] = field(factory=list)  # what the last interruption sent
     _unsent: list[ClientEvent] = field(factory=list)  # what of that could not be sent
     _aired: set[str] = field(factory=set)  # items of which something was let be heard
@@ -63,20 +64,33 @@ class Speech:
         """A piece of speech came."""
         self.started = True  # also by what nobody will hear
         response_id = event.response_id
-        if response_id in self._silenced:
+        if response_id in self._silenced or self._is_unnamed(response_id):
             # What was heard is a smaller share of it all.
             length_ms = len(event.delta) // self.ledger.bytes_per_ms
             self.history.conversation.lengthen(event.item_id, event.content_index, length_ms)
             return []
         self._aired.add(event.item_id)
-        if not self.responses.is_out_of_band(response_id):
-            length = len(event.delta)
-            self.ledger.received(response_id, event.item_id, event.content_index, length, now)
+        length = len(event.delta)
+        self.ledger.received(response_id, event.item_id, event.content_index, length, now)
         return [Publish(audio_event(event, self.info))]
+
+    def began(self, response_id: str | None) -> None:
+        """A response of the conversation began. One without a name is no other than the last."""
+        if response_id is None:
+            self._silenced.discard(None)
 
     def is_silenced(self, response_id: str | None) -> bool:
         """Whether nothing of a response is to be heard any more."""
-        return response_id in self._silenced
+        return response_id in self._silenced or self._is_unnamed(response_id)
+
+    def _is_unnamed(self, response_id: str | None) -> bool:
+        """Whether it is of a response that began without a name, and was silenced."""
+        return None in self._silenced and not self.responses.has_begun(response_id)
+
+    @property
+    def speaks_beside(self) -> bool:
+        """More is to come of what is said out of band."""
+        return any(each not in self._silenced for each in self.responses.spoken_beside)
 
     def response_done(self, response_id: str | None) -> None:
         """A response has ended. What is held of it will be played all the same."""
@@ -117,6 +131,8 @@ class Speech:
 
     def interrupt_response(self, response_id: str, now: float) -> Effects:
         """Stop this response, but never a newer one."""
+        if self.responses.is_out_of_band(response_id):
+            return self.stop_out_of_band(response_id, now)
         active_id = self.responses.active_id
         is_active = response_id == active_id
         heard = self.ledger.heard(now)
@@ -165,34 +181,62 @@ class Speech:
             or not self.responses.is_over(event.response_id)
         ]
 
+    def stop_out_of_band(self, response_id: str, now: float) -> Effects:
+        """Stop this response, which runs beside the conversation."""
+        if response_id in self._silenced:
+            return []
+        unheard = {part.response_id for part in self.ledger.heard(now) if not part.wholly}
+        if response_id in unheard and unheard != {response_id}:
+            # The player throws away all that it has, whoever said it.
+            return self.interrupt(now, cancel=True)
+        heard = self.ledger.stop(now) if unheard == {response_id} else []
+        heard += self.held.drop(now, self.ledger.bytes_per_ms, response_id)
+        return self._stop_beside(response_id, [part for part in heard if not part.wholly])
+
     def _interrupt(self, now: float, *, cancel: bool) -> Effects:
-        active_id = self.responses.active_id
-        if active_id in self._silenced:
-            active_id = None  # interrupted before, and not over yet
         heard = self._stop(now)
         unheard = [part for part in heard if not part.wholly]
-        if active_id is None and not unheard:
+        beside = dict.fromkeys(
+            part.response_id for part in unheard if self.responses.is_out_of_band(part.response_id)
+        )
+        beside |= dict.fromkeys(
+            each for each in self.responses.spoken_beside if each not in self._silenced
+        )
+        of_it = [part for part in heard if part.response_id not in beside]
+        effects = self._stop_conversation(of_it, cancel=cancel)
+        for response_id in beside:
+            its = [part for part in unheard if part.response_id == response_id]
+            effects += self._stop_beside(response_id, its)
+        return effects
+
+    def _stop_beside(self, response_id: str, unheard: Sequence[Heard]) -> Effects:
+        """Stop a response out of band. It has no items in the conversation.
+
+        Nor does the server stop it by itself when the user speaks.
+        """
+        self._silenced.add(response_id)
+        effects: Effects = [self._interrupted(response_id, unheard)]
+        if not self.responses.is_over(response_id):
+            effects.append(Send(ResponseCancel(response_id=response_id)))
+        return effects
+
+    def _stop_conversation(self, heard: Sequence[Heard], *, cancel: bool) -> Effects:
+        """Stop the responses of the conversation."""
+        is_active, active_id = self.responses.is_active, self.responses.active_id
+        if active_id in self._silenced:
+            is_active, active_id = False, None  # interrupted before, and not over yet
+        unheard = [part for part in heard if not part.wholly]
+        if not is_active and not unheard:
             return []
         self._silenced.update(part.response_id for part in unheard)
-        if active_id is not None:
+        if is_active:
             self._silenced.add(active_id)
-        current = unheard[0] if unheard else None
-        effects: Effects = [
-            Publish(
-                events.AudioInterruptedEvent(
-                    response_id=current.response_id if current else active_id,
-                    item_id=current.item_id if current else None,
-                    content_index=current.content_index if current else 0,
-                    heard_ms=current.heard_ms if current else 0,
-                    info=self.info,
-                )
-            )
-        ]
+        effects: Effects = [self._interrupted(active_id, unheard)]
         heard_items = {part.item_id for part in heard if part.heard_ms > 0}
         for part in unheard:
             if part.item_id in heard_items:
                 effects += self._truncate(part)
-        if cancel and active_id is not None:
+        if cancel and is_active:
             effects.append(Send(ResponseCancel(response_id=active_id)))
         # An item of which nothing was heard was never said. After the cancel, so that
         # the server isn't adding to it any more.
@@ -201,6 +245,19 @@ class Speech:
                 effects.append(Send(ConversationItemDelete(item_id=item_id)))
                 effects += self.history.deleted(item_id)
         return effects
+
+    def _interrupted(self, response_id: str | None, unheard: Sequence[Heard]) -> Publish:
+        """Tell that what is unheard will not be heard, or what a response has not said yet."""
+        current = unheard[0] if unheard else None
+        return Publish(
+            events.AudioInterruptedEvent(
+                response_id=current.response_id if current else response_id,
+                item_id=current.item_id if current else None,
+                content_index=current.content_index if current else 0,
+                heard_ms=current.heard_ms if current else 0,
+                info=self.info,
+            )
+        )
 
     def was_heard(self, item_id: str, response_id: str | None) -> bool:
         """Whether something of an item was heard, or may still be."""
@@ -214,20 +271,6 @@ class Speech:
             Send(ConversationItemDelete(item_id=item_id)),
             *self.history.deleted(item_id),
         ]
-
-    def stop_out_of_band(self, response_id: str, now: float) -> Effects:
-        """Stop a response beside the conversation."""
-        if response_id in self._silenced:
-            return []
-        self._silenced.add(response_id)
-        self.held.drop(now, self.ledger.bytes_per_ms, response_id)
-        interrupted = events.AudioInterruptedEvent(
-            response_id=response_id, item_id=None, info=self.info
-        )
-        effects: Effects = [Publish(interrupted)]
-        if not self.responses.is_over(response_id):
-            effects.append(Send(ResponseCancel(response_id=response_id)))
-        return effects
 
     def lost(self) -> None:
         """The connection is gone: forget what was being played."""

@@ -176,6 +176,7 @@ class TurnTaking:
 
     def began(self, now: float) -> Effects:
         """A response of the conversation began. Stop it if that was decided before."""
+        self.speech.began(self.responses.active_id)
         stopped = self.responses.is_stopped
         if isinstance(self._user, Owed):
             stopped, self._user = stopped or self._user.stopped, SILENT
@@ -183,6 +184,12 @@ class TurnTaking:
             return self.speech.interrupt(now, cancel=True)
         self.responses.release(_INTERRUPTED)
         return []
+
+    def began_out_of_band(self, response_id: str, now: float) -> Effects:
+        """A response out of band began. Stop it if that was decided before."""
+        if response_id not in self.responses.out_of_band.stopped:
+            return []
+        return self.speech.stop_out_of_band(response_id, now)
 
     def done(self, response: Response) -> None:
         """A response ended. If it was cancelled, none of its calls begins any more."""
@@ -209,8 +216,12 @@ class TurnTaking:
         if waited_for is not None and waited_for.until - now < LOOK_AGAIN:
             waited_for = None
             self.responses.release(_USER)
+        is_hushed = self.responses.holds(_INTERRUPTED)
+        effects = self.responses.flush_out_of_band(
+            may_speak=not (is_hushed or isinstance(waited_for, Speaking))
+        )
         # What calls are owed is honoured by the server's answer: it may be there in a moment.
-        effects = self.responses.flush(claims=waited_for is None)
+        effects += self.responses.flush(claims=waited_for is None)
         if waited_for is not None and self.responses.waits and self._timed is not waited_for:
             self._timed = waited_for
             effects.append(SetTimer(TURN_TIMER, waited_for.until - now))

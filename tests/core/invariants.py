@@ -132,6 +132,8 @@ class Watch:
     """When it has heard that."""
     detects: bool = True
     """The server finds the user's turns."""
+    out_of_band: set[str | None] = field(factory=set)
+    """Responses that the client takes for such as are out of band."""
     cancelled: set[str | None] = field(factory=set)
     """Responses of which the server has said so."""
     called_by: dict[str, str | None] = field(factory=dict)
@@ -372,7 +374,11 @@ class Watch:
                     self.turn = self.answer = None
             case wire.InputAudioBufferSpeechStarted():
                 sent = [each.event for each in effects if isinstance(each, Send)]
-                assert not any(isinstance(each, wire.ResponseCancel) for each in sent)
+                cancelled = {
+                    each.response_id for each in sent if isinstance(each, wire.ResponseCancel)
+                }
+                # The server stops its response in the conversation by itself.
+                assert cancelled <= self.out_of_band, f"cancelled: {cancelled}"
                 protected = set() if self.in_doubt else self._still_protected()
                 assert not stopped & protected, f"talked over: {stopped & protected}"
             case InputScreened(item_id=item_id, guardrail=guardrail) if item_id == self.verdict_on:
@@ -448,6 +454,8 @@ class Watch:
                     assert self.now >= self.busy_at + self.idle_timeout - 0.001, "not counted anew"
             case events.TranscriptDeltaEvent() | events.TextDeltaEvent():
                 assert event.response_id not in self.given_up, f"read: {event.response_id}"
+            case events.RawModelEvent(event=wire.ResponseCreated(response=response)):
+                self.out_of_band.add(response.id)
             case events.AudioInterruptedEvent(response_id=response_id):
                 assert response_id is not None
                 assert response_id not in self.silenced, f"interrupted twice: {response_id}"

@@ -223,7 +223,7 @@ class World:
 
     def _published(self, event: events.Event) -> None:
         match event:
-            case events.AudioEvent() if event.response_id not in self.out_of_band:
+            case events.AudioEvent():
                 if self.now >= self.plays_until:
                     self.plays_from = self.plays_until = self.now
                 self.plays_until += len(event.audio.data) / BYTES_PER_MS / 1000

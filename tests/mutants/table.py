@@ -72,6 +72,7 @@ USAGE = ("values/test_usage.py", *LIMITS)
 TURN_TAKING = ("core/test_turn_taking.py", "core/test_interruption.py")
 SETTINGS = ("session/test_settings.py", "core/test_handoffs.py", "core/test_starting.py")
 UNSENT = ("core/test_unsent.py", "session/test_unsent.py")
+BESIDE = ("core/test_spoken_beside.py",)
 LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
 TIMES = ("values/test_seconds.py", "otp/test_timer.py", "project/test_times.py")
 HANDLES = ("otp/test_handle.py", "session/test_after_the_end.py")
@@ -1899,6 +1900,65 @@ MUTANTS: Final = (
         "agent=passed_to or call.agent,",
         "agent=call.agent,",
         HANDOFFS,
+    ),
+    Mutant(
+        16,
+        "what is said out of band can't be stopped before it has begun to be heard",
+        "core/speech.py",
+        "        beside |= dict.fromkeys(\n",
+        "        dict.fromkeys(\n",
+        BESIDE,
+    ),
+    Mutant(
+        16,
+        "what is said out of band is not known to be heard",
+        "core/speech.py",
+        "        length = len(event.delta)\n        self.ledger",
+        "        length = 0 if self.responses.is_out_of_band(response_id) else len(event.delta)\n"
+        "        self.ledger",
+        BESIDE,
+    ),
+    Mutant(
+        16,
+        "the server goes on making what is said out of band when it is not heard any more",
+        "core/speech.py",
+        "        if not self.responses.is_over(response_id):\n"
+        "            effects.append(Send(ResponseCancel(response_id=response_id)))",
+        "        if False:\n"
+        "            effects.append(Send(ResponseCancel(response_id=response_id)))",
+        BESIDE,
+    ),
+    Mutant(
+        16,
+        "late words out of band are heard after the interruption",
+        "core/speech.py",
+        "        self._silenced.add(response_id)\n        effects: Effects = [self._interrupted(",
+        "        effects: Effects = [self._interrupted(",
+        BESIDE,
+    ),
+    Mutant(
+        16,
+        "the model is asked to speak out of band while the user speaks",
+        "core/turn_taking.py",
+        "may_speak=not (is_hushed or isinstance(waited_for, Speaking))",
+        "may_speak=not is_hushed",
+        BESIDE,
+    ),
+    Mutant(
+        16,
+        "what was asked for out of band can't be stopped before it begins",
+        "core/response.py",
+        "        self.out_of_band.stop_asked()\n",
+        "",
+        BESIDE,
+    ),
+    Mutant(
+        16,
+        "a text out of band is stopped as if it were heard",
+        "core/out_of_band.py",
+        "        if wish is None or wish.is_spoken:\n",
+        "        if True:\n",
+        BESIDE,
     ),
     Mutant(
         16,
