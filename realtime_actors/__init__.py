@@ -46,6 +46,7 @@ from realtime_actors.config import (
     TurnDetectionConfig,
 )
 from realtime_actors.config.names import hint_for_name
+from realtime_actors.content import show_content
 from realtime_actors.errors import (
     AudioFormatError,
     ConfigError,
@@ -150,6 +151,7 @@ __all__ = [
     "send_audio",
     "send_message",
     "send_raw_event",
+    "show_content",
     "subscribe",
     "tool",
     "tool_guardrail",

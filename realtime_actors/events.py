@@ -5,9 +5,9 @@ where `event` is one of the classes below. Each has `.type`, a name for logs and
 dispatch, and `.info.context`, the context that the session was started with.
 
 Events are values: equal when their fields are equal, and never changed after they
-are made (one object is shared by all subscribers). Audio, transcripts and tool
-arguments stay out of their repr. What the server sent, word for word, is a
-`RawModelEvent`.
+are made (one object is shared by all subscribers). Their repr says how long audio,
+transcripts and tool arguments are, and no word of them (see `realtime_actors.content`).
+What the server sent, word for word, is a `RawModelEvent`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
+from realtime_actors.content import content, error_message, without_keys
 from realtime_actors.errors import RealtimeError
 from realtime_actors.items import Item
 from realtime_actors.usage import NOTHING_USED, RateLimit, SessionUsage, Usage
@@ -128,7 +129,7 @@ class ToolStartEvent:
     """No other call of the session has it. It is the server's id of the call; with `#2`, `#3`
     behind it where the server has given that to another call before, and the item's where it
     gives none."""
-    arguments: str = field(repr=False)
+    arguments: str = field(repr=content)
     """JSON text, as the model wrote it: it may be invalid."""
     info: EventInfo = NO_INFO
 
@@ -146,7 +147,7 @@ class ToolApprovalRequiredEvent:
     """The tool, or the MCP server that the Realtime API wants to call one of."""
     name: str
     call_id: str
-    arguments: str = field(repr=False)
+    arguments: str = field(repr=content)
     """JSON text, as the model wrote it."""
     info: EventInfo = NO_INFO
 
@@ -160,7 +161,7 @@ class ToolProgressEvent:
     tool: Tool | Handoff | None
     name: str
     call_id: str
-    message: str = field(repr=False)
+    message: str = field(repr=content)
     info: EventInfo = NO_INFO
 
 
@@ -173,8 +174,8 @@ class ToolEndEvent:
     tool: Tool | Handoff | None
     name: str
     call_id: str
-    output: str = field(repr=False)
-    error: str | None = field(default=None, repr=False)
+    output: str = field(repr=content)
+    error: str | None = field(default=None, repr=content)
     """What went wrong, or None for a success."""
     info: EventInfo = NO_INFO
 
@@ -185,7 +186,7 @@ class ToolEndEvent:
 class Audio:
     """A piece of the model's speech, in the session's output format."""
 
-    data: bytes = field(repr=False)
+    data: bytes = field(repr=content)
     response_id: str
     item_id: str
     content_index: int
@@ -245,15 +246,15 @@ class ErrorInfo:
     """What went wrong, in the server's words or ours."""
 
     type: str
-    message: str = field(repr=False)
+    message: str = field(repr=error_message)
     code: str | None = None
     param: str | None = None
     event_id: str | None = None
     """The client event that caused it, when the server says so."""
 
     def __str__(self) -> str:
-        """What went wrong, in a line. May quote what somebody said, unlike the repr."""
-        return f"{self.code or self.type}: {self.message}"
+        """What went wrong, in a line, without keys. May quote what somebody said."""
+        return without_keys(f"{self.code or self.type}: {self.message}")
 
 
 @frozen(kw_only=True)
@@ -283,7 +284,7 @@ class HistoryUpdatedEvent:
     """An item of the conversation changed, or is gone."""
 
     type: ClassVar[str] = "history_updated"
-    history: tuple[Item, ...] = field(repr=False)
+    history: tuple[Item, ...] = field(repr=content)
     """The whole conversation, in its order."""
     item_id: str
     """The item that changed."""
@@ -309,8 +310,8 @@ class GuardrailTrippedEvent:
     """What the model, or the user, was saying; None for a tool."""
     call_id: str | None = None
     """The call that was refused, or None."""
-    reason: str | None = field(default=None, repr=False)
-    text: str = field(default="", repr=False)
+    reason: str | None = field(default=None, repr=content)
+    text: str = field(default="", repr=content)
     """The transcript, the arguments or the output that was judged."""
     info: EventInfo = NO_INFO
 
@@ -334,7 +335,7 @@ class TranscriptDeltaEvent:
     response_id: str
     item_id: str
     content_index: int
-    delta: str = field(repr=False)
+    delta: str = field(repr=content)
     info: EventInfo = NO_INFO
 
 
@@ -346,7 +347,7 @@ class TextDeltaEvent:
     response_id: str
     item_id: str
     content_index: int
-    delta: str = field(repr=False)
+    delta: str = field(repr=content)
     info: EventInfo = NO_INFO
 
 
@@ -359,9 +360,9 @@ class InputTranscriptEvent:
     status: Literal["partial", "completed", "failed", "timed_out", "disabled"]
     """Partial any number of times, then exactly one of the others per turn of speech."""
     content_index: int = 0
-    text: str = field(default="", repr=False)
+    text: str = field(default="", repr=content)
     """The words that are known, whatever the status: all of them when completed."""
-    delta: str = field(default="", repr=False)
+    delta: str = field(default="", repr=content)
     """What is new at its end, when partial; "" when the words before have changed as well."""
     error: ErrorInfo | None = None
     """Why there is none, when failed."""
@@ -378,7 +379,7 @@ class InputTranscriptSegmentEvent:
     segment_id: str | None = None
     speaker: str | None = None
     """The model's name for who spoke, the same within a session."""
-    text: str = field(default="", repr=False)
+    text: str = field(default="", repr=content)
     start: float = 0.0
     """Seconds, as `end`, as the server counts them."""
     end: float = 0.0

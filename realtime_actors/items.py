@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from attrs import evolve, field, fields_dict, frozen
 
+from realtime_actors.content import content
 from realtime_actors.errors import ConfigError, did_you_mean
 
 __all__ = [
@@ -61,15 +62,15 @@ Wire: TypeAlias = Mapping[str, Any]
 class InputText:
     """Text from the user, or from the system."""
 
-    text: str = field(repr=False)
+    text: str = field(repr=content)
 
 
 @frozen(kw_only=True)
 class InputAudio:
     """The user's speech. The server sends back what it heard, seldom the sound itself."""
 
-    audio: bytes | None = field(default=None, repr=False)
-    transcript: str | None = field(default=None, repr=False)
+    audio: bytes | None = field(default=None, repr=content)
+    transcript: str | None = field(default=None, repr=content)
     transcribed: bool = True
     """False when transcription was off, so that there is no transcript. Our own knowledge: it
     doesn't travel."""
@@ -79,7 +80,7 @@ class InputAudio:
 class InputImage:
     """A picture from the user, as a `data:` URI (PNG or JPEG)."""
 
-    image_url: str = field(repr=False)
+    image_url: str = field(repr=content)
     detail: str | None = None
     """How closely to look: auto (the server's default), low or high."""
 
@@ -88,15 +89,15 @@ class InputImage:
 class OutputText:
     """Text that the model wrote."""
 
-    text: str = field(repr=False)
+    text: str = field(repr=content)
 
 
 @frozen(kw_only=True)
 class OutputAudio:
     """Speech of the model."""
 
-    audio: bytes | None = field(default=None, repr=False)
-    transcript: str | None = field(default=None, repr=False)
+    audio: bytes | None = field(default=None, repr=content)
+    transcript: str | None = field(default=None, repr=content)
     truncated_at_ms: int | None = None
     """Where the user cut in. Our own knowledge: it doesn't travel."""
 
@@ -152,7 +153,7 @@ class FunctionCallItem(_Item):
 
     call_id: str | None = None
     name: str
-    arguments: str = field(default="", repr=False)
+    arguments: str = field(default="", repr=content)
 
 
 @frozen(kw_only=True)
@@ -162,7 +163,7 @@ class FunctionCallOutputItem(_Item):
     type = "function_call_output"
 
     call_id: str
-    output: str = field(repr=False)
+    output: str = field(repr=content)
 
 
 @frozen(kw_only=True)
@@ -172,7 +173,7 @@ class McpListToolsItem(_Item):
     type = "mcp_list_tools"
 
     server_label: str
-    tools: tuple[Wire, ...] = field(default=(), repr=False, hash=False)
+    tools: tuple[Wire, ...] = field(default=(), repr=content, hash=False)
 
 
 @frozen(kw_only=True)
@@ -183,8 +184,8 @@ class McpCallItem(_Item):
 
     server_label: str
     name: str
-    arguments: str = field(default="", repr=False)
-    output: str | None = field(default=None, repr=False)
+    arguments: str = field(default="", repr=content)
+    output: str | None = field(default=None, repr=content)
     error: Wire | None = field(default=None, hash=False)
     approval_request_id: str | None = None
 
@@ -197,7 +198,7 @@ class McpApprovalRequestItem(_Item):
 
     server_label: str
     name: str
-    arguments: str = field(default="", repr=False)
+    arguments: str = field(default="", repr=content)
 
 
 @frozen(kw_only=True)
@@ -208,7 +209,7 @@ class McpApprovalResponseItem(_Item):
 
     approval_request_id: str
     approve: bool
-    reason: str | None = field(default=None, repr=False)
+    reason: str | None = field(default=None, repr=content)
 
 
 @frozen(kw_only=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 from attrs import define, field, frozen
 
 from realtime_actors.config import SessionModelSettings
+from realtime_actors.content import content
 from realtime_actors.items import Item
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class SendMessage:
     Raises `ConfigError` for what is no message, `NotConnectedError`.
     """
 
-    message: str | Mapping[str, object] | Item = field(repr=False)
+    message: str | Mapping[str, object] | Item = field(repr=content)
 
 
 @frozen
@@ -80,7 +81,7 @@ class SendAudio:
     cost. Raises `AudioFormatError`, `NotConnectedError`.
     """
 
-    audio: bytes = field(repr=False)
+    audio: bytes = field(repr=content)
     commit: bool = field(default=False, kw_only=True)
     """End the user's turn after this audio. Asks for no response."""
 
@@ -120,7 +121,7 @@ class CreateResponse:
     Raises `NotConnectedError`.
     """
 
-    instructions: str | None = field(default=None, repr=False)
+    instructions: str | None = field(default=None, repr=content)
     modalities: Sequence[str] | None = None
     output_modalities: Sequence[str] | None = None
     """The wire's name for `modalities`."""
@@ -129,7 +130,7 @@ class CreateResponse:
     tool_choice: str | Mapping[str, object] | None = None
     metadata: Mapping[str, str] | None = None
     conversation: str | None = None
-    input: tuple[Item, ...] | None = field(default=None, repr=False)
+    input: tuple[Item, ...] | None = field(default=None, repr=content)
     max_output_tokens: int | Literal["inf"] | None = None
     interruptible: bool = True
     """False: the user's speech does not stop it. Nobody is heard while it speaks."""
@@ -143,7 +144,7 @@ class SendRawEvent:
     Raises `ConfigError` when it has no `type`, `NotConnectedError`.
     """
 
-    event: Mapping[str, object] = field(repr=False)
+    event: Mapping[str, object] = field(repr=content)
 
 
 @frozen
@@ -171,7 +172,7 @@ class Reject:
     """
 
     call_id: str
-    reason: str | None = field(default=None, kw_only=True, repr=False)
+    reason: str | None = field(default=None, kw_only=True, repr=content)
     always: bool = field(default=False, kw_only=True)
     """Later calls of the same tool are refused without asking, as long as the session lasts."""
 
@@ -206,7 +207,7 @@ class AddItem:
     Raises `ConfigError` for what is no item, or an unknown place; `NotConnectedError`.
     """
 
-    item: str | Mapping[str, object] | Item = field(repr=False)
+    item: str | Mapping[str, object] | Item = field(repr=content)
     """Text is a message of the user."""
     after: str | None = field(default=None, kw_only=True)
     """The id of the item that it follows; "root" puts it first, None last."""
@@ -246,7 +247,7 @@ class UpdateHistory:
     what is no list of items, or when items changed places; `NotConnectedError`.
     """
 
-    items: Sequence[Mapping[str, object] | Item] = field(repr=False)
+    items: Sequence[Mapping[str, object] | Item] = field(repr=content)
 
 
 @frozen

@@ -9,6 +9,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from realtime_actors.config import ResponseSettings, SessionModelSettings
+from realtime_actors.content import content
 from realtime_actors.items import Item
 from realtime_actors.protocol.base import ClientEvent, light
 
@@ -45,7 +46,7 @@ class InputAudioBufferAppend(ClientEvent):
 
     type = "input_audio_buffer.append"
 
-    audio: bytes = field(repr=False)
+    audio: bytes = field(repr=content)
 
 
 @frozen(kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from realtime_actors.content import content
 from realtime_actors.items import ContentPart, Item
 from realtime_actors.protocol.base import Cut, Index, Milliseconds, ServerEvent, light
 from realtime_actors.protocol.objects import (
@@ -192,7 +193,7 @@ class ConversationItemInputAudioTranscriptionDelta(ServerEvent):
 
     item_id: str
     content_index: Index = 0
-    delta: str = field(default="", repr=False)
+    delta: str = field(default="", repr=content)
     logprobs: tuple[LogProb, ...] | None = None
 
 
@@ -204,7 +205,7 @@ class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
 
     item_id: str
     content_index: Index = 0
-    transcript: str | None = field(default=None, repr=False)
+    transcript: str | None = field(default=None, repr=content)
     """None from servers that say so of silence."""
     usage: TranscriptionUsage | None = None
     logprobs: tuple[LogProb, ...] | None = None
@@ -219,7 +220,7 @@ class ConversationItemInputAudioTranscriptionSegment(ServerEvent):
 
     item_id: str
     content_index: Index = 0
-    text: str = field(repr=False)
+    text: str = field(repr=content)
     id: str | None = None
     speaker: str | None = None
     start: float = 0.0
@@ -410,7 +411,7 @@ class ResponseOutputTextDelta(ServerEvent):
     item_id: str
     output_index: Index = 0
     content_index: Index = 0
-    delta: str = field(repr=False)
+    delta: str = field(repr=content)
 
 
 @frozen(kw_only=True)
@@ -423,7 +424,7 @@ class ResponseOutputTextDone(ServerEvent):
     item_id: str
     output_index: Index = 0
     content_index: Index = 0
-    text: str = field(repr=False)
+    text: str = field(repr=content)
 
 
 @light(kw_only=True)
@@ -436,7 +437,7 @@ class ResponseOutputAudioDelta(ServerEvent):
     item_id: str
     output_index: Index = 0
     content_index: Index = 0
-    delta: bytes = field(repr=False)
+    delta: bytes = field(repr=content)
     """Audio, in the session's output format."""
 
 
@@ -462,7 +463,7 @@ class ResponseOutputAudioTranscriptDelta(ServerEvent):
     item_id: str
     output_index: Index = 0
     content_index: Index = 0
-    delta: str = field(repr=False)
+    delta: str = field(repr=content)
 
 
 @frozen(kw_only=True)
@@ -475,7 +476,7 @@ class ResponseOutputAudioTranscriptDone(ServerEvent):
     item_id: str
     output_index: Index = 0
     content_index: Index = 0
-    transcript: str = field(repr=False)
+    transcript: str = field(repr=content)
 
 
 @frozen(kw_only=True)
@@ -488,7 +489,7 @@ class ResponseFunctionCallArgumentsDelta(ServerEvent):
     item_id: str
     output_index: Index = 0
     call_id: str | None = None
-    delta: str = field(repr=False)
+    delta: str = field(repr=content)
 
 
 @frozen(kw_only=True)
@@ -503,7 +504,7 @@ class ResponseFunctionCallArgumentsDone(ServerEvent):
     call_id: str | None = None
     name: str | None = None
     """GA only. The beta interface has it in the item alone."""
-    arguments: str = field(default="", repr=False)
+    arguments: str = field(default="", repr=content)
     """JSON text, as the model wrote it. Not every server sends `{}` for none."""
 
 
@@ -519,7 +520,7 @@ class ResponseMcpCallArgumentsDelta(ServerEvent):
     response_id: str
     item_id: str
     output_index: Index = 0
-    delta: str = field(repr=False)
+    delta: str = field(repr=content)
     obfuscation: str | None = field(default=None, repr=False)
     """Padding against guessing from lengths."""
 
@@ -533,7 +534,7 @@ class ResponseMcpCallArgumentsDone(ServerEvent):
     response_id: str
     item_id: str
     output_index: Index = 0
-    arguments: str = field(repr=False)
+    arguments: str = field(repr=content)
 
 
 @frozen(kw_only=True)
