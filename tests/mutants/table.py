@@ -91,8 +91,8 @@ MUTANTS: Final = (
         1,
         "a response is asked for while another is active",
         "core/response.py",
-        "if self._holds or not isinstance(self.phase, Idle):\n            return []\n        wanted",
-        "if self._holds:\n            return []\n        wanted",
+        "        if self._holds or not isinstance(self.phase, Idle):\n            return []\n",
+        "        if self._holds:\n            return []\n",
         RESPONSES,
     ),
     Mutant(
