@@ -204,6 +204,17 @@ def test_calls_that_wait_already_are_asked_about_all_the_same() -> None:
     assert runs(machine.handle(approve("c2"), now=0.0)) == [("c2", True)]
 
 
+def test_of_two_words_for_good_about_a_tool_the_last_one_counts() -> None:
+    machine = after(waiting(), called("c2", "pay"), ApprovalNeeded("c2"))
+    after(machine, ask(messages.Approve("c1", always=True)))
+    after(machine, ask(messages.Reject("c2", always=True)), called("c3", "pay"))
+
+    effects = machine.handle(ApprovalNeeded("c3"), now=0.0)
+
+    assert runs(effects) == []
+    assert len(outcomes(effects)) == 1
+
+
 def test_nobody_answering_in_time_is_no_word_for_good() -> None:
     machine = after(waiting(), out_of_time(), called("c2", "pay"))
 

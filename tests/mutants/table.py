@@ -862,7 +862,7 @@ MUTANTS: Final = (
         "core/approvals.py",
         "self._always.insert(0, (tool, approve))",
         "self._always.append((tool, approve))",
-        STORIES,
+        APPROVAL,
     ),
     Mutant(
         8,
