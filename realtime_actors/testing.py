@@ -187,8 +187,9 @@ class ScriptedTransport:
             if self._steps and self._steps[0].matches(wire):
                 return self._steps.pop(0).answer
             kind = wire.get("type")
-            if self._handshake and kind == "session.update":
-                return ({"type": "session.updated", "session": wire.get("session", {})},)
+            # The beta interface has another name for it where a session only transcribes.
+            if self._handshake and kind in ("session.update", "transcription_session.update"):
+                return ({"type": f"{kind}d", "session": wire.get("session", {})},)
             if self._strict and kind != InputAudioBufferAppend.type:
                 self._unexpected.append(wire)
             return ()

@@ -27,7 +27,8 @@ def render_transcript(items: Iterable[Item]) -> str:
     """Write down who said what, a line each, in conversation order.
 
     What was cut short by an interruption ends with a dash; speech without a transcript
-    is "(inaudible)"; tool calls and their answers stand in brackets.
+    is "(inaudible)", or "(not transcribed)" where that was switched off; tool calls and
+    their answers stand in brackets.
     """
     return "\n".join(line for item in items for line in _lines(item))
 
@@ -50,8 +51,8 @@ def _words(part: ContentPart) -> str:
             return words
         case OutputAudio(transcript=words, truncated_at_ms=cut):
             return f"{words or ''} —".lstrip() if cut is not None else words or "(inaudible)"
-        case InputAudio(transcript=words):
-            return words or "(inaudible)"
+        case InputAudio(transcript=words, transcribed=transcribed):
+            return words or ("(inaudible)" if transcribed else "(not transcribed)")
         case InputImage():
             return "(an image)"
         case _:

@@ -12,6 +12,7 @@ from realtime_actors.config.barge_in import BargeIn
 from realtime_actors.config.connection import ModelConfig
 from realtime_actors.config.run import GuardrailsSettings, RunConfig
 from realtime_actors.config.session import (
+    DEFAULT_TRANSCRIPTION,
     OFF,
     DialectName,
     NoiseReductionConfig,
@@ -27,6 +28,7 @@ from realtime_actors.config.session import (
 from realtime_actors.config.tool_texts import ToolTexts
 
 __all__ = [
+    "DEFAULT_TRANSCRIPTION",
     "OFF",
     "BargeIn",
     "DialectName",

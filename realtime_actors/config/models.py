@@ -15,12 +15,15 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from realtime_actors.config.session import OFF, SessionModelSettings, TranscriptionConfig
+from realtime_actors.config.session import (
+    DEFAULT_TRANSCRIPTION_MODEL,
+    OFF,
+    SessionModelSettings,
+    TranscriptionConfig,
+)
 from realtime_actors.errors import ConfigError, did_you_mean
 
 __all__ = ["DEFAULT_TRANSCRIPTION_MODEL", "default_model", "endings", "one_model", "warn"]
-
-DEFAULT_TRANSCRIPTION_MODEL: Final = "gpt-transcribe"
 
 _DEFAULT_MODELS: Final = {"ga": "gpt-realtime-2.1", "beta": "gpt-4o-realtime-preview"}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from attrs import Attribute, evolve, field, frozen
 
@@ -42,6 +42,8 @@ from realtime_actors.errors import ConfigError
 from realtime_actors.items import Item, message_from_input
 
 __all__ = [
+    "DEFAULT_TRANSCRIPTION",
+    "DEFAULT_TRANSCRIPTION_MODEL",
     "OFF",
     "DialectName",
     "NoiseReductionConfig",
@@ -139,6 +141,13 @@ class TranscriptionConfig(Settings):
 
 def _is_strength(value: object) -> bool:
     return is_number(value, 0) and value != math.inf
+
+
+DEFAULT_TRANSCRIPTION_MODEL: Final = "gpt-transcribe"
+"""It takes whole turns, as the server finds them, and has no end announced. (gpt-live-transcribe
+and gpt-realtime-whisper want the program to end the turns; the others end in February 2027.)"""
+
+DEFAULT_TRANSCRIPTION: Final = TranscriptionConfig(model=DEFAULT_TRANSCRIPTION_MODEL)
 
 
 @frozen(kw_only=True, repr=False)
@@ -341,6 +350,8 @@ class SessionModelSettings(Settings):
     input_audio_transcription: TranscriptionConfig | Off | None = field(
         default=None, converter=_transcription, validator=_off_or(TranscriptionConfig)
     )
+    """On by default where the server speaks GA, by gpt-transcribe. `OFF` switches it off; so
+    does None in a dict."""
     input_audio_noise_reduction: NoiseReductionConfig | Off | None = field(
         default=None, converter=_noise_reduction, validator=_off_or(NoiseReductionConfig)
     )
@@ -388,6 +399,14 @@ class SessionModelSettings(Settings):
     )
     extra: Wire = field(factory=dict, validator=mapping, repr=False)
     """What has no name here: merged into the session object, in the dialect's own shape."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """See `Settings.from_dict`. No transcription is what was meant by None for it."""
+        name = "input_audio_transcription"
+        if isinstance(values, Mapping) and name in values and values[name] is None:
+            values = {**values, name: OFF}
+        return super().from_dict(values)
 
 
 @frozen(kw_only=True, repr=False)
@@ -463,13 +482,17 @@ def merge_settings(
 
 
 def default_session_settings(dialect: DialectName = "ga") -> SessionModelSettings:
-    """What a session starts from: speech and text, and PCM both ways.
+    """What a session starts from: speech and text, PCM both ways, and the user's words.
 
-    It is the same in both dialects. All else, turn detection as well, is what the server
-    does by itself.
+    The beta interface is spoken by servers whose models of transcription have names of their
+    own: there it is not asked for. All else, turn detection as well, is what the server does
+    by itself.
     """
     if dialect not in ("ga", "beta"):
         raise ConfigError(f"dialect is {dialect!r}: allowed: ga, beta")
     return SessionModelSettings(
-        modalities=("text", "audio"), input_audio_format="pcm16", output_audio_format="pcm16"
+        modalities=("text", "audio"),
+        input_audio_format="pcm16",
+        output_audio_format="pcm16",
+        input_audio_transcription=DEFAULT_TRANSCRIPTION if dialect == "ga" else None,
     )

@@ -14,6 +14,7 @@ import attrs
 from attrs import define, evolve, field, frozen
 
 from realtime_actors.config import (
+    DEFAULT_TRANSCRIPTION,
     OFF,
     SessionModelSettings,
     TurnDetectionConfig,
@@ -273,6 +274,18 @@ class Configuration:
                 self._pending[at] = evolve(pending, doubt=error)
                 return [SetTimer(pending.timer, DOUBT_FOR)]
         return []
+
+    def without_default(self, pending: Pending, error: ErrorDetail) -> SessionModelSettings | None:
+        """Give the first update without transcription, if that is what the server refused.
+
+        Only where it is our default: a server may have no model of that name. What somebody
+        wrote is not left out.
+        """
+        is_default = pending.changes.input_audio_transcription == DEFAULT_TRANSCRIPTION
+        if not is_default or "transcription" not in f"{error.param} {error.message}":
+            return None
+        self.base = evolve(self.base, input_audio_transcription=None)
+        return evolve(pending.changes, input_audio_transcription=None)
 
     def give_up(self, event_id: str) -> Pending | None:
         """Wait no longer for an answer."""

@@ -419,6 +419,10 @@ class SessionMachine(Parts):
         failure = _update_refusal(error)
         effects: Effects = [CancelTimer(pending.timer)]
         match pending.purpose:
+            case ForStart() as start if without := self._configuration.without_default(
+                pending, error
+            ):
+                effects += self._configuration.update(without, start)
             case ForStart():
                 effects += self._end(failure)
             case ForCaller(caller=caller):

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Handoff
-from realtime_actors.config import OFF, BargeIn, SessionModelSettings
+from realtime_actors.config import (
+    DEFAULT_TRANSCRIPTION,
+    OFF,
+    BargeIn,
+    SessionModelSettings,
+    default_session_settings,
+)
 from realtime_actors.core.effects import (
     CloseAnother,
     Effects,
@@ -120,6 +127,9 @@ def talking(**options: object) -> SessionMachine:
     return after(machine, say(), created("r1"), output_done(CALL))
 
 
+NOTHING_WRITTEN_DOWN = evolve(default_session_settings(), input_audio_transcription=OFF)
+
+
 def opening(**options: object) -> SessionMachine:
     """The other connection is being made; Marin's response is over."""
     return after(talking(**options), handed_over(CEDAR), done("r1"))
@@ -152,6 +162,7 @@ class TestTheOtherConnection:
             modalities=("text", "audio"),
             input_audio_format="pcm16",
             output_audio_format="pcm16",
+            input_audio_transcription=DEFAULT_TRANSCRIPTION,
             instructions="You are Cedar.",
             voice="cedar",
             tools=resolve(CEDAR).definitions,
@@ -283,7 +294,7 @@ class TestQuiet:
         assert "session.update" in sent_types(machine.handle(user_stops("u2"), now=1.0))
 
     def test_a_turn_that_was_committed_by_hand_is_over_too(self) -> None:
-        machine = after(opening(), user_speaks("u2"))
+        machine = after(opening(settings=NOTHING_WRITTEN_DOWN), user_speaks("u2"))
 
         assert self.waits(machine)
         assert "session.update" in sent_types(machine.handle(committed("u2"), now=1.0))
@@ -473,7 +484,8 @@ class TestTheBarrier:
 class TestRetelling:
     def story(self, *items: Item) -> list[Item]:
         """What the new server is told of these, besides what it is told in any case."""
-        machine = after(opened(), *map(added, items), at=1.0)
+        machine = opened(settings=NOTHING_WRITTEN_DOWN)
+        after(machine, *map(added, items), at=1.0)
         usual = {"u1", "i1", "item_c1", None}
         return [each for each in told(play(machine, updated(), at=1.0)) if each.id not in usual]
 
@@ -564,7 +576,8 @@ class TestRetelling:
         assert [item_id for item_id, _ in texts(machine)] == ["u1", "i1", "item_c1", "o1", "u2"]
 
     def test_what_was_left_out_can_be_deleted_and_nothing_can_follow_it(self) -> None:
-        machine = after(opened(), added(heard("u2")), updated(), at=1.0)
+        machine = opened(settings=NOTHING_WRITTEN_DOWN)
+        after(machine, added(heard("u2")), updated(), at=1.0)
 
         behind = play(machine, ask(messages.AddItem("Hi!", after="u2")))
         deleted = play(machine, ask(messages.DeleteItem("u2")))

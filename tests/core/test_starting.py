@@ -8,7 +8,12 @@ import pytest
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
-from realtime_actors.config import SessionModelSettings, TurnDetectionConfig
+from realtime_actors.config import (
+    SessionModelSettings,
+    TurnDetectionConfig,
+    default_session_settings,
+    merge_settings,
+)
 from realtime_actors.core.effects import (
     Answer,
     CancelTimer,
@@ -30,6 +35,7 @@ from realtime_actors.core.messages import (
     ConnectionLost,
     Started,
 )
+from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import (
     ConfigError,
     NotConnectedError,
@@ -307,3 +313,41 @@ def test_refusals_are_raised_only_at_the_one_who_asked() -> None:
     effects = play(machine, say(caller="Ann"), say(caller="Bob"))
 
     assert [refuse.caller for refuse in only(Refuse, effects)] == ["Ann", "Bob"]
+
+
+class TestADefaultThatTheServerRefuses:
+    """It may have no model of transcription of that name."""
+
+    REFUSAL = refused(param="session.audio.input.transcription.model")
+
+    def configuring(self, settings: SessionModelSettings) -> SessionMachine:
+        machine = new(settings=settings)
+        return after(machine, Started(), Connected(), AgentResolved(resolve(AGENT)))
+
+    def test_is_left_out_and_the_session_starts(self) -> None:
+        machine = self.configuring(default_session_settings())
+
+        effects = machine.handle(self.REFUSAL, now=0.0)
+
+        (update,) = only(wire.SessionUpdate, effects)
+        assert update.session.input_audio_transcription is None
+        assert update.session.instructions == AGENT.instructions
+        assert len(only(ErrorEvent, effects)) == 1
+        assert only(End, effects) == []
+        assert len(only(Ready, machine.handle(updated(), now=0.1))) == 1
+
+    def test_is_no_default_if_somebody_wrote_another(self) -> None:
+        written = SessionModelSettings(input_audio_transcription={"model": "my-deployment"})
+        machine = self.configuring(merge_settings(default_session_settings(), written))
+
+        assert len(only(End, machine.handle(self.REFUSAL, now=0.0))) == 1
+
+    def test_is_not_blamed_for_anything_else(self) -> None:
+        machine = self.configuring(default_session_settings())
+
+        assert len(only(End, machine.handle(refused(param="session.voice"), now=0.0))) == 1
+
+    def test_is_left_out_once(self) -> None:
+        machine = after(self.configuring(default_session_settings()), self.REFUSAL)
+
+        assert len(only(End, machine.handle(self.REFUSAL, now=0.0))) == 1

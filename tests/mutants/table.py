@@ -64,7 +64,12 @@ HANDOFFS = ("core/test_handoffs.py",)
 OWN_HANDOFFS = ("core/test_own_handoffs.py",)
 RECONNECTING = ("core/test_reconnecting.py", "session/test_reconnecting.py")
 GUARDRAILS = ("core/test_guardrails.py", "core/test_holding.py")
-WORDS = ("core/test_conversation.py", "core/test_transcripts.py", "core/test_heard_words.py")
+WORDS = (
+    "core/test_words.py",
+    "core/test_conversation.py",
+    "core/test_transcripts.py",
+    "core/test_heard_words.py",
+)
 EDITING = ("core/test_editing.py", "core/test_handoffs.py", "session/test_editing.py")
 STORIES = ("soak/test_soak.py",)
 LIMITS = ("core/test_limits.py", "session/test_limits.py")
@@ -1159,6 +1164,143 @@ MUTANTS: Final = (
         "if _continues(after) or before == _JOINER or before in _PREPENDED:",
         "if False:",
         WORDS,
+    ),
+    Mutant(
+        11,
+        "words come back that nobody heard",
+        "core/entry.py",
+        "return index in self.cuts and self.cuts[index].kept is not None",
+        "return False",
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "a cut is forgotten where the server tells the item late",
+        "core/conversation.py",
+        "        entry.cut(content_index, heard_ms, received_ms)\n",
+        "        if entry.item is not None:\n"
+        "            entry.cut(content_index, heard_ms, received_ms)\n",
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "what the model said is lost where the server never tells its item",
+        "core/history.py",
+        "        return [*self._begun(item_id), self.delta(event)]",
+        "        return [self.delta(event)]",
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "speech that becomes known after the stop is kept",
+        "core/speech.py",
+        "return response_id not in self._silenced or item_id in self._aired",
+        "return True",
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "words that come after the end of an item are appended",
+        "core/entry.py",
+        'if words.is_whole or (stream != "input" and self._is_cut(index)):',
+        'if stream != "input" and self._is_cut(index):',
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "a turn that times out loses the words that are known",
+        "core/transcripts.py",
+        "            text=text,\n            error=error,",
+        '            text=text if status == "completed" else "",\n            error=error,',
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "partial words that are all words again are added up",
+        "core/entry.py",
+        "        self.revision, self.pieces[:] = revision, [text]",
+        "        self.revision = revision\n        self.pieces.append(text)",
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "a transcription is paid for as often as it comes",
+        "core/transcripts.py",
+        "        self._counted.add(key)\n",
+        "",
+        WORDS,
+    ),
+    Mutant(
+        11,
+        "the words of a server that says it transcribes nothing are not waited for",
+        "core/transcripts.py",
+        "enabled = self._is_proven or has_words or self.configuration.transcribes",
+        "enabled = has_words or self.configuration.transcribes",
+        WORDS,
+    ),
+    Mutant(
+        5,
+        "a server that echoes null is believed that it detects no turns",
+        "core/configuration.py",
+        "if getattr(effective, name) is OFF and getattr(self.settings, name) is not OFF",
+        "if False",
+        FENCE,
+    ),
+    Mutant(
+        5,
+        "what the server has stopped for the user is heard to its end",
+        "core/session.py",
+        "            effects += self._talked_over(response.id, now)\n",
+        "            pass\n",
+        FENCE,
+    ),
+    Mutant(
+        10,
+        "words that come only with their item are not judged",
+        "core/words.py",
+        "            effects += self._judge_whole(part, known, now, is_whole=is_whole)\n",
+        "            pass\n",
+        WORDS,
+    ),
+    Mutant(
+        10,
+        "speech out of band is not judged",
+        "core/words.py",
+        'if part.stream == "text" and self.responses.is_out_of_band(response_id):',
+        "if self.responses.is_out_of_band(response_id):",
+        WORDS,
+    ),
+    Mutant(
+        10,
+        "a guardrail that hangs silences the session for good",
+        "core/guarding.py",
+        "return [run, SetTimer(guardrail_timer(response_id), self.timeout)]",
+        "return [run]",
+        GUARDRAILS,
+    ),
+    Mutant(
+        10,
+        "the late verdict of a guardrail that was given up counts",
+        "core/guarding.py",
+        "if watch is None or verdict.attempt != watch.attempt:",
+        "if watch is None:",
+        GUARDRAILS,
+    ),
+    Mutant(
+        10,
+        "an input guardrail that hangs is waited for for ever",
+        "core/screening.py",
+        "return [run, SetTimer(screening_timer(item_id), self.timeout)]",
+        "return [run]",
+        ("core/test_screening.py",),
+    ),
+    Mutant(
+        10,
+        "speech of a response that never begins keeps the others waiting",
+        "core/held.py",
+        "            elif has_begun(response_id):\n",
+        "            else:\n",
+        GUARDRAILS,
     ),
     # 12: editing
     Mutant(

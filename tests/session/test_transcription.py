@@ -151,3 +151,21 @@ def test_a_session_that_only_listens_has_limits_too():
 def test_a_limit_that_is_given_in_another_place_is_told_where_it_belongs():
     with pytest.raises(ra.ConfigError, match=r"it belongs in RunConfig\(max_duration=...\)"):
         ra.transcribe(max_duration=60.0, model_config=MODEL_CONFIG)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("dialect", ["ga", "beta"])
+def test_a_script_can_play_the_server_of_a_session_that_only_listens(dialect):
+    script = ScriptedTransport()
+    where = {"dialect": dialect, "url": "ws://localhost"}
+
+    with script, ra.transcribe(transport=script, model_config=where) as session:
+        probe = Probe(session)
+        script.emit(
+            {"type": "input_audio_buffer.committed", "item_id": "u1"},
+            {
+                "type": "conversation.item.input_audio_transcription.completed",
+                "item_id": "u1",
+                "transcript": "Good morning.",
+            },
+        )
+        assert probe.wait_for(InputTranscriptEvent).text == "Good morning."

@@ -21,6 +21,7 @@ from realtime_actors.config import (
     default_session_settings,
     merge_settings,
 )
+from realtime_actors.config.models import endings
 from realtime_actors.errors import ConfigError
 from realtime_actors.guardrails import OutputGuardrail
 from realtime_actors.items import ItemReference, user_message
@@ -318,8 +319,24 @@ def test_extra_is_merged_member_by_member() -> None:
 @pytest.mark.parametrize("dialect", ["ga", "beta"])
 def test_a_session_starts_with_speech_text_and_pcm(dialect: Any) -> None:
     assert default_session_settings(dialect) == SessionModelSettings(
-        modalities=("text", "audio"), input_audio_format="pcm16", output_audio_format="pcm16"
+        modalities=("text", "audio"),
+        input_audio_format="pcm16",
+        output_audio_format="pcm16",
+        # Servers that speak beta have names of their own for the models of transcription.
+        input_audio_transcription={"model": "gpt-transcribe"} if dialect == "ga" else None,
     )
+
+
+def test_the_default_transcription_has_no_end_announced() -> None:
+    assert list(endings(model=None, settings=default_session_settings("ga"))) == []
+
+
+@pytest.mark.parametrize("off", [OFF, "off", None])
+def test_transcription_is_switched_off_by_off_and_in_a_dict_by_none(off: Any) -> None:
+    written = SessionModelSettings.from_dict({"input_audio_transcription": off})
+
+    merged = merge_settings(default_session_settings("ga"), written)
+    assert merged.input_audio_transcription is OFF
 
 
 def test_there_are_no_defaults_for_a_third_dialect() -> None:
