@@ -26,6 +26,8 @@ __all__ = ["Answer", "HttpApi", "error_body"]
 
 LONGEST_BODY: Final = 2**20
 """Bytes of a request: a session's configuration is a few kilobytes."""
+LONGEST_PASSED_OVER: Final = 16 * 2**20
+"""Bytes of a longer one that are read, and thrown away."""
 
 
 @frozen
@@ -81,9 +83,16 @@ class HttpApi:
                     return self._answer
                 raise AttributeError(name)
 
+            def _pass_over(self, length: int) -> None:
+                """Read a body that is too long, so that its sender reads the answer."""
+                left = min(length, LONGEST_PASSED_OVER)
+                while left > 0 and (piece := self.rfile.read(min(left, 65536))):
+                    left -= len(piece)
+
             def _answer(self) -> None:
                 length = self.headers.get("content-length", "0")
                 if not length.isdecimal() or int(length) > LONGEST_BODY:
+                    self._pass_over(int(length) if length.isdecimal() else 0)
                     self._send(
                         _error(
                             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {LONGEST_BODY} bytes."

@@ -90,7 +90,9 @@ class EditsWatch:
             if item is not None and item.id is not None:
                 self.on_the_wire.add(item.id)
                 if isinstance(item, FunctionCallItem):
-                    self.calls[item.id] = item.call_id or item.id
+                    call_id = item.call_id or item.id
+                    if call_id not in self.calls.values():  # it is called by its first item
+                        self.calls.setdefault(item.id, call_id)
         item_id = getattr(event, "item_id", None)
         if item_id is not None:
             self.on_the_wire.add(item_id)
