@@ -16,9 +16,10 @@ from typing import Final, TypeAlias
 
 from attrs import define, evolve, field, frozen
 
+from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.core.conversation import Conversation, Stream, words_of
-from realtime_actors.core.effects import Effects
+from realtime_actors.core.effects import Effect, Effects, Publish
 from realtime_actors.core.guarding import Guarding
 from realtime_actors.core.history import History, ModelDelta, stream_of
 from realtime_actors.core.response import ResponseMachine
@@ -104,8 +105,8 @@ class Words:
             return self._never_heard(item_id)
         else:
             effects = self.history.grew(event)
-        if self.speech.is_silenced(response_id):
-            return effects
+        if self.speech.is_silenced(response_id):  # the fence holds for words, too
+            return [effect for effect in effects if not _is_delta(effect)]
         return effects + self._judge(part, before, now, is_whole=False)
 
     def done(
@@ -306,3 +307,10 @@ class Words:
         if item_id is None or not self.transcripts.has_ended(item_id):
             return effects
         return effects + self.screening.said(item_id, self.transcripts.text(item_id))
+
+
+def _is_delta(effect: Effect) -> bool:
+    """Whether it tells the subscribers a piece of the model's words."""
+    return isinstance(effect, Publish) and isinstance(
+        effect.event, events.TextDeltaEvent | events.TranscriptDeltaEvent
+    )

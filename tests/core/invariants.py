@@ -453,6 +453,7 @@ class Watch:
                     assert not self._is_busy, "idle, and something is owed"
                     assert self.now >= self.busy_at + self.idle_timeout - 0.001, "not counted anew"
             case events.TranscriptDeltaEvent() | events.TextDeltaEvent():
+                assert event.response_id not in self.silenced, f"told: {event.response_id}"
                 assert event.response_id not in self.given_up, f"read: {event.response_id}"
             case events.RawModelEvent(event=wire.ResponseCreated(response=response)):
                 self.out_of_band.add(response.id)

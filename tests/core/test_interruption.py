@@ -19,6 +19,8 @@ from realtime_actors.events import (
     HistoryUpdatedEvent,
     SpeechStartedEvent,
     SpeechStoppedEvent,
+    TextDeltaEvent,
+    TranscriptDeltaEvent,
 )
 from realtime_actors.items import MessageItem, OutputAudio
 from tests.core.machine import (
@@ -136,6 +138,31 @@ class TestTheFence:
         after(machine, interrupt(), at=0.4)
 
         assert play(machine, speech("i1"), speech("i2")) == []
+
+    @pytest.mark.parametrize("stop", [user_speaks(), interrupt()], ids=["speech", "verb"])
+    @pytest.mark.parametrize("words", [text(" more"), transcript(" more")], ids=["text", "speech"])
+    def test_late_words_are_dropped_like_late_audio(self, stop, words) -> None:
+        machine = after(speaking(), transcript("Once", "i1"), text("Once", "i2"))
+        after(machine, stop, at=0.4)
+
+        late = play(machine, words, done("r1", "cancelled"), words, at=0.5)
+
+        assert only(TextDeltaEvent, late) == only(TranscriptDeltaEvent, late) == []
+
+    def test_words_that_come_after_the_end_of_their_part_are_dropped(self) -> None:
+        machine = after(speaking(), transcript("Once."), transcript_done("Once."))
+
+        late = machine.handle(transcript(" more"), now=0.1)
+
+        assert only(TranscriptDeltaEvent, late) == []
+        assert texts(machine) == [("i1", "Once.")]
+
+    def test_words_of_the_next_response_are_told(self) -> None:
+        machine = after(speaking(), interrupt(), done("r1", "cancelled"), say(), created("r2"))
+
+        told = machine.handle(text("Yes.", "i2", response_id="r2"), now=0.5)
+
+        assert [event.delta for event in only(TextDeltaEvent, told)] == ["Yes."]
 
     def test_the_next_response_plays_in_full(self) -> None:
         machine = after(speaking(), user_speaks(), done("r1", "cancelled"), at=0.4)

@@ -2104,6 +2104,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         16,
+        "words of an interrupted response are told after its interruption",
+        "core/words.py",
+        "return [effect for effect in effects if not _is_delta(effect)]",
+        "return effects",
+        FENCE,
+    ),
+    Mutant(
+        16,
         "approval is waited for of a call that is answered",
         "core/approvals.py",
         "        return [CancelTimer(approval_timer(call_id))]\n\n    def not_answered",
