@@ -370,6 +370,16 @@ def test_words_that_were_not_heard_never_come_back(before, later, heard_ms) -> N
         assert words == kept or not before
 
 
+@pytest.mark.parametrize("way", [each for each in ALL_WAYS if each != "deltas"])
+def test_what_was_left_by_a_cut_stays_though_more_words_become_known(way) -> None:
+    machine = after(live(), created("r1"), speech(ms=1000), transcript("One two three four "))
+
+    after(machine, interrupt(), at=0.5)
+    after(machine, *ways(LONG)[way], at=0.6)
+
+    assert texts(machine) == [("i1", "One two")]
+
+
 def test_what_comes_of_the_sound_later_makes_the_heard_share_of_unknown_words_smaller() -> None:
     machine = after(live(), created("r1"), speech(ms=1000))
     after(machine, interrupt(), at=0.5)

@@ -1169,8 +1169,8 @@ MUTANTS: Final = (
         11,
         "words come back that nobody heard",
         "core/entry.py",
-        "return index in self.cuts and self.cuts[index].kept is not None",
-        "return False",
+        "            cut.kept = cut.of(words)\n",
+        "            pass\n",
         WORDS,
     ),
     Mutant(
