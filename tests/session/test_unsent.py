@@ -10,7 +10,7 @@ import realtime_actors as ra
 from realtime_actors.errors import TransportError
 from realtime_actors.events import AudioEvent, AudioInterruptedEvent, ErrorEvent
 from realtime_actors.protocol import ClientEvent
-from realtime_actors.testing import Probe, ScriptedTransport
+from realtime_actors.testing import Probe, ScriptedTransport, fake_clock
 from tests.session.wire import audio_delta, call_done, response_created, response_done
 
 
@@ -34,7 +34,7 @@ def busy() -> Busy:
 
 @pytest.fixture
 def session(busy: Busy) -> Iterator[ra.Session]:
-    with ra.run(ra.agent(tools=[weather]), transport=busy) as session:
+    with fake_clock(), ra.run(ra.agent(tools=[weather]), transport=busy) as session:
         yield session
 
 
