@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,6 +21,7 @@ from realtime_actors.config.checks import (
     whole,
     wrong,
 )
+from realtime_actors.config.hosts import is_this_machine
 from realtime_actors.config.secrets import (
     CREDENTIAL_HEADERS,
     Secret,
@@ -280,10 +280,4 @@ class ModelConfig(Settings):
     @property
     def is_loopback(self) -> bool:
         """Whether the server is on this machine."""
-        host = self._host
-        if host == "localhost" or host.endswith(".localhost"):
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_this_machine(self._host)

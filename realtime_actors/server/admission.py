@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Literal
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from attrs import field, frozen
 
 from realtime_actors.config.checks import is_text
+from realtime_actors.config.hosts import is_this_machine
 from realtime_actors.protocol import ErrorDetail, dialect
 from realtime_actors.server.client_secrets import ClientSecret, ClientSecrets
 from realtime_actors.server.session_state import SessionType
@@ -157,14 +157,6 @@ class Admission:
     def _has_key(self, headers: Mapping[str, str]) -> bool:
         expected = (self.api_key or "").encode()
         return any(hmac.compare_digest(each.encode(), expected) for each in _keys(headers))
-
-
-def is_this_machine(host: str | None) -> bool:
-    """Whether a name or address leads to this machine from itself only."""
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return host == "localhost" or (host or "").endswith(".localhost")
 
 
 def _name(url: str) -> str | None:

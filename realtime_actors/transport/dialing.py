@@ -18,6 +18,7 @@ from urllib.request import getproxies
 
 from attrs import frozen
 
+from realtime_actors.config.hosts import is_this_machine
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.otp.fork import hold_over_fork
 from realtime_actors.transport.http_response import Response
@@ -51,10 +52,7 @@ class Target:
     @property
     def is_loopback(self) -> bool:
         """Whether it is this machine."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_this_machine(self.host)
 
 
 def parse_url(url: str) -> Target:

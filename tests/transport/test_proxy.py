@@ -219,6 +219,13 @@ def test_variables_are_read_in_any_case(proxy: Proxy, monkeypatch, variable: str
     assert greeting(url="ws://far-away.invalid/") == Heard("hello")
 
 
+@pytest.mark.parametrize("host", ["localhost", "app.localhost", "127.0.0.2", "::1"])
+def test_what_counts_as_this_machine_for_a_key_is_not_sent_through_a_proxy(monkeypatch, host: str):
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
+
+    assert choose_proxy(Target(host, 80, secure=False), None) is None
+
+
 FAR = Target("far.example.com", 443, secure=True)
 
 
