@@ -21,7 +21,7 @@ from types import MethodType
 from typing import Any, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
 import attrs
-from attrs import field, frozen
+from attrs import field, fields_dict, frozen
 
 from realtime_actors._calling import (
     Function,
@@ -38,19 +38,20 @@ from realtime_actors._schema.function_tool import (
     parse_arguments,
 )
 from realtime_actors.config.models import default_model
-from realtime_actors.config.places import Explained, unknown
+from realtime_actors.config.places import Explained, put, unknown
 from realtime_actors.errors import ConfigError, ToolError
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
-from realtime_actors.hooks import AgentHooks, check_hooks
 from realtime_actors.items import Item, items_from_input
 from realtime_actors.pickling import Picklable
-from realtime_actors.tools import HostedMcpTool, Tool
+from realtime_actors.tools.hosted import HostedMcpTool
+from realtime_actors.tools.tool import Tool
 
 __all__ = [
     "DEFAULT_INSTRUCTIONS",
     "Agent",
     "AgentOptions",
     "Handoff",
+    "Hooks",
     "agent",
     "default_model",
 ]
@@ -207,7 +208,20 @@ class Handoff(Picklable, Explained):
         return found
 
 
+put(
+    "ra.Handoff(..., *=...)",
+    fields_dict(Handoff).keys() - {"agent", "is_enabled", "_tool_name"},
+)
+
 AnyTool: TypeAlias = Tool | HostedMcpTool | Handoff
+
+
+class Hooks:
+    """What an agent knows of its hooks, which are told of agents: see `AgentHooks`."""
+
+    def check_hooks(self) -> None:
+        """Raise `ConfigError` for a hook that can't be called, or would never be."""
+        raise ConfigError(f"{type(self).__name__} must be a subclass of AgentHooks")
 
 
 class AgentOptions(TypedDict, total=False):
@@ -221,8 +235,11 @@ class AgentOptions(TypedDict, total=False):
     handoffs: Iterable[Agent | Handoff]
     output_guardrails: Iterable[OutputGuardrail]
     input_guardrails: Iterable[InputGuardrail]
-    hooks: AgentHooks | None
+    hooks: Hooks | None
     handoff_description: str | None
+
+
+put("ra.agent(*=...)", AgentOptions.__annotations__)
 
 
 def _in_ascii(name: str) -> str:
@@ -296,7 +313,7 @@ class Agent(Picklable, Explained):
     """Given as agents or handoffs, kept as handoffs."""
     output_guardrails: tuple[OutputGuardrail, ...] = field(default=(), converter=_each, repr=_names)
     input_guardrails: tuple[InputGuardrail, ...] = field(default=(), converter=_each, repr=_names)
-    hooks: AgentHooks | None = field(default=None, repr=False)
+    hooks: Hooks | None = field(default=None, repr=False)
     handoff_description: str | None = field(default=None, repr=False)
     """For other agents' models: what this one is good for."""
 
@@ -327,10 +344,10 @@ class Agent(Picklable, Explained):
         for screening in self.input_guardrails:
             if not isinstance(screening, InputGuardrail):
                 raise ConfigError(f"{what}: {screening!r} is no InputGuardrail")
-        if not isinstance(self.hooks, AgentHooks | None):
+        if not isinstance(self.hooks, Hooks | None):
             raise ConfigError(f"{what}: hooks must be an instance of AgentHooks")
         if self.hooks is not None:
-            check_hooks(self.hooks)
+            self.hooks.check_hooks()
         self._check_names(what)
 
     def _check_names(self, what: str) -> None:

@@ -10,7 +10,7 @@ returns whether that is *not* acceptable (True trips the guardrail), or a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import Any, ClassVar, TypeVar, overload
 
 from attrs import Attribute, field, frozen
 
@@ -18,9 +18,6 @@ from realtime_actors._calling import Function, call, check_takes
 from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError
 from realtime_actors.pickling import Picklable
-
-if TYPE_CHECKING:
-    from realtime_actors.agent import Agent
 
 __all__ = [
     "GuardrailVerdict",
@@ -68,7 +65,7 @@ class _Guardrail(Picklable, Explained):
     def _functions(self) -> Iterator[tuple[str, object]]:
         yield f"guardrail {self.name!r}", self.check
 
-    def _judge(self, judged: object, context: object, agent: Agent) -> GuardrailVerdict:
+    def _judge(self, judged: object, context: object, agent: object) -> GuardrailVerdict:
         verdict = call(self.check, judged, context, agent)
         if isinstance(verdict, bool):
             return GuardrailVerdict(tripped=verdict)
@@ -86,7 +83,7 @@ class OutputGuardrail(_Guardrail):
 
     judges = "text"
 
-    def run(self, text: str, context: Any, agent: Agent) -> GuardrailVerdict:
+    def run(self, text: str, context: Any, agent: object) -> GuardrailVerdict:
         """Judge `text`. Blocks as long as the check does, and raises what it raises."""
         return self._judge(text, context, agent)
 
@@ -97,7 +94,7 @@ class InputGuardrail(_Guardrail):
 
     judges = "text"
 
-    def run(self, text: str, context: Any, agent: Agent) -> GuardrailVerdict:
+    def run(self, text: str, context: Any, agent: object) -> GuardrailVerdict:
         """Judge `text`. Blocks as long as the check does, and raises what it raises."""
         return self._judge(text, context, agent)
 
@@ -111,7 +108,7 @@ class ToolGuardrail(_Guardrail):
 
     judges = "arguments"
 
-    def run(self, arguments: dict[str, object], context: Any, agent: Agent) -> GuardrailVerdict:
+    def run(self, arguments: dict[str, object], context: Any, agent: object) -> GuardrailVerdict:
         """Judge `arguments`. Blocks as long as the check does, and raises what it raises."""
         return self._judge(arguments, context, agent)
 
@@ -125,7 +122,7 @@ class ToolOutputGuardrail(_Guardrail):
 
     judges = "output"
 
-    def run(self, output: str, context: Any, agent: Agent) -> GuardrailVerdict:
+    def run(self, output: str, context: Any, agent: object) -> GuardrailVerdict:
         """Judge `output`. Blocks as long as the check does, and raises what it raises."""
         return self._judge(output, context, agent)
 

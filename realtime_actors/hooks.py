@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from realtime_actors.agent import Agent, Handoff, Hooks
 from realtime_actors.errors import ConfigError, did_you_mean
+from realtime_actors.events import ErrorInfo
+from realtime_actors.items import Item
+from realtime_actors.tools import Tool
 
-if TYPE_CHECKING:
-    from realtime_actors.agent import Agent, Handoff
-    from realtime_actors.events import ErrorInfo
-    from realtime_actors.items import Item
-    from realtime_actors.tools import Tool
-
-__all__ = ["AgentHooks", "check_hooks"]
+__all__ = ["AgentHooks"]
 
 
-class AgentHooks:
+class AgentHooks(Hooks):
     """Callbacks that do nothing. Override some, and give an instance to the agent.
 
     `context` is always what was given to `run(context=...)`, and `agent` the agent
@@ -34,7 +32,11 @@ class AgentHooks:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        check_hooks(cls)
+        _check(cls)
+
+    def check_hooks(self) -> None:
+        """Raise `ConfigError` for a hook that can't be called, or would never be."""
+        _check(self)
 
     def on_start(self, context: Any, agent: Agent, /) -> object:
         """A response of this agent begins."""
@@ -65,7 +67,7 @@ class AgentHooks:
         """The conversation has changed. `history` is all of it, oldest first."""
 
 
-def check_hooks(hooks: Any) -> None:
+def _check(hooks: Any) -> None:
     """Raise `ConfigError` for a method that is no hook, or can't be called as one.
 
     `hooks` is a subclass of `AgentHooks`, or an instance, which may have members of its own.

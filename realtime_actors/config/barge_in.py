@@ -7,10 +7,12 @@ from typing import Literal
 from attrs import field, frozen
 
 from realtime_actors.config.checks import Settings, number, one_of, whole
+from realtime_actors.config.places import placed
 
 __all__ = ["BargeIn"]
 
 
+@placed("RunConfig(barge_in={'*': ...})")
 @frozen(kw_only=True, repr=False)
 class BargeIn(Settings):
     """What the user's speech does while the model speaks.

@@ -22,6 +22,7 @@ from realtime_actors.config.checks import (
     wrong,
 )
 from realtime_actors.config.hosts import is_this_machine
+from realtime_actors.config.places import placed
 from realtime_actors.config.secrets import (
     CREDENTIAL_HEADERS,
     Secret,
@@ -105,6 +106,7 @@ def _model_settings(
     return from_mapping(SessionModelSettings, value)
 
 
+@placed("ModelConfig(*=...)")
 @frozen(kw_only=True, repr=False)
 class ModelConfig(Settings):
     """A connection to a model: address, key, dialect, and how to connect.

@@ -6,14 +6,15 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from attrs import fields, fields_dict
+from attrs import AttrsInstance, fields
 
 from realtime_actors.errors import ConfigError, did_you_mean
 
-__all__ = ["Explained", "place_of", "refusing_unknown", "unknown"]
+__all__ = ["Explained", "place_of", "placed", "put", "refusing_unknown", "unknown"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", bound=AttrsInstance)
 
 RUN: Final = (
     "config",
@@ -68,7 +69,7 @@ def place_of(name: str, here: Iterable[str]) -> str:
     ours = longer[0] if longer else RENAMED.get(name, name)
     if name != ours and ours in here:
         return f"it is called {ours!r} here"
-    places = [place.replace("*", ours) for place, names in _places().items() if ours in names]
+    places = [place.replace("*", ours) for place, names in _places.items() if ours in names]
     return f"it belongs in {' or '.join(places[:2])}" if places else ""
 
 
@@ -123,31 +124,39 @@ def refusing_unknown(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-@functools.cache
-def _places() -> Mapping[str, frozenset[str]]:
-    """The ways to write a setting down, with what can be written that way. The usual one first."""
-    # They import us.
-    from realtime_actors import config
-    from realtime_actors.agent import AgentOptions, Handoff
-    from realtime_actors.tools import Tool
+def placed(place: str) -> Callable[[type[C]], type[C]]:
+    """Note that the options of an attrs class can be written down in a place of `_places`."""
 
-    def of(cls: type) -> frozenset[str]:
-        return frozenset(fields_dict(cls))
+    def note(cls: type[C]) -> type[C]:
+        put(place, (each.name for each in fields(cls)))
+        return cls
 
-    session = "RunConfig(model_settings={*})"
-    tool = frozenset({"run_in", "needs_approval", "timeout"}) & of(Tool)
-    return {
-        "ra.agent(*=...)": frozenset(AgentOptions.__annotations__),
-        "ra.run(..., *=...)": frozenset(RUN),
-        "RunConfig(*=...)": of(config.RunConfig),
-        "ModelConfig(*=...)": of(config.ModelConfig),
-        "RunConfig(model_settings={'*': ...})": of(config.SessionModelSettings),
-        session.replace("*", "'turn_detection': {'*': ...}"): of(config.TurnDetectionConfig),
-        session.replace("*", "'input_audio_transcription': {'*': ...}"): of(
-            config.TranscriptionConfig
-        ),
-        "RunConfig(barge_in={'*': ...})": of(config.BargeIn),
-        "RunConfig(guardrails_settings={'*': ...})": of(config.GuardrailsSettings),
-        "@ra.tool(*=...)": tool,
-        "ra.Handoff(..., *=...)": of(Handoff) - {"agent", "is_enabled", "_tool_name"},
-    }
+    return note
+
+
+def put(place: str, names: Iterable[str]) -> None:
+    """Note what can be written down in a place: what is there knows it, and tells us."""
+    if place not in _places:
+        raise KeyError(place)
+    _places[place] = frozenset(names)
+
+
+_places: Final[dict[str, frozenset[str]]] = dict.fromkeys(
+    (
+        "ra.agent(*=...)",
+        "ra.run(..., *=...)",
+        "RunConfig(*=...)",
+        "ModelConfig(*=...)",
+        "RunConfig(model_settings={'*': ...})",
+        "RunConfig(model_settings={'turn_detection': {'*': ...}})",
+        "RunConfig(model_settings={'input_audio_transcription': {'*': ...}})",
+        "RunConfig(barge_in={'*': ...})",
+        "RunConfig(guardrails_settings={'*': ...})",
+        "@ra.tool(*=...)",
+        "ra.Handoff(..., *=...)",
+    ),
+    frozenset(),
+)
+"""The ways to write a setting down, with what can be written that way. The usual one first."""
+
+put("ra.run(..., *=...)", RUN)

@@ -22,6 +22,7 @@ from realtime_actors.config.checks import (
     whole,
     wrong,
 )
+from realtime_actors.config.places import placed
 from realtime_actors.config.session import SessionModelSettings
 from realtime_actors.config.tool_texts import ToolTexts
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
@@ -31,6 +32,7 @@ from realtime_actors.usage import PRICES, Pricing
 __all__ = ["GuardrailsSettings", "RunConfig"]
 
 
+@placed("RunConfig(guardrails_settings={'*': ...})")
 @frozen(kw_only=True, repr=False)
 class GuardrailsSettings(Settings):
     """When guardrails look at what the model says, and what is heard meanwhile."""
@@ -85,6 +87,7 @@ def _check_cost(run: Any, attribute: Attribute[Any], value: Any) -> None:
         raise wrong(run, attribute, value, "allowed are US dollars above 0, or None")
 
 
+@placed("RunConfig(*=...)")
 @frozen(kw_only=True, repr=False)
 class RunConfig(Settings):
     """What holds for all agents of a run."""

@@ -38,6 +38,7 @@ from realtime_actors.config.checks import (
     whole,
     wrong,
 )
+from realtime_actors.config.places import placed
 from realtime_actors.errors import ConfigError
 from realtime_actors.items import Item, message_from_input
 
@@ -77,6 +78,7 @@ OFF: Final = Off.OFF
 # --- parts of a session's settings --------------------------------------------------------------
 
 
+@placed("RunConfig(model_settings={'turn_detection': {'*': ...}})")
 @frozen(kw_only=True, repr=False)
 class TurnDetectionConfig(Settings):
     """How the server notices that the user has begun or finished to speak.
@@ -122,6 +124,7 @@ def _texts(value: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if value is None else to_tuple(value)
 
 
+@placed("RunConfig(model_settings={'input_audio_transcription': {'*': ...}})")
 @frozen(kw_only=True, repr=False)
 class TranscriptionConfig(Settings):
     """How the user's speech is written down. What the model hears doesn't depend on it."""
@@ -323,6 +326,7 @@ def _tool_names(tools: object) -> str:
 # --- sessions and responses ---------------------------------------------------------------------
 
 
+@placed("RunConfig(model_settings={'*': ...})")
 @frozen(kw_only=True, repr=False)
 class SessionModelSettings(Settings):
     """The settings of a session that are sent to the server. Unset is what is None.

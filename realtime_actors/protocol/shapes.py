@@ -17,7 +17,8 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 from attrs import evolve, frozen
 
 from realtime_actors.audio import normalize_format
-from realtime_actors.config import (
+from realtime_actors.config.checks import Settings, deep_merge
+from realtime_actors.config.session import (
     OFF,
     DialectName,
     NoiseReductionConfig,
@@ -27,7 +28,6 @@ from realtime_actors.config import (
     TranscriptionConfig,
     TurnDetectionConfig,
 )
-from realtime_actors.config.checks import Settings, deep_merge
 from realtime_actors.errors import ConfigError
 
 __all__ = [

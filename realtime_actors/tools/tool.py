@@ -1,20 +1,10 @@
-"""What an agent can do: functions of yours, described to the model by JSON Schema.
-
-```python
-@tool
-def weather(city: str, unit: Literal["C", "F"] = "C") -> str:
-    \"\"\"Current weather. Args: city: name of the city.\"\"\"
-```
-
-A tool is a value. Running one is the session's business, which does it in a task: a
-tool may block as long as it likes, and may be a coroutine function.
-"""
+"""A function that the model may call, and what has to be known about it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -33,33 +23,25 @@ from realtime_actors._schema.function_tool import (
     function_to_wire,
     parse_arguments,
 )
-from realtime_actors._schema.results import ToolOutput, as_json, output_text, tool_output
-from realtime_actors._schema.signature import Signature, name_of
+from realtime_actors._schema.results import ToolOutput, output_text, tool_output
+from realtime_actors._schema.signature import Signature
 from realtime_actors.config import ToolTexts
 from realtime_actors.config.checks import from_mapping, instance_of
-from realtime_actors.config.places import Explained, refusing_unknown
+from realtime_actors.config.places import Explained
 from realtime_actors.errors import ConfigError, ToolArgumentsError
 from realtime_actors.guardrails import ToolGuardrail, ToolOutputGuardrail
 from realtime_actors.pickling import Picklable
 from realtime_actors.seconds import seconds_or_none, unlimited
 
-if TYPE_CHECKING:
-    from realtime_actors.agent import Agent, Handoff
-
 __all__ = [
-    "HostedMcpTool",
     "NeedsApproval",
     "RunIn",
     "Tool",
-    "ToolContext",
     "ToolOutput",
-    "error_text",
     "output_text",
-    "tool",
     "tool_output",
 ]
 
-NO_TEXTS: Final = ToolTexts()
 RunIn: TypeAlias = Literal["thread", "process"]
 NeedsApproval: TypeAlias = bool | Function
 """Whether somebody has to approve a call: a bool, or a function of context and arguments."""
@@ -84,47 +66,6 @@ def _listed(given: Sequence[G]) -> tuple[G, ...]:
 
 def _texts(given: ToolTexts | Mapping[str, Any]) -> ToolTexts:
     return from_mapping(ToolTexts, given)
-
-
-def _never() -> bool:
-    return False
-
-
-def _nobody_listens(message: str) -> None:
-    pass
-
-
-@frozen(kw_only=True)
-class ToolContext:
-    """Given to a tool that has a parameter annotated with it."""
-
-    # A `Session`. It lives four floors up, and naming it here would tie a tool's
-    # author to the whole of it.
-    session: Any = field(repr=False)
-    """The session that runs the tool: send, interrupt, read the history."""
-    agent: Agent
-    call_id: str
-    context: Any = field(default=None, repr=False)
-    """What was given to `run(context=...)`."""
-    tool: Tool | Handoff | None = None
-    _is_cancelled: Callable[[], bool] = field(
-        default=_never, repr=False, eq=False, alias="is_cancelled"
-    )
-    _report: Callable[[str], None] = field(
-        default=_nobody_listens, repr=False, eq=False, alias="report"
-    )
-
-    @property
-    def cancelled(self) -> bool:
-        """Nobody waits for this call any more: it took too long, or the session is over.
-
-        The model has been told. Whatever the tool still returns is thrown away.
-        """
-        return self._is_cancelled()
-
-    def progress(self, message: str) -> None:
-        """Say how far the call is: a `ToolProgressEvent` for subscribers, not for the model."""
-        self._report(message)
 
 
 @frozen(kw_only=True)
@@ -236,8 +177,10 @@ class Tool(Picklable, Explained):
         except (ValueError, RecursionError) as error:
             raise ToolArgumentsError(f"Wrong arguments for {self.name}: {error}") from error
 
-    def run(self, arguments: str, context: ToolContext | None = None) -> ToolOutput:
+    def run(self, arguments: str, context: object = None) -> ToolOutput:
         """Run the tool to its end in this thread, and return what the model is given.
+
+        `context` is what a parameter annotated `ToolContext` gets.
 
         Blocks. Raises `ToolArgumentsError`, `ToolError` for a result that can't be
         sent, and whatever the function raises: `error_text` has the words for it.
@@ -250,11 +193,11 @@ class Tool(Picklable, Explained):
             values[self._signature.context_name] = context
         return tool_output(finish(self.function(**values)))
 
-    def invoke(self, arguments: str, context: ToolContext | None = None) -> str:
+    def invoke(self, arguments: str, context: object = None) -> str:
         """`run`, for the text alone."""
         return self.run(arguments, context).text
 
-    def enabled_for(self, context: object, agent: Agent) -> bool:
+    def enabled_for(self, context: object, agent: object) -> bool:
         """Whether the model is offered this tool now."""
         return is_enabled_for(self.is_enabled, context, agent)
 
@@ -291,136 +234,3 @@ class Tool(Picklable, Explained):
             check_takes(self.function, ("arguments",), what=what, at_least=1)
         elif self._signature.context_name is not None:
             raise ConfigError(f"{what}, where there is no session: it can't have a ToolContext")
-
-
-@frozen(kw_only=True)
-class HostedMcpTool(Explained):
-    """An MCP server whose tools the Realtime API calls itself: we only name it.
-
-    Exactly one of `server_url`, `connector_id` and `tunnel_id` is needed. What has no
-    name here goes in `extra`, as on the wire.
-    """
-
-    server_label: str = field()
-    server_url: str | None = None
-    connector_id: str | None = None
-    tunnel_id: str | None = None
-    authorization: str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] | None = field(default=None, repr=False, hash=False)
-    server_description: str | None = None
-    allowed_tools: Sequence[str] | Mapping[str, object] | None = field(default=None, hash=False)
-    require_approval: str | Mapping[str, object] | None = field(default=None, hash=False)
-    """ "always" (the server's default), "never", or which tools need it."""
-    extra: Mapping[str, object] = field(factory=dict, repr=False, hash=False)
-    is_enabled: IsEnabled = field(default=True, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        if not isinstance(self.server_label, str) or not self.server_label:
-            raise ConfigError(f"an MCP tool needs a server_label, not {self.server_label!r}")
-        what = f"MCP tool {self.server_label!r}"
-        places = [self.server_url, self.connector_id, self.tunnel_id]
-        if sum(each is not None for each in places) != 1:
-            raise ConfigError(f"{what} needs one of server_url, connector_id and tunnel_id")
-        if isinstance(self.require_approval, str) and self.require_approval not in (
-            "always",
-            "never",
-        ):
-            raise ConfigError(
-                f"{what}: require_approval is 'always', 'never' or a filter, "
-                f"not {self.require_approval!r}"
-            )
-        check_is_enabled(self.is_enabled, what)
-
-    def enabled_for(self, context: object, agent: Agent) -> bool:
-        """Whether the model is offered this server now."""
-        return is_enabled_for(self.is_enabled, context, agent)
-
-    def to_wire(self) -> dict[str, Any]:
-        """The tool as the API wants to have it described."""
-        members = {
-            "server_label": self.server_label,
-            "server_url": self.server_url,
-            "connector_id": self.connector_id,
-            "tunnel_id": self.tunnel_id,
-            "authorization": self.authorization,
-            "headers": dict(self.headers) if self.headers is not None else None,
-            "server_description": self.server_description,
-            "allowed_tools": as_json(self.allowed_tools),
-            "require_approval": as_json(self.require_approval),
-        }
-        given = {name: value for name, value in members.items() if value is not None}
-        return {"type": "mcp", **given, **self.extra}
-
-
-@overload
-def tool(function: Function, /) -> Tool: ...
-@overload
-def tool(
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    timeout: float | None = None,
-    is_enabled: IsEnabled = True,
-    run_in: RunIn = "thread",
-    needs_approval: NeedsApproval = False,
-    texts: ToolTexts | Mapping[str, Any] = NO_TEXTS,
-    input_guardrails: Sequence[ToolGuardrail] = (),
-    output_guardrails: Sequence[ToolOutputGuardrail] = (),
-) -> Callable[[Function], Tool]: ...
-@refusing_unknown
-def tool(
-    function: Function | None = None,
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    timeout: float | None = None,
-    is_enabled: IsEnabled = True,
-    run_in: RunIn = "thread",
-    needs_approval: NeedsApproval = False,
-    texts: ToolTexts | Mapping[str, Any] = NO_TEXTS,
-    input_guardrails: Sequence[ToolGuardrail] = (),
-    output_guardrails: Sequence[ToolOutputGuardrail] = (),
-) -> Tool | Callable[[Function], Tool]:
-    """Make a `Tool` of a function, from its signature, type hints and docstring.
-
-    With or without options: `@tool`, `@tool(timeout=5)`. Above a method it makes a tool of
-    each instance: `agent(tools=[desk.greet])`. `name` and `description`
-    replace the function's own. Arguments are checked and converted to the hinted types
-    before the function sees them; a parameter annotated `ToolContext` is given one.
-    An Enum is written by its values if these are text, else by its names.
-
-    `run_in="process"` runs each call in a new process, which imports the function: it
-    stands at the top of a module that is not the program itself, and takes no
-    `ToolContext`. That costs a fraction of a second, and is worth it for long sums only.
-
-    Raises `ConfigError` for a parameter that can't be described to a model.
-    """
-
-    def decorate(function: Function) -> Tool:
-        if isinstance(function, classmethod):
-            raise ConfigError("@ra.tool goes below @classmethod, and not above it")
-        if not callable(function) or isinstance(function, type | Tool):
-            raise ConfigError(f"a tool is made of a function, not of {function!r}")
-        signature = Signature.of(function, ToolContext)
-        return Tool(
-            name=name_of(function) if name is None else name,
-            description=signature.description if description is None else description,
-            parameters=signature.schema,
-            invoke=function,
-            timeout=timeout,
-            is_enabled=is_enabled,
-            run_in=run_in,
-            needs_approval=needs_approval,
-            texts=texts,
-            input_guardrails=input_guardrails,
-            output_guardrails=output_guardrails,
-            signature=signature,
-        )
-
-    return decorate if function is None else decorate(function)
-
-
-def error_text(error: BaseException) -> str:
-    """What an error says, as a line. The model is told that of a `ToolError`."""
-    return f"Error: {str(error) or type(error).__name__}"
