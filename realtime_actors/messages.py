@@ -11,7 +11,7 @@ back and what it raises. `tell` never raises: what goes wrong is an `ErrorEvent`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from attrs import define, field, frozen
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from realtime_actors.events import Event
 
 __all__ = [
+    "VERBS",
     "AddItem",
     "Approve",
     "ClearAudio",
@@ -330,3 +331,29 @@ Verb: TypeAlias = (
     | CurrentAgent
     | Close
 )
+
+VERBS: Final[Mapping[str, type[Verb]]] = {
+    "send_message": SendMessage,
+    "send_audio": SendAudio,
+    "commit_audio": CommitAudio,
+    "clear_audio": ClearAudio,
+    "create_response": CreateResponse,
+    "send_raw_event": SendRawEvent,
+    "interrupt": Interrupt,
+    "approve": Approve,
+    "reject": Reject,
+    "update_session": UpdateSession,
+    "hand_off": HandOff,
+    "add_item": AddItem,
+    "delete_item": DeleteItem,
+    "truncate_item": TruncateItem,
+    "retrieve_item": RetrieveItem,
+    "update_history": UpdateHistory,
+    "subscribe": Subscribe,
+    "unsubscribe": Unsubscribe,
+    "history": History,
+    "usage": Usage,
+    "current_agent": CurrentAgent,
+    "close": Close,
+}
+"""What a session can be asked, by the name of the method, of the function and of the proxy's."""

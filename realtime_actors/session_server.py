@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Literal, TypeVar, Unpack, cast
+from typing import Any, Final, Literal, TypeVar, cast
 
 from attrs import define, field, frozen
 
@@ -20,8 +20,7 @@ from realtime_actors import events, messages, otp
 from realtime_actors._inlet import Aired, Frames, Inlet
 from realtime_actors._successor import Successor
 from realtime_actors._tool_runs import ToolRun
-from realtime_actors.agent import Agent, Handoff
-from realtime_actors.config import SessionModelSettings
+from realtime_actors.agent import Agent
 from realtime_actors.core import effects as fx
 from realtime_actors.core.machine import Machine, Phase
 from realtime_actors.core.messages import (
@@ -51,7 +50,6 @@ from realtime_actors.errors import (
     StartError,
     TransportError,
 )
-from realtime_actors.items import Item
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import MalformedEvent
 from realtime_actors.session import Session
@@ -266,57 +264,22 @@ class SessionServer(otp.GenServer):
     # -- what `proxy()` shows: the verbs, done in the session's own thread ---------------
 
     def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
-        """See `Session.send_audio`, and each of these."""
+        """Send audio of the user, as the handle does it."""
         self._session.send_audio(audio, commit=commit)
-
-    def send_message(self, message: str | Mapping[str, object] | Item) -> None:
-        self._do(messages.SendMessage(message))
-
-    def send_raw_event(self, event: Mapping[str, object]) -> None:
-        self._do(messages.SendRawEvent(event))
-
-    def create_response(self, **overrides: Unpack[messages.ResponseOptions]) -> None:
-        self._do(messages.CreateResponse(**overrides))
-
-    def approve(self, call_id: str, *, always: bool = False) -> None:
-        self._do(messages.Approve(call_id, always=always))
-
-    def reject(self, call_id: str, *, reason: str | None = None, always: bool = False) -> None:
-        self._do(messages.Reject(call_id, reason=reason, always=always))
-
-    def interrupt(self) -> None:
-        self._do(messages.Interrupt())
-
-    def update_session(self, settings: SessionModelSettings | Mapping[str, object]) -> None:
-        """Unlike the handle's, doesn't wait for the server: here that would be for ever."""
-        self._do(messages.UpdateSession(settings))
-
-    def hand_off(self, agent: Agent | Handoff) -> None:
-        """Unlike the handle's, doesn't wait for the server."""
-        self._do(messages.HandOff(agent))
 
     def subscribe(
         self, subscriber: Any, *, only: Only = None, raw: bool = False, direct: bool = False
     ) -> None:
+        """Hand events to a subscriber: the shell's business, and not the machine's."""
         message = messages.Subscribe(subscriber, only=only, raw=raw, direct=direct)
         self._for_the_shell(message, self.state)
 
     def unsubscribe(self, subscriber: Any) -> None:
+        """Hand no more events to a subscriber."""
         self._for_the_shell(messages.Unsubscribe(subscriber), self.state)
 
-    def history(self) -> tuple[Item, ...]:
-        history: tuple[Item, ...] = self._do(messages.History())
-        return history
-
-    def current_agent(self) -> Agent:
-        agent: Agent = self._do(messages.CurrentAgent())
-        return agent
-
-    def usage(self) -> SessionUsage:
-        usage: SessionUsage = self._do(messages.Usage())
-        return usage
-
     def close(self) -> None:
+        """End the session once this is done."""
         self.stop()
 
     def _do(self, verb: messages.Verb) -> Any:
@@ -782,6 +745,21 @@ class SessionServer(otp.GenServer):
 
     def _now(self) -> float:
         return self._plan.clock()
+
+
+def _proxied(name: str, verb: type[messages.Verb]) -> Callable[..., Any]:
+    """Make the method that `proxy()` shows of a verb; it does not wait for the server."""
+
+    def method(self: SessionServer, *args: Any, **kwargs: Any) -> Any:
+        return self._do(verb(*args, **kwargs))
+
+    method.__name__, method.__doc__ = name, f"See `Session.{name}`."
+    return method
+
+
+for _name, _verb in messages.VERBS.items():
+    if _name not in vars(SessionServer):
+        setattr(SessionServer, _name, _proxied(_name, _verb))
 
 
 def publish_end(
