@@ -6,7 +6,7 @@ it was asked to create can be referred to at once: what is said of it is sent af
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -137,7 +137,7 @@ class Editing:
 
     def update(self, wanted: Sequence[Item]) -> Effects:
         """Make the conversation these items, as far as it was read when they were made up."""
-        change = self._difference(wanted, self.readings.seen_by(wanted))
+        change = self._difference(wanted, self.readings.seen_by(wanted), restored=self._removed)
         self._removed.update(str(item.id) for item in change.gone)
         self.readings.made.update(str(item.id) for item, _ in change.new)
         return self._change(change)
@@ -183,12 +183,15 @@ class Editing:
             effects += self._create(item, previous_id)
         return effects
 
-    def _difference(self, wanted: Sequence[Item], seen: Seen) -> Difference:
-        # What was deleted meanwhile, by the server or a filter, does not come back.
+    def _difference(
+        self, wanted: Sequence[Item], seen: Seen, *, restored: Collection[str] = ()
+    ) -> Difference:
+        # What was deleted meanwhile does not come back; but the program may put back what it has
+        # deleted itself.
         left = [
             item
             for item in wanted
-            if item.id is None or item.id in self._removed or not self.history.is_deleted(item.id)
+            if item.id is None or item.id in restored or not self.history.is_deleted(item.id)
         ]
         return difference(self._places(), left, seen, lambda: f"item_{self.new_id()}")
 

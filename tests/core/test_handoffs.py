@@ -515,6 +515,17 @@ class TestInputFilter:
 
         assert sent_types(machine.handle(updated(), now=0.0)) == ["conversation.item.create"]
 
+    def test_what_the_program_has_deleted_meanwhile_does_not_come_back(self) -> None:
+        machine = self.machine()
+        shown = machine.history
+        after(machine, ask(messages.DeleteItem("u1")), wire.ConversationItemDeleted(item_id="u1"))
+        after(machine, handed_over(BILLING, history=shown))
+
+        creates = only(wire.ConversationItemCreate, machine.handle(updated(), now=0.0))
+
+        assert [create.item.type for create in creates] == ["function_call_output"]
+        assert "u1" not in [item.id for item in machine.history]
+
     def test_what_was_deleted_meanwhile_is_not_deleted_twice(self) -> None:
         machine = self.machine()
         deleted = wire.ConversationItemDeleted(item_id="u1")

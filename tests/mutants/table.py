@@ -1827,6 +1827,14 @@ MUTANTS: Final = (
         UNANSWERED,
     ),
     Mutant(
+        12,
+        "what the program has deleted comes back by the filter of a handoff",
+        "core/editing.py",
+        "if item.id is None or item.id in restored or not",
+        "if item.id is None or item.id in self._removed or not",
+        HANDOFFS,
+    ),
+    Mutant(
         15,
         "a cancel that came too late ends the next response",
         "core/session.py",
