@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, Self
 
 import attrs
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from attrs.converters import optional
 
 from realtime_actors.errors import ConfigError, did_you_mean
@@ -73,16 +73,21 @@ class Usage(Jsonable):
     output_token_details: OutputTokenDetails = OutputTokenDetails()
 
 
+def _kind_of_usage(usage: TranscriptionUsage) -> str:
+    return "tokens" if usage.seconds is None else "duration"
+
+
 @frozen(kw_only=True)
 class TranscriptionUsage(Jsonable):
     """What a transcription cost: tokens (`type` is tokens), or seconds (duration)."""
 
-    type: str
     total_tokens: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     input_token_details: InputTokenDetails | None = None
     seconds: float | None = None
+    type: str = field(default=Factory(_kind_of_usage, takes_self=True))
+    """Told by what is counted, where a server does not say it."""
 
 
 @frozen(kw_only=True)

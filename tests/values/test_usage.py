@@ -233,6 +233,11 @@ def test_a_transcription_is_paid_for_by_the_minute(model, usage, dollars):
     assert PRICES.transcription_cost(model, TranscriptionUsage(**usage)) == dollars
 
 
+@pytest.mark.parametrize(("counted", "kind"), [({"seconds": 1.5}, "duration"), ({}, "tokens")])
+def test_what_a_transcription_counts_says_of_which_kind_it_is(counted, kind) -> None:
+    assert TranscriptionUsage(**counted).type == kind
+
+
 def test_a_price_list_may_have_prices_per_minute():
     mine = Pricing.from_dict({"my-ears": {"per_minute": "0.06"}})
     heard = TranscriptionUsage(type="duration", seconds=1.5)
