@@ -69,7 +69,8 @@ class Calling:
 
     def arguments_done(self, event: wire.ResponseFunctionCallArgumentsDone) -> Effects:
         """All arguments of a call are known."""
-        response_id = event.response_id or self.responses.active_id
+        active_id = self.responses.active_id
+        response_id = event.response_id or self.stalls.maker_of(event.item_id, active_id)
         if self.responses.is_out_of_band(response_id):
             return []
         said = Announcement(

@@ -20,6 +20,7 @@ __all__ = [
     "is_active_response",
     "is_fatal",
     "is_no_response_active",
+    "is_no_such_item",
     "message_of",
 ]
 
@@ -52,6 +53,11 @@ def is_no_response_active(error: ErrorDetail) -> bool:
         return True
     words = f"{error.code} {error.type} {error.message}".lower().replace("_", " ")
     return "no active response" in words or "cancel not active" in words
+
+
+def is_no_such_item(error: ErrorDetail) -> bool:
+    """Whether something was refused because the conversation has no such item (any more)."""
+    return (error.code or "").endswith("invalid_item_id")
 
 
 def is_fatal(error: ErrorDetail) -> bool:

@@ -14,7 +14,7 @@ from attrs import define, evolve, field
 from realtime_actors import events
 from realtime_actors.core.conversation import Conversation, Stream, words_of
 from realtime_actors.core.effects import Effects, Publish
-from realtime_actors.items import InputAudio, Item, MessageItem, OutputAudio
+from realtime_actors.items import InputAudio, Item, MessageItem, OutputAudio, UnknownItem
 from realtime_actors.protocol import (
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
@@ -53,6 +53,8 @@ class History:
             return []  # it has the words only; we know what they were
         item = _without_audio(item)
         known = self.conversation.get(item.id) if item.id is not None else None
+        if isinstance(item, UnknownItem) and known is not None:
+            return []  # what we know of it says more
         change = self.conversation.put(
             item, previous_id, first=item.id in self.first, is_done=is_done
         )

@@ -51,7 +51,8 @@ class OutOfBand:
     """Responses that are made to be heard, oldest first; those that are over among them."""
     _wishes: dict[str | None, _Wish] = field(factory=dict)
     _responses: set[str] = field(factory=set)
-    _user_had_turn: bool = False  # since the latest response of the conversation began
+    user_had_turn: bool = False
+    """Since the latest response of the conversation began: the server may be answering it."""
 
     def __contains__(self, response_id: object) -> bool:
         return response_id in self._responses
@@ -82,10 +83,6 @@ class OutOfBand:
         for wish in self._wishes.values():
             wish.is_stopped = wish.is_stopped or wish.is_spoken
 
-    def user_had_turn(self) -> None:
-        """The user has said something: the server may answer it by itself."""
-        self._user_had_turn = True
-
     def begins(self, response: Response, asked_for: Mapping[str, Any] | None) -> Effects | None:
         """Look whether a response that is seen for the first time is out of band.
 
@@ -96,7 +93,7 @@ class OutOfBand:
             self.names_conversations = True
         event_id, is_out_of_band = self._claim(response, asked_for)
         if response.id is None or not is_out_of_band:
-            self._user_had_turn = False
+            self.user_had_turn = False
             return None
         self._responses.add(response.id)
         wish = self._wishes.pop(event_id, None)
@@ -112,7 +109,7 @@ class OutOfBand:
         """Another connection is in use: no response of the one before is known there."""
         for known in (self._responses, self._wishes, self.stopped, self.spoken):
             known.clear()
-        self.names_conversations = self._user_had_turn = False
+        self.names_conversations = self.user_had_turn = False
 
     def lost(self) -> Effects:
         """The connection is gone, and with it everything asked for."""
@@ -135,4 +132,4 @@ class OutOfBand:
             return None, False
         if said and fits and said != asked_for:
             return first, True
-        return first, asked_for is None and not self._user_had_turn
+        return first, asked_for is None and not self.user_had_turn

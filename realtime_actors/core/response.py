@@ -47,6 +47,7 @@ __all__ = [
     "ResponseMachine",
     "Wish",
     "was_talked_over",
+    "with_status",
 ]
 
 Wish: TypeAlias = ResponseCreate | RawClientEvent
@@ -95,6 +96,14 @@ Phase: TypeAlias = Idle | Requested | InProgress | Obstructed
 IDLE: Final = Idle()
 OBSTRUCTED: Final = Obstructed()
 
+_ENDS: Final = ("completed", "cancelled", "failed", "incomplete")
+_ENDS_BY_REASON: Final = {
+    "turn_detected": "cancelled",
+    "client_cancelled": "cancelled",
+    "max_output_tokens": "incomplete",
+    "content_filter": "incomplete",
+}
+"""How a response has ended that has ended for this reason."""
 
 IN_DOUBT: Final = 8
 """How many of the last creates may still turn out to be refused."""
@@ -203,6 +212,22 @@ class ResponseMachine:
         return isinstance(self.phase, Idle) and self.out_of_band.responses <= self._over
 
     @property
+    def is_expected(self) -> bool:
+        """A response of the conversation that begins now is no surprise, and no other may begin.
+
+        It is asked for, or in the way of one that was, or the user has had a turn.
+        """
+        if self.out_of_band.awaited:
+            return False
+        match self.phase:
+            case Idle():
+                return self.out_of_band.user_had_turn
+            case Requested() | Obstructed():
+                return True
+            case InProgress():
+                return False
+
+    @property
     def awaited(self) -> frozenset[str | None]:
         """The names of what was sent for responses, and is not answered."""
         asked = {self._asked[-1].event_id} if self._asked and self.is_requested else set()
@@ -229,6 +254,31 @@ class ResponseMachine:
     def has_begun(self, response_id: str | None) -> bool:
         """Whether the server has said that this response began. None: the one without an id."""
         return self.is_active if response_id is None else self.is_known(response_id)
+
+    def learn_id(self, response_id: str) -> bool:
+        """Take an id for that of the active response, if it has none and the id is new."""
+        phase = self.phase
+        if not isinstance(phase, InProgress) or phase.response_id is not None:
+            return False
+        if self.is_known(response_id):
+            return False
+        self.phase = evolve(phase, response_id=response_id)
+        self._begun.add(response_id)
+        return True
+
+    def may_be_of_conversation(self, response: Response) -> bool:
+        """Whether the server may mean a response of the conversation, by what it says of it."""
+        return response.conversation_id is not None or not self.out_of_band.names_conversations
+
+    def id_of_end(self, response: Response) -> str | None:
+        """The id of a response whose end may have come without it."""
+        if response.id is not None:
+            return response.id
+        if not self.may_be_of_conversation(response):
+            running = sorted(self.out_of_band.responses - self._over)
+            if len(running) == 1:
+                return running[0]
+        return self.active_id
 
     def is_out_of_band(self, response_id: str | None) -> bool:
         """Whether this response runs beside the conversation."""
@@ -323,8 +373,16 @@ class ResponseMachine:
     def created(self, response: Response) -> Effects:
         """A response began: ours, or one that the server made by itself."""
         beside = self._out_of_band(response)
-        if beside is not None:
-            return beside
+        return self._began(response) if beside is None else beside
+
+    def began_unannounced(self, response: Response) -> Effects:
+        """Something came that only a response of the conversation can have made."""
+        if response.id is not None:
+            self._begun.add(response.id)
+        self.out_of_band.user_had_turn = False
+        return self._began(response)
+
+    def _began(self, response: Response) -> Effects:
         phase = self.phase
         stopped = self._is_stopped(response)
         asked = self._asked[-1] if self.is_requested else None
@@ -504,6 +562,17 @@ class ResponseMachine:
         if isinstance(wish, RawClientEvent):
             return RawClientEvent(payload={**wish.payload, "event_id": self.new_id()})
         return evolve(wish, event_id=self.new_id())
+
+
+def with_status(response: Response) -> Response:
+    """Give a response that has ended its status, where the server says only why it has."""
+    details = response.status_details
+    if details is None or response.status not in (None, "in_progress"):
+        return response
+    status = details.type if details.type in _ENDS else _ENDS_BY_REASON.get(details.reason or "")
+    if details.error is not None:
+        status = "failed"
+    return evolve(response, status=status)
 
 
 def was_talked_over(response: Response) -> bool:

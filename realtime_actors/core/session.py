@@ -46,6 +46,7 @@ from realtime_actors.core.faults import (
     is_active_response,
     is_fatal,
     is_no_response_active,
+    is_no_such_item,
     message_of,
 )
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER
@@ -79,9 +80,14 @@ from realtime_actors.core.messages import (
 from realtime_actors.core.offers import OFFERS_TIMER
 from realtime_actors.core.parts import START, Parts
 from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
-from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER, was_talked_over
+from realtime_actors.core.response import (
+    ANSWER_TIMER,
+    RETRY_TIMER,
+    was_talked_over,
+    with_status,
+)
 from realtime_actors.core.turn_taking import TURN_TIMER
-from realtime_actors.core.unanswered import CANCEL, UPDATE, Sent, is_clear
+from realtime_actors.core.unanswered import CANCEL, DELETE, UPDATE, Sent, is_clear
 from realtime_actors.errors import (
     ConfigError,
     LocalProtocolError,
@@ -118,6 +124,16 @@ _HEARD_OR_READ: Final = (
     wire.ResponseOutputTextDelta,
 )
 
+_GROWS: Final = (
+    wire.ResponseOutputItemAdded,
+    wire.ResponseContentPartAdded,
+    wire.ResponseOutputAudioDelta,
+    wire.ResponseOutputAudioTranscriptDelta,
+    wire.ResponseOutputTextDelta,
+    wire.ResponseFunctionCallArgumentsDelta,
+)
+"""What says that a response is in progress, whether its beginning was told or not."""
+
 _ENDED: Final = Phase.ENDED  # quicker to find than the member: looked at for each message
 
 
@@ -150,9 +166,8 @@ class SessionMachine(Parts):
             type(message) is ResponseOutputAudioDelta
             and 0 <= message.content_index <= MAX_INDEX
             and not message.ignored
+            and self._stalls.speech_came(message.response_id, now)
         ):
-            if not self._stalls.speech_came(message.response_id, now):
-                return []
             if len(message.delta) & 1 or self._speech.samples.halves:
                 message = self._speech.samples.whole(message)
                 if not message.delta:
@@ -255,7 +270,7 @@ class SessionMachine(Parts):
             name, why = problem
             kind = f"{event.type}: {name}"
             return self._reports.report(kind, f"{event.type}: {name} {why}: it was skipped", now)
-        effects = self._server_event(event, now)
+        effects = self._unannounced(event, now) + self._server_event(event, now)
         self._unanswered.came(event, self._awaited)
         cleared_up = self._unanswered.cleared_up(self._awaited, now)
         if cleared_up is not None:
@@ -268,14 +283,15 @@ class SessionMachine(Parts):
 
     def _server_event(self, event: wire.ServerEvent, now: float) -> Effects:
         if isinstance(event, _OF_A_TURN):
-            self._responses.out_of_band.user_had_turn()
+            self._responses.out_of_band.user_had_turn = True
         in_time = self._stalls.came(event, self._responses.active_id, now)
         if not in_time and isinstance(event, _HEARD_OR_READ):
             return []
         match event:
             case wire.SessionCreated(session=session):
-                self._configuration.told(session.settings)
-                self._use_output_format()
+                if self.phase is not Phase.LIVE:  # or it comes late, and is out of date
+                    self._configuration.told(session.settings)
+                    self._use_output_format()
                 return []
             case wire.SessionUpdated(session=session):
                 return self._session_updated(session, now)
@@ -596,17 +612,47 @@ class SessionMachine(Parts):
 
     # -- responses -----------------------------------------------------------------
 
+    def _unannounced(self, event: wire.ServerEvent, now: float) -> Effects:
+        """Learn from what a response makes that it has begun, or its id, if that was not told."""
+        if not isinstance(event, _GROWS):
+            return []
+        response_id = event.response_id
+        if not response_id or self._responses.is_known(response_id):
+            return []
+        if not self._responses.is_expected:
+            return self._learn_id(response_id)
+        response = wire.Response(id=response_id)
+        asked_for = self._responses.is_requested
+        effects = self._responses.began_unannounced(response)
+        return effects + self._response_began(response, asked_for=asked_for, now=now)
+
+    def _learn_id(self, response_id: str | None) -> Effects:
+        """Take an id for that of the response in progress, if it began without one."""
+        if response_id is None or not self._responses.learn_id(response_id):
+            return []
+        self._speech.learn_id(response_id)
+        return self._stalls.learn_id(response_id)
+
     def _response_created(
         self, event: wire.ServerEvent, response: wire.Response, now: float
     ) -> Effects:
         if self._responses.is_known(response.id):
-            return []  # it came twice
+            return []  # it came twice, or after something of it
+        if response.id is None and not self._responses.may_be_of_conversation(response):
+            return [self._as_it_came(event)]  # out of band: nothing of it will be known by its id
         asked_for = self._responses.is_requested
-        effects = [*self._responses.created(response), *self._stalls.began(response.id, now)]
+        effects = self._responses.created(response)
+        if not self._responses.is_out_of_band(response.id):
+            return effects + self._response_began(response, asked_for=asked_for, now=now)
+        effects += self._stalls.began(response.id, now)
         self._announcements.began(response.id)
-        if response.id is not None and self._responses.is_out_of_band(response.id):
-            stopped = self._turn_taking.began_out_of_band(response.id, now)
-            return [*effects, self._as_it_came(event), *stopped]
+        stopped = self._turn_taking.began_out_of_band(str(response.id), now)
+        return [*effects, self._as_it_came(event), *stopped]
+
+    def _response_began(self, response: wire.Response, *, asked_for: bool, now: float) -> Effects:
+        """A response of the conversation is in progress."""
+        effects = self._stalls.began(response.id, now)
+        self._announcements.began(response.id)
         self._words.began(response.id)
         effects += self._turns.began(response) + self._turn_taking.began(now)
         if self._limits.reached is not None and not asked_for and response.id is not None:
@@ -619,10 +665,12 @@ class SessionMachine(Parts):
         if self._responses.is_over(response.id):
             return self._response_done_again(response, now)
         self._limits.active(now)
-        if response.id is None:  # a server that does not name its responses means the active one
-            response = evolve(response, id=self._responses.active_id)
+        response = with_status(evolve(response, id=self._responses.id_of_end(response)))
+        effects: Effects = []
+        if self._responses.may_be_of_conversation(response):
+            effects += self._learn_id(response.id)
         has_begun = self._responses.has_begun(response.id)
-        effects = [*self._responses.done(response), *self._stalls.over(response.id)]
+        effects += [*self._responses.done(response), *self._stalls.over(response.id)]
         if was_talked_over(response):
             effects += self._talked_over(response.id, now)
         effects += self._response_counted(response)
@@ -804,6 +852,8 @@ class SessionMachine(Parts):
         if sent is not None and sent.kind == CANCEL and is_no_response_active(error):
             is_lost = self._stalls.watches(sent.about)
             return self._response_lost(sent.about, now) if is_lost else []
+        if sent is not None and sent.kind == DELETE and sent.about and is_no_such_item(error):
+            return self._history.deleted(sent.about)
         return self._responses.failed(event_id)
 
     @property

@@ -48,6 +48,7 @@ class Speech:
     samples: WholeSamples = field(factory=WholeSamples)
     """Those of which only a half has come."""
     _silenced: set[str | None] = field(factory=set)
+    _learned: str | None = None  # the id of the last response that began without one
     _stops: list[ClientEvent] = field(factory=list)  # what the last interruption sent
     _unsent: list[ClientEvent] = field(factory=list)  # what of that could not be sent
     _aired: set[str] = field(factory=set)  # items of which something was let be heard
@@ -77,7 +78,13 @@ class Speech:
     def began(self, response_id: str | None) -> None:
         """A response of the conversation began. One without a name is no other than the last."""
         if response_id is None:
-            self._silenced.discard(None)
+            self._silenced -= {None, self._learned}
+
+    def learn_id(self, response_id: str) -> None:
+        """The response that began without an id has this one."""
+        self._learned = response_id
+        if None in self._silenced:
+            self._silenced.add(response_id)
 
     def is_silenced(self, response_id: str | None) -> bool:
         """Whether nothing of a response is to be heard any more."""

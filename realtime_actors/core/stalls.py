@@ -103,6 +103,16 @@ class StallWatch:
         self._watched[response_id] = _Watched(now)
         return [] if self.limit is None else [SetTimer(stall_timer(response_id), self.limit)]
 
+    def learn_id(self, response_id: str) -> Effects:
+        """The response that began without an id has this one."""
+        watched = self._watched.pop(None, None)
+        if watched is None:
+            return []
+        self._watched[response_id] = watched
+        if self.limit is None:
+            return []
+        return [CancelTimer(stall_timer(None)), SetTimer(stall_timer(response_id), self.limit)]
+
     def over(self, response_id: ResponseId) -> Effects:
         """A response has ended."""
         if self._watched.pop(response_id, None) is None or self.limit is None:
@@ -110,10 +120,10 @@ class StallWatch:
         return [CancelTimer(stall_timer(response_id))]
 
     def speech_came(self, response_id: str, now: float) -> bool:
-        """A piece of speech came. Gives False when its response was given up."""
+        """A piece of speech came. Gives False when its response is not one in progress."""
         watched = self._watched.get(response_id)
         if watched is None:
-            return response_id not in self._given_up
+            return False
         watched.last_event, watched.cancelled = now, False
         return True
 
@@ -183,6 +193,11 @@ class StallWatch:
         """Whether a response has begun and not ended, as far as we know."""
         return response_id in self._watched
 
+    def maker_of(self, item_id: str | None, otherwise: ResponseId) -> ResponseId:
+        """Return the response in progress that has made an item, as far as that is known."""
+        made = (each for each, watched in self._watched.items() if item_id in watched.items)
+        return next(made, otherwise)
+
     def is_given_up(self, response_id: ResponseId) -> bool:
         """Whether a response was taken for over without being told."""
         return response_id in self._given_up
@@ -228,10 +243,8 @@ class StallWatch:
                 by_the_model = True
             case _:
                 return _No.RESPONSE
-        for response_id, watched in self._watched.items():
-            if item_id in watched.items:
-                return response_id
-        return active_id if by_the_model else _No.RESPONSE
+        made = (each for each, watched in self._watched.items() if item_id in watched.items)
+        return next(made, active_id if by_the_model else _No.RESPONSE)
 
 
 def _is_by_the_model(item: Item) -> bool:

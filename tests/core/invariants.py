@@ -81,6 +81,8 @@ class Watch:
     """The events with outputs that were sent, and not refused."""
     refused: str | None = None
     """One of them that was refused: the model has to be told so."""
+    refused_unnamed: bool = False
+    """An error came that does not say what it is about: it may be that."""
     unsaid: int = 0
     """Outputs that were sent, of calls that were not said to have ended."""
     begun: Counter[str | None] = field(factory=Counter)
@@ -261,6 +263,7 @@ class Watch:
                 self.asked = False
             case wire.ServerError(error=error):
                 self.asked = False
+                self.refused_unnamed |= not error.event_id
                 if error.event_id in self.outputs:
                     self.outputs.discard(error.event_id)
                     self.refused = error.event_id
@@ -281,7 +284,7 @@ class Watch:
                 if response.id is not None:
                     self.known.add(response.id)
                     self.over.add(response.id)
-                if self.active == response.id:
+                if response.id in (self.active, None):
                     self.active = None
                 if response.status == "cancelled" and not self.finished[response.id]:
                     self.cancelled.add(response.id)
@@ -412,7 +415,8 @@ class Watch:
             case wire.ConversationItemCreate(
                 event_id=str(event_id), item=FunctionCallOutputItem()
             ) if event_id.endswith("_again"):
-                assert event_id == f"{self.refused}_again", f"was not refused: {event_id}"
+                is_refused = event_id == f"{self.refused}_again" or self.refused_unnamed
+                assert is_refused, f"was not refused: {event_id}"
                 self.refused = None
             case wire.ConversationItemCreate(
                 event_id=event_id,
@@ -488,14 +492,21 @@ class Watch:
                 self.unapproved.add(call_id)
             case events.AgentStartEvent(response_id=response_id):
                 self.begun[response_id] += 1
-                assert self.begun[response_id] <= 1, f"began twice: {response_id}"
+                before = self.finished[None] if response_id is None else 0  # all have the same name
+                assert self.begun[response_id] <= before + 1, f"began twice: {response_id}"
                 self.answer = response_id
+                self.asked = False  # whether the server has said so, or only gone on
+                if response_id is not None:
+                    self.known.add(response_id)
                 if response_id not in self.over:
                     # Of two at once, which no server makes, the later one counts.
                     self.active = response_id
             case events.AgentEndEvent(response_id=response_id, status=status):
+                if not self.begun[response_id] and self.begun[None] > self.finished[None]:
+                    response_id = None  # its id was not known when it began
                 self.finished[response_id] += 1
-                assert self.finished[response_id] <= 1, f"ended twice: {response_id}"
+                begun = self.begun[None] if response_id is None else 1
+                assert self.finished[response_id] <= begun, f"ended twice: {response_id}"
                 open_calls = {*self.open_calls, *self.hosted, *self.unapproved}
                 if status != "disconnected":  # that is the end of everything
                     assert not (event.final and open_calls), f"not the end: {open_calls}"
