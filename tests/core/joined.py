@@ -239,7 +239,7 @@ class World:
             match effect:
                 case server_fx.Emit(event=event):
                     self._note(event)
-                    self.to_client.append(self._dialect.encode_server(event))
+                    self.carry(self._dialect.encode_server(event))
                 case server_fx.Generate(response_id=response_id):
                     self.generations[response_id] = effect
                 case server_fx.CancelGeneration(response_id=response_id):
@@ -256,6 +256,10 @@ class World:
                     self.server_timers.pop(key, None)
                 case _:
                     pass
+
+    def carry(self, said: bytes) -> None:
+        """What the server says sets out for the client."""
+        self.to_client.append(said)
 
     def _note_answered_update(self, message: AnyMessage) -> None:
         match message:

@@ -1,4 +1,7 @@
-"""`python -m tests.soak`: the joined test for as long as you like, with a seed."""
+"""`python -m tests.soak`: the joined test for as long as you like, with a seed.
+
+Then what a server may leave out, in pairs.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import time
 import traceback
 
 from tests.soak.driver import BrokenRuleError, Figures, soak, story
+from tests.soak.pairs import BrokenPairError, try_pairs
 
 STEPS = 1_000_000
 EVERY = 10.0
@@ -22,9 +26,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--steps", type=int, default=STEPS, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="default: another one each time")
+    parser.add_argument(
+        "--pairs", type=int, default=None, help="of what a server leaves out (default: steps / 100)"
+    )
     parser.add_argument("--story", type=int, default=None, help="only this one of the seed")
     options = parser.parse_args()
     seed = random.randrange(2**32) if options.seed is None else options.seed
+    pairs = options.steps // 100 if options.pairs is None else options.pairs
     print(f"seed {seed}", flush=True)
     began = told = time.monotonic()
     figures = Figures()
@@ -36,11 +44,31 @@ def main() -> int:
                 if time.monotonic() - told > EVERY:
                     told = time.monotonic()
                     print(f"  {figures.steps:,} steps, {figures.stories:,} stories", flush=True)
+        summary(figures, seed, time.monotonic() - began)
+        if options.story is None:
+            leave_out(seed, pairs)
     except BrokenRuleError as broken:
         report(broken)
         return 1
-    summary(figures, seed, time.monotonic() - began)
+    except BrokenPairError as broken:
+        traceback.print_exception(broken)
+        print(f"\nagain: python -m tests.soak --seed {seed} --steps 0 --pairs {pairs}")
+        return 1
     return 0
+
+
+def leave_out(seed: int, pairs: int) -> None:
+    """Try what a server may leave out."""
+    began = told = time.monotonic()
+    tried = 0
+    for tried in try_pairs(seed, pairs):
+        if time.monotonic() - told > EVERY:
+            told = time.monotonic()
+            print(f"  {tried:,} things left out", flush=True)
+    print(
+        f"{tried:,} stories of servers that leave things out, {time.monotonic() - began:.0f} s:"
+        " all was right that could be"
+    )
 
 
 def report(broken: BrokenRuleError) -> None:
