@@ -15,7 +15,7 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MethodType
 from typing import Any, Final, Literal, Self, TypeAlias, TypedDict, Unpack
@@ -159,16 +159,16 @@ class Handoff(Picklable, Explained):
             return self._checked(call(self.on_invoke_handoff, context, values))
         return self._checked(self.target())
 
-    def filter_history(self, history: tuple[Item, ...], context: object) -> tuple[Item, ...]:
+    def filter_history(self, history: Sequence[Item], context: object) -> tuple[Item, ...]:
         """The items that the new agent is to know: all of them without `input_filter`.
 
         It may return what `Session.update_history` takes. Raises `ConfigError` for anything
         else.
         """
         if self.input_filter is None:
-            return history
+            return tuple(history)
         what = f"input_filter of {self.tool_name!r}"
-        kept = call(self.input_filter, history, context)
+        kept = call(self.input_filter, tuple(history), context)
         if not isinstance(kept, Iterable):
             raise ConfigError(f"{what} must return items, not {kept!r}")
         try:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-__all__ = ["content", "error_message", "show_content", "without_keys"]
+__all__ = ["content", "error_message", "is_content_shown", "show_content", "without_keys"]
 
 _NAMED = "|".join(
     f"(?<={name}={quote})"
@@ -39,6 +39,11 @@ def show_content(shown: bool = True) -> None:
     """
     global _is_shown
     _is_shown = shown
+
+
+def is_content_shown() -> bool:
+    """Whether reprs show what was said."""
+    return _is_shown
 
 
 def content(value: object) -> str:

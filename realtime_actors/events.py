@@ -12,6 +12,7 @@ What the server sent, word for word, is a `RawModelEvent`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
@@ -34,6 +35,7 @@ __all__ = [
     "AudioEndEvent",
     "AudioEvent",
     "AudioInterruptedEvent",
+    "Change",
     "ConnectionEvent",
     "ErrorEvent",
     "ErrorInfo",
@@ -276,19 +278,34 @@ class HistoryAddedEvent:
 
     type: ClassVar[str] = "history_added"
     item: Item
+    previous_item_id: str | None = None
+    """The id of the item that it stands behind; None: it is the first."""
     info: EventInfo = NO_INFO
+
+
+Change: TypeAlias = Literal["updated", "truncated", "moved", "deleted"]
+"""What became of an item. What is new is told by a `HistoryAddedEvent`."""
 
 
 @frozen(kw_only=True)
 class HistoryUpdatedEvent:
-    """An item of the conversation changed, or is gone."""
+    """An item of the conversation changed, or is gone.
+
+    Who shows the conversation needs the item and where it stands now. The whole of it is there
+    as well, as it was when this happened.
+    """
 
     type: ClassVar[str] = "history_updated"
-    history: tuple[Item, ...] = field(repr=content)
-    """The whole conversation, in its order."""
+    history: Sequence[Item] = field(repr=content)
+    """The whole conversation, in its order: a `Snapshot`, which costs as much as the change."""
     item_id: str
     """The item that changed."""
-    change: Literal["updated", "truncated", "deleted"] = "updated"
+    change: Change = "updated"
+    """ "truncated": only part of it was heard. "moved": nothing but its place has changed."""
+    item: Item | None = field(default=None, eq=False, repr=content)
+    """The item as it is now; None when it was deleted."""
+    previous_item_id: str | None = field(default=None, eq=False)
+    """The id of the item that it stands behind; None when it is the first, or was deleted."""
     info: EventInfo = NO_INFO
 
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import attrs
 
+from realtime_actors.snapshot import Snapshot
+
 __all__ = ["Jsonable"]
 
 SECRET: Final = "(secret)"
@@ -69,7 +71,7 @@ def _plain(name: str, value: object) -> Any:
             return value.to_dict()
         case Mapping():
             return {str(key): _plain(str(key), each) for key, each in value.items()}
-        case list() | tuple() | Set():
+        case list() | tuple() | Set() | Snapshot():
             return [_plain(name, each) for each in value]
     label = getattr(value, "name", None) or getattr(value, "__qualname__", None)
     if isinstance(label, str):

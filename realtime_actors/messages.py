@@ -288,7 +288,7 @@ class Unsubscribe:
 
 @frozen
 class History:
-    """Gives the conversation so far: a tuple of items, in conversation order."""
+    """Gives the conversation so far, in its order: a `Snapshot` of its items."""
 
 
 @frozen

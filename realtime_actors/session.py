@@ -405,9 +405,12 @@ class Session(otp.ServerRef):
         """How many events `subscriber` was too full to take."""
         return self.line.subscribers.dropped(subscriber)
 
-    def history(self) -> tuple[Item, ...]:
-        """The conversation so far, in its order. After the end: as it was then."""
-        history: tuple[Item, ...] = self._verb(messages.History())
+    def history(self) -> Sequence[Item]:
+        """The conversation so far, in its order. After the end: as it was then.
+
+        What is given never changes (see `realtime_actors.snapshot`).
+        """
+        history: Sequence[Item] = self._verb(messages.History())
         return history
 
     def current_agent(self) -> Agent:

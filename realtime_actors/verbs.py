@@ -160,7 +160,7 @@ def unsubscribe(session: Session | otp.Name, subscriber: Any) -> None:
     _session(session).unsubscribe(subscriber)
 
 
-def history(session: Session | otp.Name) -> tuple[Item, ...]:
+def history(session: Session | otp.Name) -> Sequence[Item]:
     """The conversation so far. See `Session.history`."""
     return _session(session).history()
 

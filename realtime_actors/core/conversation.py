@@ -4,6 +4,8 @@ Items are ordered by `previous_item_id`, not by arrival: an item whose predecess
 not known yet is put at the end, and moved when the predecessor comes. Transcripts and
 text are collected as they stream in, and merged into the (frozen) items (see `Entry`).
 Words and cuts that come before their item wait for it.
+
+What a change costs does not depend on how long the conversation is: see `Order`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from typing import Literal
 from attrs import define, field
 
 from realtime_actors.core.entry import Entry, Stream, words_of
+from realtime_actors.core.order import Order
+from realtime_actors.core.recent import LATELY
 from realtime_actors.items import Item
+from realtime_actors.snapshot import Snapshot
 
 __all__ = ["Conversation", "Stream", "words_of"]
 
@@ -23,13 +28,35 @@ class Conversation:
     """The items, in conversation order."""
 
     _entries: dict[str, Entry] = field(factory=dict)
-    _order: list[str] = field(factory=list)
+    _order: Order[Item] = field(factory=Order)
+    _waiting: dict[str, dict[str, None]] = field(factory=dict)
+    """Items that have come before the one that they follow, by the id of that one."""
+    _absent: dict[str, None] = field(factory=dict)
+    """Those that are not there (yet, or any more), but their places. No more than `LATELY`."""
+    _moved: dict[str, None] = field(factory=dict)
     _unnamed: int = 0
 
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> Snapshot[Item]:
         """All items, in order, with what is known of their words."""
-        rendered = (self._entries[item_id].render() for item_id in self._order)
-        return tuple(item for item in rendered if item is not None)
+        return self._order.snapshot()
+
+    def take_news(self) -> list[Item]:
+        """The items that are new, or others, since this was asked last, as far as `items` has
+        given them."""
+        return self._order.take_news()
+
+    def take_moved(self) -> list[str]:
+        """The items that have changed their places since this was asked last, in order."""
+        moved = [item_id for item_id in self._moved if item_id in self]
+        self._moved.clear()
+        return moved
+
+    def previous_id(self, item_id: str) -> str | None:
+        """The id of the item right before one. None: it is the first."""
+        place = self._order.previous(self._entries[item_id])
+        while isinstance(place, Entry) and place.item is None:
+            place = self._order.previous(place)
+        return place.item.id if isinstance(place, Entry) and place.item else None
 
     def get(self, item_id: str) -> Item | None:
         """One item, or None when it is not (or no longer) in the conversation."""
@@ -44,9 +71,9 @@ class Conversation:
         """Keep a place for an item that the server has announced."""
         entry = self._entries.get(item_id)
         if entry is None:
-            self._insert(item_id, Entry(previous_id=previous_id), first=False)
+            self._insert(Entry(item_id, previous_id), first=False)
         else:
-            self._place(item_id, entry, previous_id)
+            self._place(entry, previous_id)
 
     def put(
         self,
@@ -68,13 +95,14 @@ class Conversation:
             item_id = f"unnamed_{self._unnamed}"
         entry = self._entries.get(item_id)
         if entry is None:
-            entry = Entry(previous_id=previous_id)
+            entry = Entry(item_id, previous_id)
             entry.take(item, is_done=is_done)
-            self._insert(item_id, entry, first=first)
+            self._insert(entry, first=first)
             return "added"
         is_new = entry.item is None
         entry.take(item, is_done=is_done)
-        self._place(item_id, entry, previous_id)
+        self._absent.pop(item_id, None)
+        self._place(entry, previous_id)
         return "added" if is_new else "updated"
 
     def grow(self, item_id: str, content_index: int, stream: Stream, delta: str) -> str:
@@ -146,39 +174,73 @@ class Conversation:
         entry = self._entries.get(item_id)
         if entry is None:
             return False
-        self._entries[item_id] = Entry(previous_id=entry.previous_id)
-        return entry.item is not None
+        was_known = entry.item is not None
+        entry.clear()
+        self._keep_place(item_id)
+        return was_known
 
     def _entry(self, item_id: str) -> Entry:
         """What is known of an item, which need not have come yet."""
         if item_id not in self._entries:
-            self._insert(item_id, Entry(), first=False)
+            self._insert(Entry(item_id), first=False)
         return self._entries[item_id]
 
-    def _place(self, item_id: str, entry: Entry, previous_id: str | None) -> None:
+    def _keep_place(self, item_id: str) -> None:
+        """Remember the place of an item that is not there, and forget the oldest such place."""
+        self._absent.pop(item_id, None)
+        self._absent[item_id] = None
+        if len(self._absent) > LATELY:
+            oldest = self._entries.pop(next(iter(self._absent)))
+            del self._absent[oldest.item_id]
+            self._waiting.pop(oldest.item_id, None)
+            self._wait_no_longer(oldest)
+            self._order.remove(oldest)
+
+    def _place(self, entry: Entry, previous_id: str | None) -> None:
         if previous_id is not None and entry.previous_id is None:
             entry.previous_id = previous_id
-            self._follow(item_id)
+            self._follow(entry)
 
-    def _insert(self, item_id: str, entry: Entry, *, first: bool) -> None:
+    def _insert(self, entry: Entry, *, first: bool) -> None:
+        item_id = entry.item_id
         self._entries[item_id] = entry
-        self._order.insert(0 if first else len(self._order), item_id)
-        self._follow(item_id)
-        for other in tuple(self._order):
-            if self._entries[other].previous_id == item_id:
-                self._follow(other)  # it came before the one that it follows
+        if first:
+            self._order.prepend(entry)
+        else:
+            self._order.append(entry)
+        if entry.item is None:
+            self._keep_place(item_id)
+        self._follow(entry)
+        for other in self._waiting.pop(item_id, ()):
+            self._follow(self._entries[other])  # it came before the one that it follows
 
-    def _follow(self, item_id: str) -> None:
+    def _follow(self, entry: Entry) -> None:
         """Move an item, and the chain of those that follow it, behind the one it follows."""
-        order, entries = self._order, self._entries
-        previous_id = entries[item_id].previous_id
-        start = order.index(item_id)
-        end = start + 1
-        while end < len(order) and entries[order[end]].previous_id == order[end - 1]:
-            end += 1
-        chain = order[start:end]
-        if previous_id not in entries or previous_id in chain:
-            return  # it has not come yet; or the server goes round in circles
-        del order[start:end]
-        at = order.index(previous_id) + 1
-        order[at:at] = chain
+        order, previous_id = self._order, entry.previous_id
+        if previous_id is None:
+            return
+        previous = self._entries.get(previous_id)
+        if previous is None:  # it has not come yet
+            self._waiting.setdefault(previous_id, {})[entry.item_id] = None
+            return
+        if order.next(previous) is entry:
+            return
+        chain = [entry]
+        while isinstance(behind := order.next(chain[-1]), Entry):
+            if behind.previous_id != chain[-1].item_id:
+                break
+            chain.append(behind)
+        if previous in chain:
+            return  # the server goes round in circles
+        for each in chain:
+            order.remove(each)
+            order.put_behind(previous, each)
+            self._moved[each.item_id] = None
+            previous = each
+
+    def _wait_no_longer(self, entry: Entry) -> None:
+        waiting = self._waiting.get(entry.previous_id or "")
+        if waiting is not None:
+            waiting.pop(entry.item_id, None)
+            if not waiting:
+                del self._waiting[entry.previous_id or ""]

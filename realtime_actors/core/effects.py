@@ -6,7 +6,7 @@ back as a message (see `realtime_actors.core.messages`).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import define, field, frozen
@@ -121,7 +121,7 @@ class RunHandoff:
     handoff: Handoff
     arguments: str = field(repr=False)
     agent: Agent
-    history: tuple[Item, ...] = field(repr=False)
+    history: Sequence[Item] = field(repr=False)
     texts: ToolTexts = field(factory=ToolTexts)
     by_model: bool = True
     """The model asks for it, so it has to be enabled."""

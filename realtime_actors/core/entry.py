@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 from attrs import define, evolve, field
 
 from realtime_actors.core.heard_words import heard_words
+from realtime_actors.core.order import Place
 from realtime_actors.items import (
     ContentPart,
     InputAudio,
@@ -98,10 +99,11 @@ class _Cut:
         return heard_words(words, self.heard_ms, self.received_ms)
 
 
-@define
-class Entry:
+@define(eq=False)
+class Entry(Place[Item]):
     """An item with its words. Until it comes, its place and what is known of it."""
 
+    item_id: str
     previous_id: str | None = None
     item: Item | None = None
     words: dict[int, _Words] = field(factory=dict)
@@ -119,11 +121,25 @@ class Entry:
             self._shown = self._render()
         return self._shown
 
+    def changed(self) -> None:
+        """Note that there is more of the item, or less: it is to be rendered anew."""
+        self._shown = None
+        super().changed()
+
+    def clear(self) -> None:
+        """Forget the item, but not its place."""
+        self.item = None
+        for known in (self.words, self.speech, self.cuts):
+            known.clear()
+        self.is_transcribed, self.is_finished = True, False
+        self.changed()
+
     def take(self, item: Item, *, is_done: bool = False) -> None:
         """Take the server's version of the item: it wins, but not with less than we know."""
-        known, self._shown = self.item, None
+        known = self.item
         if self.is_finished and item.status == "in_progress":
             return  # it is said late that it has begun
+        self.changed()
         self.is_finished = is_done or item.status in _FINISHED
         if known is not None and item.status is None:
             item = evolve(item, status=known.status)
@@ -146,7 +162,7 @@ class Entry:
         words = self._words(index, stream)
         if words.is_whole or (stream != "input" and self._is_cut(index)):
             return ""
-        self._shown = None
+        self.changed()
         if stream == "input" and revision != index:
             return words.revise(delta, revision)
         words.pieces.append(delta)
@@ -162,21 +178,24 @@ class Entry:
             return False
         before = self.render()
         words.tell(text, is_whole=is_whole)
-        self.is_transcribed, self._shown = True, None
+        self.is_transcribed = True
+        self.changed()
         return self.render() != before
 
     def finish(self, status: str) -> bool:
         """End the item, if it is in progress. Gives whether that changed it."""
         if self.item is None or self.item.status != "in_progress":
             return False
-        self.item, self._shown = evolve(self.item, status=status), None
+        self.item = evolve(self.item, status=status)
+        self.changed()
         self.is_finished = True
         return True
 
     def not_transcribed(self) -> bool:
         """Note that the user's words will not be known. Gives whether that changed the item."""
         before = self.render()
-        self.is_transcribed, self._shown = False, None
+        self.is_transcribed = False
+        self.changed()
         return self.render() != before
 
     def cut(self, index: int, heard_ms: int, received_ms: int) -> None:
@@ -185,14 +204,15 @@ class Entry:
         words = self.text(index)
         if words:
             cut.kept = cut.of(words)
-        self.cuts[index], self._shown = cut, None
+        self.cuts[index] = cut
+        self.changed()
 
     def lengthen(self, index: int, received_ms: int) -> None:
         """Note that more of a part has come, which was not heard any more."""
         cut = self.cuts.get(index)
         if cut is not None and cut.kept is None:
             cut.received_ms += received_ms
-            self._shown = None
+            self.changed()
 
     def text(self, index: int) -> str:
         """The model's words of a part, as far as they are known, heard or not."""

@@ -71,7 +71,7 @@ class Asked:
     caller: object
     handoff: Handoff
     source: Agent
-    shown: tuple[Item, ...] = field(repr=False)
+    shown: Sequence[Item] = field(repr=False)
 
 
 @define(kw_only=True)
@@ -123,7 +123,7 @@ class Handoffs:
         )
         return [Publish(error), *self.calls.finish(call.call_id, why, why)]
 
-    def ask(self, verb: messages.HandOff, caller: object, shown: tuple[Item, ...]) -> Effects:
+    def ask(self, verb: messages.HandOff, caller: object, shown: Sequence[Item]) -> Effects:
         """The program hands over: find out about the agent. The model has not asked for it.
 
         Raises `ConfigError` for what is no agent.
@@ -241,7 +241,7 @@ class Handoffs:
         undo = self.configuration.update(evolve(before, voice=voice), ForNobody())
         return [*undo, *self.refused(handoff, why)]
 
-    def _filtered(self, shown: tuple[Item, ...], wanted: tuple[Item, ...]) -> Effects:
+    def _filtered(self, shown: Sequence[Item], wanted: Sequence[Item]) -> Effects:
         try:
             return self.editing.filter(shown, wanted)
         except ConfigError as error:

@@ -14,11 +14,13 @@ from attrs import define, evolve, field
 from realtime_actors import events
 from realtime_actors.core.conversation import Conversation, Stream, words_of
 from realtime_actors.core.effects import Effects, Publish
+from realtime_actors.core.readings import Readings
 from realtime_actors.items import InputAudio, Item, MessageItem, OutputAudio, UnknownItem
 from realtime_actors.protocol import (
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
 )
+from realtime_actors.snapshot import Snapshot
 
 __all__ = ["History", "ModelDelta", "stream_of"]
 
@@ -31,6 +33,8 @@ class History:
     """The conversation, and what is published about it."""
 
     info: events.EventInfo
+    readings: Readings = field(factory=Readings)
+    """What the subscribers have read, for their edits."""
     conversation: Conversation = field(factory=Conversation)
     first: set[str] = field(factory=set)
     """Items that we put before all others: the server names no predecessor for them."""
@@ -42,8 +46,14 @@ class History:
     _untold: set[str | None] = field(factory=set)
 
     @property
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> Snapshot[Item]:
         return self.conversation.items()
+
+    def read(self) -> Snapshot[Item]:
+        """Give the history to the program, which may edit what it has read."""
+        items = self.items
+        self.readings.asked_for(self.conversation.take_news())
+        return items
 
     def item(self, item: Item, previous_id: str | None, *, is_done: bool = False) -> Effects:
         """An item is there, or there is more of it."""
@@ -61,13 +71,16 @@ class History:
         now = self.conversation.get(item.id) if item.id is not None else None
         if change == "added":
             # With the words that came before it.
-            return [Publish(events.HistoryAddedEvent(item=now or item, info=self.info))]
-        return [self._updated(item.id)] if item.id is not None and now != known else []
+            return [self._added(now or item), *self._moved(but=item.id)]
+        if item.id is not None and now != known:
+            return [self._updated(item.id), *self._moved(but=item.id)]
+        return self._moved()
 
-    def announced(self, item_id: str | None, previous_id: str | None) -> None:
+    def announced(self, item_id: str | None, previous_id: str | None) -> Effects:
         """The server has committed the user's audio; its item is to come."""
         if item_id is not None and item_id not in self._deleted:
             self.conversation.reserve(item_id, previous_id)
+        return self._moved()
 
     def retold(self, item_ids: Iterable[str | None]) -> None:
         """Another server is told these items, and no others. What it says of them is no news."""
@@ -197,12 +210,30 @@ class History:
         status = "in_progress" if role == "assistant" else "completed"
         return self.item(MessageItem(id=item_id, role=role, status=status), None)
 
-    def _updated(
-        self, item_id: str, change: Literal["updated", "truncated", "deleted"] = "updated"
-    ) -> Publish:
+    def _added(self, item: Item) -> Publish:
+        self.readings.told((item,))
+        previous_id = self.conversation.previous_id(item.id) if item.id is not None else None
+        return Publish(
+            events.HistoryAddedEvent(item=item, previous_item_id=previous_id, info=self.info)
+        )
+
+    def _moved(self, *, but: str | None = None) -> Effects:
+        """Tell of the items that stand somewhere else now, and of which nothing else is told."""
+        moved = self.conversation.take_moved()
+        return [self._updated(item_id, "moved") for item_id in moved if item_id != but]
+
+    def _updated(self, item_id: str, change: events.Change = "updated") -> Publish:
+        history = self.items
+        self.readings.told(self.conversation.take_news())
+        item = self.conversation.get(item_id)
         return Publish(
             events.HistoryUpdatedEvent(
-                history=self.items, item_id=item_id, change=change, info=self.info
+                history=history,
+                item_id=item_id,
+                change=change,
+                item=item,
+                previous_item_id=None if item is None else self.conversation.previous_id(item_id),
+                info=self.info,
             )
         )
 

@@ -12,6 +12,7 @@ from realtime_actors.agent import Agent
 from realtime_actors.core.effects import Effects
 from realtime_actors.core.messages import Message
 from realtime_actors.items import Item
+from realtime_actors.snapshot import Snapshot
 from realtime_actors.usage import SessionUsage
 
 __all__ = ["KNOWN", "Machine", "Phase"]
@@ -49,7 +50,7 @@ class Machine(Protocol):
         ...
 
     @property
-    def history(self) -> tuple[Item, ...]:
+    def history(self) -> Snapshot[Item]:
         """The conversation so far, in its order."""
         ...
 

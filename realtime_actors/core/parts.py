@@ -47,6 +47,7 @@ from realtime_actors.core.unsent import Unsent
 from realtime_actors.core.words import Words
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import Item
+from realtime_actors.snapshot import Snapshot
 from realtime_actors.usage import PRICES, Pricing, SessionUsage
 
 __all__ = ["START", "Parts"]
@@ -149,7 +150,8 @@ class Parts:
         )
         self._responses = ResponseMachine(self._new_id)
         self._responses.hold(START)
-        self._history = History(self.info)
+        self._readings = Readings()
+        self._history = History(self.info, self._readings)
         ledger = PlaybackLedger(reported=self.playback_reported)
         self._speech = Speech(self.info, self._history, self._responses, ledger)
         self._echo = EchoPolicy(self.barge_in, self._speech)
@@ -176,7 +178,6 @@ class Parts:
             timeout=self.tool_timeout,
             texts=self.tool_texts,
         )
-        self._readings = Readings()
         self._editing = Editing(self._new_id, self._history, self._calls, self._readings)
         self._transcripts = Transcripts(self.info, self._history, self._configuration)
         self._handoffs = Handoffs(
@@ -315,7 +316,7 @@ class Parts:
         return self._handoffs.agent
 
     @property
-    def history(self) -> tuple[Item, ...]:
+    def history(self) -> Snapshot[Item]:
         """The conversation so far, in its order."""
         return self._history.items
 

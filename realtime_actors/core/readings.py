@@ -84,15 +84,15 @@ class Readings:
     _asked_for: deque[int] = field(factory=lambda: deque(maxlen=MAX_READINGS))
     _known: dict[str, _Known] = field(factory=dict)
 
-    def asked_for(self, items: Iterable[Item]) -> None:
-        """The program has asked for the history."""
-        self.told(items)
+    def asked_for(self, news: Iterable[Item]) -> None:
+        """The program has asked for the history, in which this is new since it was read last."""
+        self.told(news)
         self._asked_for.append(self._count)
 
-    def told(self, items: Iterable[Item]) -> None:
-        """The program was told of these items, in an event."""
+    def told(self, news: Iterable[Item]) -> None:
+        """The program has read these items, which were not there before, or others."""
         self._count += 1
-        for item in items:
+        for item in news:
             if item.id is None:
                 continue
             known = self._known.get(item.id)

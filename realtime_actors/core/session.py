@@ -195,7 +195,6 @@ class SessionMachine(Parts):
         effects += self._stalls.sent(effects, active_id, now)
         self._unanswered.sent(effects, active_id, now)
         self._unsent.sent(effects)
-        self._note_what_is_read(effects)
         # First: what is sent may rely on it that nobody is heard.
         return self._with_hooks([*self._set_gate(now), *effects])
 
@@ -570,9 +569,7 @@ class SessionMachine(Parts):
     def _asked(self, verb: messages.Verb, caller: object, now: float) -> Effects:
         match verb:
             case messages.History():
-                history = self.history
-                self._readings.asked_for(history)
-                return [Answer(caller, history)]
+                return [Answer(caller, self._history.read())]
             case messages.CurrentAgent() | messages.Usage():
                 return [Answer(caller, KNOWN[type(verb)](self))]
             case messages.Interrupt():
@@ -958,15 +955,6 @@ class SessionMachine(Parts):
                 info=self.info,
             )
         )
-
-    def _note_what_is_read(self, effects: Effects) -> None:
-        """Keep in mind what the subscribers are told of the conversation, for their edits."""
-        for each in effects:
-            match each:
-                case Publish(event=events.HistoryAddedEvent(item=item)):
-                    self._readings.told((item,))
-                case Publish(event=events.HistoryUpdatedEvent(history=history)):
-                    self._readings.told(history)
 
     def _with_hooks(self, effects: Effects) -> Effects:
         agent = self.current_agent

@@ -15,7 +15,7 @@ dropped. When the last call of a response is answered, the model is asked to go 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
@@ -87,7 +87,7 @@ class ToolCalls:
     _suspended: set[str] = field(factory=set)
     _approved: set[str] = field(factory=set)
     _names: set[str] = field(factory=set)
-    _shown: dict[str, tuple[Item, ...]] = field(factory=dict)
+    _shown: dict[str, Sequence[Item]] = field(factory=dict)
 
     @property
     def open(self) -> tuple[Call, ...]:
@@ -103,7 +103,7 @@ class ToolCalls:
         """An open call."""
         return self._open.get(call_id)
 
-    def shown(self, call_id: str) -> tuple[Item, ...]:
+    def shown(self, call_id: str) -> Sequence[Item]:
         """The history that an open handoff was shown."""
         return self._shown.get(call_id, ())
 
@@ -142,7 +142,7 @@ class ToolCalls:
             effects.append(CallHook(call.agent, "on_tool_start", (call.target, call.arguments)))
         return effects
 
-    def run(self, history: Callable[[], tuple[Item, ...]]) -> Effects:
+    def run(self, history: Callable[[], Sequence[Item]]) -> Effects:
         """Start the calls whose turn it is. An unknown tool is answered at once."""
         effects: Effects = []
         while due := self._due():
@@ -291,7 +291,7 @@ class ToolCalls:
         self._running.update(call.call_id for call in waiting)
         return waiting
 
-    def _start(self, call: Call, history: Callable[[], tuple[Item, ...]]) -> Effects:
+    def _start(self, call: Call, history: Callable[[], Sequence[Item]]) -> Effects:
         match call.target:
             case None:
                 why = f"Error: Unknown tool {call.name}"

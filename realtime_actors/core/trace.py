@@ -42,6 +42,7 @@ from realtime_actors.errors import ConfigError, RealtimeError
 from realtime_actors.events import EventInfo
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.protocol import MalformedEvent, ServerEvent, dialect
+from realtime_actors.snapshot import Snapshot
 from realtime_actors.surrogates import replace_surrogates
 from realtime_actors.tools import Tool
 from realtime_actors.usage import SessionUsage
@@ -119,7 +120,7 @@ class TracedMachine:
         return self._machine.airing
 
     @property
-    def history(self) -> tuple[items.Item, ...]:
+    def history(self) -> Snapshot[items.Item]:
         """See `SessionMachine.history`."""
         return self._machine.history
 
@@ -243,7 +244,7 @@ def _encode(value: Any) -> Any:
             return {"$error": str(value)}
         case Mapping():
             return {str(key): _encode(each) for key, each in value.items()}
-        case list() | tuple():
+        case list() | tuple() | Snapshot():
             return [_encode(each) for each in value]
         case core_messages.Asked(verb=verb):
             return {"$": "Asked", "verb": _encode(verb)}

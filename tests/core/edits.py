@@ -13,6 +13,7 @@ from realtime_actors.core.effects import Answer, Effects, Publish, Refuse, Send
 from realtime_actors.core.messages import Asked
 from realtime_actors.core.readings import content_of
 from realtime_actors.items import FunctionCallItem, Item
+from realtime_actors.snapshot import Snapshot
 from tests.core.machine import AnyMessage
 
 __all__ = ["EditsWatch"]
@@ -47,7 +48,7 @@ class EditsWatch:
                     self._tell([item])
                 case Publish(event=events.HistoryUpdatedEvent(history=history)):
                     self._tell(history)
-                case Answer(value=tuple(history)):
+                case Answer(value=Snapshot() as history):
                     self._tell(history)
                 case Publish(event=events.ToolStartEvent(call_id=call_id)):
                     self.open.add(call_id)

@@ -43,6 +43,7 @@ from realtime_actors.items import (
 )
 from tests.core.edits import EditsWatch
 from tests.core.machine import BYTES_PER_MS, AnyMessage
+from tests.core.mirror import Mirror
 from tests.core.words_watch import WordsWatch
 
 __all__ = ["Watch"]
@@ -127,6 +128,7 @@ class Watch:
     too_late: set[str] = field(factory=set)
     """Calls that it made all the same."""
     edits: EditsWatch = field(factory=EditsWatch)
+    mirror: Mirror = field(factory=Mirror)
     """What the program does to the conversation."""
     user_speaks: bool = False
     """The server has heard the user begin, and has not said that it is over."""
@@ -169,6 +171,7 @@ class Watch:
         self._check_ends()
         self._decided(message, effects)
         self.edits.step(message, effects)
+        self.mirror.step(effects)
         self.words.holds = self.holds
         self.words.step(message, effects)
         for effect in effects:

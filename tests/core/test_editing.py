@@ -26,6 +26,7 @@ from realtime_actors.items import (
     item_to_wire,
     user_message,
 )
+from realtime_actors.snapshot import Snapshot
 from tests.core.machine import (
     added,
     after,
@@ -67,8 +68,8 @@ def talk(*item_ids: str, **options: Any) -> SessionMachine:
 def read(machine: SessionMachine) -> tuple[Item, ...]:
     """The history, as the program reads it."""
     (items,) = answers(machine.handle(ask(messages.History()), now=0.0))
-    assert isinstance(items, tuple)
-    return items
+    assert isinstance(items, Snapshot)
+    return tuple(items)
 
 
 def edited(machine: SessionMachine, verb: messages.Verb) -> list[tuple[str, str | None]]:
@@ -466,7 +467,7 @@ class TestWhatTheProgramEditsIsWhatItSaw:
     def test_an_item_is_in_it_once(self) -> None:
         machine = talk("u1")
 
-        effects = machine.handle(ask(messages.UpdateHistory(machine.history * 2)), now=0.0)
+        effects = machine.handle(ask(messages.UpdateHistory(2 * read(machine))), now=0.0)
 
         assert "is in the list twice" in str(refusal(effects))
 
