@@ -7,7 +7,17 @@ Nothing in here has ever heard of voice.
 
 from __future__ import annotations
 
-from realtime_actors.otp.calls import Name, Target, call, cast, reply, send, stop, whereis
+from realtime_actors.otp.calls import (
+    Name,
+    Target,
+    call,
+    cast,
+    reply,
+    send,
+    send_inline,
+    stop,
+    whereis,
+)
 from realtime_actors.otp.child import ChildCount, ChildError, ChildInfo, ChildSpec, child_spec
 from realtime_actors.otp.client import Client, ClientRef, messages, receive
 from realtime_actors.otp.dynamic import DynamicSupervisor, DynamicSupervisorRef
@@ -151,6 +161,7 @@ __all__ = [
     "self_",
     "send",
     "send_after",
+    "send_inline",
     "send_interval",
     "sleep",
     "start",

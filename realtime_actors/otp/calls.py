@@ -35,6 +35,7 @@ from realtime_actors.otp.process import (
     current,
     names,
     own_thread,
+    take_turn,
 )
 from realtime_actors.otp.slots import From, Outcome, Request, StopRequest
 from realtime_actors.seconds import seconds_or_none
@@ -48,9 +49,11 @@ __all__ = [
     "call",
     "cast",
     "deliver",
+    "deliver_inline",
     "process_of",
     "reply",
     "send",
+    "send_inline",
     "stop",
     "stop_process",
     "whereis",
@@ -112,6 +115,12 @@ def deliver(process: Process, item: object) -> None:
         sender.sending = False
 
 
+def deliver_inline(process: Process, item: object) -> None:
+    """Have a process handle an item in this thread if it has nothing else to do, or `deliver`."""
+    if not take_turn(process, item):
+        deliver(process, item)
+
+
 def send(target: Target, message: object) -> None:
     """Put a plain message into a mailbox: it goes to `handle_info`.
 
@@ -121,6 +130,20 @@ def send(target: Target, message: object) -> None:
     if process is None:
         raise NoProcessError(f"nobody is called {target!r}")
     deliver(process, message)
+
+
+def send_inline(target: Target, message: object) -> None:
+    """`send`, and have it handled by this thread if the receiver has nothing else to do.
+
+    That saves two changes of thread. It comes back when the handler has returned. A receiver
+    that is busy, or whose class does not say `inline = True`, finds the message in its mailbox
+    as ever. In either case a server handles the messages of one sender in the order in which
+    they were sent, and what a handler raises ends the server, not the sender.
+    """
+    process = target._process if isinstance(target, ProcessRef) else process_of(target)
+    if process is None:
+        raise NoProcessError(f"nobody is called {target!r}")
+    deliver_inline(process, message)
 
 
 def cast(target: Target, message: object) -> None:

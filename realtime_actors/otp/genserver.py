@@ -21,20 +21,24 @@ handler ends the server, and nothing but the server: `SystemExit` too.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
+from threading import current_thread, main_thread
 from typing import Any, ClassVar, Final, Self, cast
 
 import pykka
+from attrs import frozen
 from pykka import messages
 
 from realtime_actors.errors import ConfigError
 from realtime_actors.otp.exits import NORMAL, TIMEOUT, Cancelled, Reason, StartFailed, reason_of
 from realtime_actors.otp.mailbox import (
     CAST,
-    CLOSED,
     TIMED_OUT,
     Bounded,
     BoundedMailbox,
     Mailbox,
+    Signal,
     answer_undelivered,
 )
 from realtime_actors.otp.process import (
@@ -79,6 +83,15 @@ class GenServer(pykka.ThreadingActor):
     mailbox: ClassVar[Bounded | None] = None
     """How many messages may wait; None: as many as like."""
 
+    inline: bool = False
+    """Whether a thread that brings a message (`otp.send_inline`) may handle it, as the server.
+
+    A promise of the class: no handler waits for anything, and none minds which thread it runs
+    in. Callbacks still run one at a time and in order; `init`, `handle_continue` and `terminate`
+    run in the server's own thread. A handler may say `self.inline = False` for as long as the
+    promise can't be kept.
+    """
+
     kind: ClassVar[str] = "server"
     """What `otp.observe()` calls it."""
 
@@ -87,6 +100,7 @@ class GenServer(pykka.ThreadingActor):
         self._process = Process(self.kind, type(self).__name__, cast(Mailbox, self.actor_inbox))
         self._process.obeys_parent = True
         self._process.farewell = (self._farewell,)
+        self._process.handle_here = self._call_back_here
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         self._state: Any = None
 
@@ -145,7 +159,12 @@ class GenServer(pykka.ThreadingActor):
         return Mailbox() if cls.mailbox is None else BoundedMailbox(cls.mailbox, wait)
 
     def _start_actor_loop(self) -> None:
-        start_thread(self._process, self._actor_loop, daemon=self.use_daemon_thread)
+        start_thread(
+            self._process,
+            self._actor_loop,
+            daemon=self.use_daemon_thread,
+            enter=not type(self).inline,
+        )
 
     def _farewell(self) -> None:
         self.actor_stopped.set()
@@ -174,7 +193,7 @@ class GenServer(pykka.ThreadingActor):
         args, kwargs = self._arguments
         self._arguments = ((), {})
         started = process.start
-        first = self.init(*args, **kwargs)
+        first = self._within(self.init)(*args, **kwargs)
         if process.dead:
             raise Cancelled(process.reason)
         if isinstance(first, Ok):
@@ -191,87 +210,126 @@ class GenServer(pykka.ThreadingActor):
             return NORMAL
         return first.reason if isinstance(first, Stop) else ("bad_return_value", first)
 
+    def _within(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """Have a callback see our context variables, whichever thread calls it."""
+        if not type(self).inline:
+            return callback  # the one thread that calls it is within them
+        context = self._process.context
+        assert context is not None  # until the end of our own thread
+        return partial(context.run, callback)
+
     def _loop(self, process: Process, first: Ok) -> Reason:
-        take, get = process.mailbox.take, process.mailbox.get
-        state, timeout, continue_ = first.state, first.timeout, first.continue_
+        mailbox, handle = process.mailbox, self._within(self._call_back)
+        take, get, rest = mailbox.take, mailbox.get, mailbox.rest
+        timeout, continue_ = first.timeout, first.continue_
         result: Any
         while True:
-            request: Request | None = None
             try:
                 if continue_ is not NOTHING:
-                    result = self.handle_continue(continue_, state)
+                    result = self._within(self.handle_continue)(continue_, self._state)
                 else:
                     try:
                         message = take()
                     except IndexError:
-                        message = CLOSED
-                    if message is CLOSED:
-                        message = get(timeout)
-                    kind = type(message)
-                    if kind is Request or kind is StopRequest:
-                        # First say what we are at, then look whether we live: whoever
-                        # ends us does it the other way round, so no caller is forgotten.
-                        process.handling = request = message
-                    if process.dead:
-                        answer_undelivered(message, process.reason)
-                        raise Cancelled(process.reason)
-                    process.handled += 1
-                    if kind is Request:
-                        asked = message.message
-                        if type(asked) in PROXIED:
-                            result = self._proxied_call(asked, state)
-                        else:
-                            result = self.handle_call(asked, message, state)
-                    elif kind is tuple and len(message) == 2 and message[0] is CAST:
-                        told = message[1]
-                        if type(told) in PROXIED:
-                            result = self._proxied_cast(told, state)
-                        else:
-                            result = self.handle_cast(told, state)
-                    elif kind is StopRequest or kind is ParentExit:
-                        result = Stop(message.message if request else message.reason)
-                        request = None
-                    else:
-                        if message is TIMED_OUT:
-                            message = TIMEOUT
-                        result = self.handle_info(message, state)
+                        # Whose time may run out handles what comes itself.
+                        message = rest() if timeout is None and self.inline else get(timeout)
+                    result = message.result() if type(message) is _Left else handle(message)
                 if process.dead:
                     raise Cancelled(process.reason)
             except BaseException as error:
                 if process.dead:
                     raise Cancelled(process.reason) from None
-                return self._terminate(process, reason_of(error), state)
-            outcome = type(result)
-            if outcome is NoReply:
-                state = self._state = result.state
-                if request is not None:
-                    _defer(process, request)
-            elif outcome is Reply and request is not None:
-                state = self._state = result.state
-                request.answer(result.value)
-                process.handling = None
-            elif outcome is Stop:
-                if result.state is not KEEP:
-                    state = self._state = result.state
-                reason = self._terminate(process, result.reason, state)
-                if request is not None and result.reply is not NOTHING:
-                    request.answer(result.reply)
-                return reason
-            else:
-                return self._terminate(process, ("bad_return_value", result), state)
+                return self._terminate(process, reason_of(error))
+            if not self._proceed(result):
+                return self._conclude(process, result)
             timeout, continue_ = result.timeout, result.continue_
             if timeout is not None:
                 try:
                     timeout = _idle_limit(timeout)
                 except ConfigError as error:  # as on the BEAM, the caller has its answer
-                    return self._terminate(process, error, state)
+                    return self._terminate(process, error)
             # What was handled may be large, and the next message far away.
-            message = asked = told = result = None
+            message = result = None
 
-    def _terminate(self, process: Process, reason: Reason, state: Any) -> Reason:
+    def _call_back_here(self, message: object) -> bool:
+        """Handle a message in a thread that has borrowed the turn: see `process.take_turn`.
+
+        Whatever is more than a new state and an answer is left to our own thread.
+        """
+        if not self.inline:
+            return False
+        left = None
+        try:
+            result = self._call_back(message)
+            if self._process.dead or not (_is_plain(result) and self._proceed(result)):
+                left = _Left(result)
+        except BaseException as error:
+            left = _Left(None, error)
+            if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+                raise  # it ends the server, and is the program's business all the same
+        finally:
+            if left is not None:
+                self._process.mailbox.leave(left)
+        return True
+
+    def _call_back(self, message: Any) -> Any:
+        """Have the callback that it is for handle a message. Gives what it returns."""
+        process, state, kind = self._process, self._state, type(message)
+        if kind is Request or kind is StopRequest:
+            # First say what we are at, then look whether we live: whoever
+            # ends us does it the other way round, so no caller is forgotten.
+            process.handling = message
+        if process.dead:
+            answer_undelivered(message, process.reason)
+            raise Cancelled(process.reason)
+        process.handled += 1
+        if kind is Request:
+            asked = message.message
+            if type(asked) in PROXIED:
+                return self._proxied_call(asked, state)
+            return self.handle_call(asked, message, state)
+        if kind is tuple and len(message) == 2 and message[0] is CAST:
+            told = message[1]
+            if type(told) in PROXIED:
+                return self._proxied_cast(told, state)
+            return self.handle_cast(told, state)
+        if kind is StopRequest:
+            return Stop(message.message)
+        if kind is ParentExit:
+            return Stop(message.reason)
+        return self.handle_info(TIMEOUT if message is TIMED_OUT else message, state)
+
+    def _proceed(self, result: Any) -> bool:
+        """Take the new state, and answer. False for a result with which nothing goes on."""
+        process, outcome = self._process, type(result)
+        request = process.handling
+        if outcome is NoReply:
+            self._state = result.state
+            if request is not None:
+                _defer(process, request)
+            return True
+        if outcome is Reply and request is not None:
+            self._state = result.state
+            request.answer(result.value)
+            process.handling = None
+            return True
+        return False
+
+    def _conclude(self, process: Process, result: Any) -> Reason:
+        """End as a callback wants it, or because it gave something that none may give."""
+        if type(result) is not Stop:
+            return self._terminate(process, ("bad_return_value", result))
+        if result.state is not KEEP:
+            self._state = result.state
+        reason = self._terminate(process, result.reason)
+        if process.handling is not None and result.reply is not NOTHING:
+            process.handling.answer(result.reply)
+        return reason
+
+    def _terminate(self, process: Process, reason: Reason) -> Reason:
         """Run `terminate`, which may replace the reason by failing itself."""
         try:
-            self.terminate(reason, state)
+            self._within(self.terminate)(reason, self._state)
         except BaseException as error:
             if process.dead:
                 raise Cancelled(process.reason) from None
@@ -294,6 +352,26 @@ class GenServer(pykka.ThreadingActor):
             return Stop(NORMAL)
         self._handle_receive(message)
         return NoReply(state)
+
+
+@frozen
+class _Left(Signal):
+    """What a borrowed turn has left to the server's own thread: what a handler gave, or raised."""
+
+    returned: Any
+    raised: BaseException | None = None
+
+    def result(self) -> Any:
+        if self.raised is not None:
+            raise self.raised
+        return self.returned
+
+
+def _is_plain(result: Any) -> bool:
+    """Whether a result says no more than how to go on: no time limit, nothing to continue with."""
+    return (
+        type(result) in (NoReply, Reply) and result.timeout is None and result.continue_ is NOTHING
+    )
 
 
 def _idle_limit(timeout: float | None) -> float | None:

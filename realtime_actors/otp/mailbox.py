@@ -3,13 +3,27 @@
 The common path takes no lock: a `deque` whose `append` and `popleft` are atomic, and
 a gate that only a sleeping reader needs. What ends an actor does not go through the
 queue: it closes the mailbox, which wakes the reader and answers the callers in it.
+
+The *turn* is a lock beside the queue. To take a message out, or to handle one, is to hold
+it. The actor's own thread does, always, except while it sleeps between two messages (`rest`):
+then a thread that brings a message may borrow the turn and handle that message itself, as
+the actor, instead of waking it (`borrow`).
+
+- One message is handled at a time, since there is one turn.
+- Nothing is overtaken, since a turn is lent only while the queue is empty. What was sent
+  before has been taken out then, and the turn has been given back since: so it is handled.
+- Nothing is lost. A thread that can't have the turn puts its message into the queue, and the
+  own thread, which is awake or is woken by that, has the turn next: a borrowed one ends after
+  one message, and while something is in the queue no other one begins.
+- What a borrowed turn leaves to the own thread goes in front of the queue (`leave`): by the
+  same rules the own thread deals with that before anything else is handled.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -56,14 +70,16 @@ class Signal:
 
 
 class Mailbox:
-    """A queue without bounds. `put` from any thread; all else from its owner's."""
+    """A queue without bounds. `put` and `borrow` from any thread; all else with the turn."""
 
-    __slots__ = ("_call_me", "_closed", "_gate", "_queue", "_waiting", "take")
+    __slots__ = ("_call_me", "_closed", "_gate", "_queue", "_waiting", "take", "turn")
 
     def __init__(self) -> None:
         self._queue: deque[Any] = deque()
-        self._gate = allocate_lock()
-        self._gate.acquire()
+        self._gate = _shut_gate()
+        self.turn = allocate_lock()
+        """Held by the thread that takes messages out and handles them: the owner, to begin with."""
+        self.turn.acquire()
         self._call_me = False
         self._waiting = False
         self._closed = False
@@ -82,6 +98,25 @@ class Mailbox:
     def put_signal(self, item: object, /) -> None:
         """`put`, for what no bound may hold up or drop: exits, Down, timers."""
         Mailbox.put(self, item)
+
+    def borrow(self) -> bool:
+        """Take the turn if the reader rests and nothing waits for it. Release `turn` after it."""
+        if not self.turn.acquire(False):
+            return False
+        if self._queue:  # looked at with the turn in hand: nobody takes anything out meanwhile
+            self.turn.release()
+            return False
+        return True
+
+    def leave(self, item: object, /) -> None:
+        """Put an item in front of all others, at the end of a borrowed turn."""
+        self._queue.appendleft(item)
+        if self._call_me or self._closed:
+            self._wake()
+
+    def rest(self) -> Any:
+        """`get`, between two messages: while there is none, others may borrow the turn."""
+        return self._wait_for(None, None, lend=True)
 
     def get(self, timeout: float | None = None) -> Any:
         """Take the next item. `TIMED_OUT` or `CLOSED` when there is none."""
@@ -104,7 +139,7 @@ class Mailbox:
 
     @property
     def waiting(self) -> bool:
-        """Whether the reader waits for an item."""
+        """Whether the owner's thread waits for an item."""
         return self._waiting
 
     def abandon(self, reason: Reason) -> None:
@@ -137,10 +172,15 @@ class Mailbox:
                 return
             answer_undelivered(item, reason)
 
-    def _wait_for(self, wanted: Callable[[Any], bool] | None, timeout: float | None) -> Any:
+    def _wait_for(
+        self, wanted: Callable[[Any], bool] | None, timeout: float | None, *, lend: bool = False
+    ) -> Any:
         deadline = None if timeout is None else time.monotonic() + timeout
         left = -1.0
         seen = 0
+        rests, owners_gate = self._waiting, self._gate
+        if rests:  # and we wait in a turn that was borrowed: not at the same gate
+            self._gate = _shut_gate()
         self._waiting = True
         try:
             while True:
@@ -150,9 +190,16 @@ class Mailbox:
                     return item
                 if deadline is not None and (left := deadline - time.monotonic()) <= 0.0:
                     return TIMED_OUT
+                if lend:
+                    self.turn.release()
                 self._gate.acquire(timeout=min(left, LONGEST_WAIT))
+                if lend:
+                    self.turn.acquire()
         finally:  # a KeyboardInterrupt in the main thread comes out of here
-            self._call_me = self._waiting = False
+            self._call_me, self._waiting = False, rests
+            if rests:  # the owner may have missed a call that was for us
+                self._gate = owners_gate
+                self._wake()
 
     def _find(self, wanted: Callable[[Any], bool] | None, start: int) -> tuple[Any, int]:
         """Take the first wanted item from `start` on; `CLOSED` if there is none.
@@ -195,6 +242,12 @@ class DeadLetters(Mailbox):
 
     def put_signal(self, item: object, /) -> None:
         """Nobody is there to read it."""
+
+
+def _shut_gate() -> LockType:
+    gate = allocate_lock()
+    gate.acquire()
+    return gate
 
 
 def answer_undelivered(item: object, reason: Reason) -> None:
@@ -276,6 +329,10 @@ class BoundedMailbox(Mailbox):
             if not self._wait(turn, self._bound.timeout) and turn.settle(Outcome.GIVEN_UP, None):
                 raise MailboxFullError(f"no room in {self._bound.timeout} seconds")
         answer_undelivered(lost, MAILBOX_FULL)
+
+    def leave(self, item: object, /) -> None:
+        with self._lock:
+            super().leave(item)
 
     def _take(self) -> Any:
         item, _ = self._find(None, 0)

@@ -122,6 +122,6 @@ def _info(process: Process, children: tuple[ProcessInfo, ...]) -> ProcessInfo:
 def _status(process: Process) -> Status:
     if process.dead:
         return Status.DETACHED
-    if process.mailbox.waiting:
+    if process.mailbox.waiting and process.borrower is None:
         return Status.IDLE
     return Status.RUNNING if process.waiting is None else Status.WAITING

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -69,6 +70,7 @@ __all__ = [
     "signals",
     "sleep",
     "start_thread",
+    "take_turn",
     "thread_is_done",
     "wait",
 ]
@@ -136,10 +138,12 @@ class Process:
 
     __slots__ = (
         "__weakref__",
+        "borrower",
         "context",
         "dead",
         "deferred",
         "farewell",
+        "handle_here",
         "handled",
         "handling",
         "kind",
@@ -172,6 +176,10 @@ class Process:
         self.ref: Any = None
         self.context: Context | None = None
         """The context variables that its code sees: a copy of what its starter's code saw."""
+        self.handle_here: Callable[[object], bool] | None = None
+        """Handles a message in a thread that has borrowed the turn. False: it would rather not."""
+        self.borrower: int | None = None
+        """The thread that has borrowed the turn."""
         self.dead = False
         self.reason: Reason = None
         self.trap_exit = False
@@ -220,13 +228,43 @@ detached: Final[dict[Process, None]] = {}
 """All that have ended while their thread was busy and still is."""
 
 
-def start_thread(process: Process, run: Callable[..., None], *args: Any, daemon: bool) -> None:
-    """Give a process its thread, and a copy of the context of whoever starts it."""
-    process.context = copy_context()
-    process.thread = threading.Thread(
-        target=process.context.run, args=(run, *args), name=process.label, daemon=daemon
-    )
+def start_thread(
+    process: Process, run: Callable[..., None], *args: Any, daemon: bool, enter: bool = True
+) -> None:
+    """Give a process its thread, and a copy of the context of whoever starts it.
+
+    Without `enter` it is left to `run` to go into that context.
+    """
+    process.context = context = copy_context()
+    target, args = (context.run, (run, *args)) if enter else (run, args)
+    process.thread = threading.Thread(target=target, args=args, name=process.label, daemon=daemon)
     process.thread.start()
+
+
+def take_turn(process: Process, message: object) -> bool:
+    """Handle a message in this thread, as `process`, if its own thread has nothing to do.
+
+    False if it has, if it is dead, or if it is none that others may run: then nothing was
+    done. Why nothing is overtaken, and nothing lost: see `mailbox`.
+    """
+    handle, sender = process.handle_here, own_thread.process
+    if handle is None or not process.mailbox.borrow():
+        return False
+    try:
+        # As in `deliver`: first say what we are at, then look who lives.
+        process.borrower = get_ident()
+        if sender is not None:
+            sender.sending = True
+        if process.dead or process.context is None or (sender is not None and sender.dead):
+            return False
+        own_thread.process = process
+        return process.context.run(handle, message)
+    finally:
+        own_thread.process = sender
+        if sender is not None:
+            sender.sending = False
+        process.borrower = None
+        process.mailbox.turn.release()
 
 
 # -- who am I --------------------------------------------------------------------------
@@ -389,10 +427,15 @@ def _after_its_last_message(dying: Process) -> None:
     # A thread that is just putting a message somewhere finishes that: else the message
     # could arrive after the news of the end. It is a matter of a few instructions, unless
     # the mailbox is full: then it waits for room, and will be told. (Or unless it is in
-    # the inbox of a plain pykka actor: nobody knows how long that takes.)
-    if dying.thread is not threading.current_thread():
+    # the inbox of a plain pykka actor: nobody knows how long that takes.) So does a thread
+    # that has borrowed the turn: its handler waits for nothing.
+    if dying.thread is not threading.current_thread() and dying.borrower != get_ident():
         deadline = time.monotonic() + 0.1
-        while dying.sending and dying.waiting is None and time.monotonic() < deadline:
+        while (
+            (dying.sending or dying.borrower is not None)
+            and dying.waiting is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0)
     if dying in detached:
         log.warning("%s was ended while busy: its thread is detached", dying.label)
@@ -428,6 +471,7 @@ def _abandon(process: Process) -> None:
     process.dead, process.reason = True, why
     abandoned, process.mailbox = process.mailbox, DeadLetters(why)
     process.names, process.farewell, process.parent, process.context = (), (), None, None
+    process.handle_here = process.borrower = None
     process.links, process.monitors, process.watching, process.timers = {}, {}, {}, {}
     process.thread, process.thread_done, process.sending = None, True, False
     process.start = process.waiting = None
@@ -446,7 +490,7 @@ def thread_is_done(process: Process) -> None:
     """The last thing that a process's thread does: from now on it counts for nothing."""
     with signals:
         process.thread_done = True
-        process.thread = process.context = None
+        process.thread = process.context = process.handle_here = None
         detached.pop(process, None)
 
 

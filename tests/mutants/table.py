@@ -2415,8 +2415,8 @@ MUTANTS: Final = (
         18,
         "a server runs without the variables of its starter",
         "otp/process.py",
-        "process.context = copy_context()",
-        "process.context = Context()",
+        "process.context = context = copy_context()",
+        "process.context = context = Context()",
         VARIABLES,
     ),
     Mutant(

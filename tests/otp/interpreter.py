@@ -6,13 +6,16 @@ public is used: what a scenario sees is what a user would see.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import pykka.messages
 
 from realtime_actors import otp
+from realtime_actors.otp.calls import deliver, deliver_inline, process_of
+from realtime_actors.otp.mailbox import CAST
 from tests.otp.operations import Publishing, Registering, Tasking
 from tests.otp.world import PATIENCE_SECONDS, World, is_quiet, noting_exit, reason
 
@@ -62,18 +65,25 @@ class Player(Registering, Tasking, Publishing):
             self.note("call", message, "reply", answer)
 
     def op_cast(self, target: Any, message: Any) -> None:
-        otp.cast(self.world.target(target), message)
+        process = process_of(self.world.target(target))
+        if process is not None:
+            self._deliver(message)(process, (CAST, message))
         if not is_quiet(message):
             self.note("cast", message, "ok")
 
     def op_send(self, target: Any, message: Any) -> None:
         try:
-            otp.send(self.world.target(target), message)
+            send = otp.send if self._deliver(message) is deliver else otp.send_inline
+            send(self.world.target(target), message)
         except otp.NoProcessError:
             self.note("send", message, "raise", {"raised": "ArgumentError"})
         else:
             if not is_quiet(message):
                 self.note("send", message, "ok")
+
+    def _deliver(self, message: Any) -> Callable[[Any, Any], None]:
+        """How a message is brought to an actor: what has to wait for something is not inline."""
+        return deliver_inline if self.world.inline and not waits(message) else deliver
 
     def op_save_from(self, label: str) -> None:
         assert self.from_ is not None
@@ -251,8 +261,27 @@ class Player(Registering, Tasking, Publishing):
             self.note("register", name, True)
 
 
+NEVER_WAIT: Final = frozenset(
+    {
+        *("add", "alive", "cancel_timer", "cast", "demonitor", "exit", "exit_signal", "link"),
+        *("log", "log_state", "log_where", "monitor", "put", "raise", "read_timer", "register"),
+        *("reply", "save_from", "send", "send_after", "sub_add", "sub_drop_down", "sub_emit"),
+        *("sub_remove", "trap_exit", "unlink", "whereis"),
+    }
+)
+"""Operations that wait for nothing: handlers of these may run in any thread."""
+
+
+def waits(message: Any) -> bool:
+    """Whether what a message, or a script, tells an actor to do includes waiting."""
+    todo = message.get("do", ()) if isinstance(message, Mapping) else ()
+    return any(name not in NEVER_WAIT for name, *_ in todo)
+
+
 class BareActor(otp.GenServer):
     """An actor with nothing but the library's own callbacks."""
+
+    inline = True
 
     def init(self, world: World, label: str, script: Any) -> otp.Ok:
         world.note(world.enter(label, self.actor_ref), "init")
@@ -262,8 +291,12 @@ class BareActor(otp.GenServer):
 class Actor(otp.GenServer):
     """An actor that does what its messages say."""
 
+    inline = True  # nothing is sent inline unless the world says so
+
     def init(self, world: World, label: str, script: Any) -> Any:
         self._world = world
+        self.inline = world.inline and not any(map(waits, script.get("on", {}).values()))
+        self._own_thread = threading.get_ident()
         self._script = script
         self._who = world.enter(label, self.actor_ref)
         otp.trap_exit(bool(script.get("trap_exit")))
@@ -304,6 +337,7 @@ class Actor(otp.GenServer):
     def _handle(
         self, callback: str, message: Any, state: Any, from_: otp.From | None = None
     ) -> Any:
+        self._world.inline_turns += threading.get_ident() != self._own_thread
         if not is_quiet(message):
             self._world.note(self._who, callback, message)
         todo = message if isinstance(message, Mapping) else self._script_for(message)

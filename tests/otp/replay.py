@@ -29,7 +29,7 @@ from realtime_actors import otp
 from tests.otp.interpreter import Player
 from tests.otp.world import STRUCTURED, UNLABELLED, Event, World
 
-__all__ = ["differences", "load", "main", "run", "scenarios", "verdict"]
+__all__ = ["differences", "load", "main", "played", "run", "scenarios", "verdict"]
 
 SKIPPED = "no_counterpart"
 SCALE = 2.0
@@ -58,7 +58,11 @@ def run(
     scenario: dict[str, Any], *, jitter_ms: float = 0.0, scale: float = SCALE, seed: int = 0
 ) -> list[Event]:
     """Drive the library through a scenario's steps. Gives the trace."""
-    world = World(scale=scale, jitter_ms=jitter_ms, seed=seed)
+    return played(scenario, World(scale=scale, jitter_ms=jitter_ms, seed=seed))
+
+
+def played(scenario: dict[str, Any], world: World) -> list[Event]:
+    """Drive the library through a scenario's steps, in this world. Gives the trace."""
     try:
         with otp.Client("main of the scenario") as client:
             world.enter("main", client.ref)

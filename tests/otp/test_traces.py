@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.otp.replay import SKIPPED, differences, load, main, run
-from tests.otp.world import UnknownOperationError
+from tests.otp.replay import SCALE, SKIPPED, differences, load, main, played, run
+from tests.otp.world import UnknownOperationError, World
 
 TRACES = Path(__file__).parents[1] / "data" / "otp" / "otp_traces.json"
 SCENARIOS = load(TRACES)
@@ -20,6 +20,29 @@ def test_a_scenario_goes_as_on_the_beam(scenario: dict[str, Any]) -> None:
         pytest.skip("the data says that there is no counterpart: Elixir's throw")
 
     assert differences(scenario, run(scenario)) is None
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each["id"])
+def test_a_scenario_goes_the_same_when_the_senders_handle_what_they_send(
+    scenario: dict[str, Any],
+) -> None:
+    if scenario["mirror"] == SKIPPED:
+        pytest.skip("the data says that there is no counterpart: Elixir's throw")
+
+    assert differences(scenario, played(scenario, World(scale=SCALE, inline=True))) is None
+
+
+def test_in_the_scenarios_senders_do_handle_what_they_send() -> None:
+    steps = [["start", "a", {}], ["sleep", 50], ["cast", "a", "m1"], ["send", "a", "m2"]]
+    world = World(inline=True)
+    trace = played({"steps": steps}, world)
+
+    assert [event for event in trace if event[0] == "a"] == [
+        ["a", "init"],
+        ["a", "handle_cast", "m1"],
+        ["a", "handle_info", "m2"],
+    ]
+    assert world.inline_turns == 2
 
 
 def test_a_difference_is_found_and_told() -> None:

@@ -71,8 +71,19 @@ class Gates:
 class World:
     """One run of one scenario: who is who, and what happened so far."""
 
-    def __init__(self, *, scale: float = 1.0, jitter_ms: float = 0.0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        scale: float = 1.0,
+        jitter_ms: float = 0.0,
+        seed: int = 0,
+        inline: bool = False,
+    ) -> None:
         self.scale = scale
+        self.inline = inline
+        """Whether actors whose handlers wait for nothing let others handle their messages."""
+        self.inline_turns = 0
+        """How many messages were handled in a thread that brought them."""
         self.trace: list[Event] = []
         self.keeper = otp.start(Keeper)
         self.refs: dict[str, list[Any]] = {}
