@@ -9,7 +9,7 @@ comes late.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from attrs import define, evolve, field
@@ -231,11 +231,18 @@ class Entry(Place[Item]):
 
     def speech_index(self, given: int) -> int:
         """Which part the user's words are of; servers count it in their own ways."""
-        content = self.item.content if isinstance(self.item, MessageItem) else ()
-        spoken = [index for index, part in enumerate(content) if isinstance(part, InputAudio)]
+        spoken = self._spoken()
         if given in spoken:
             return given
-        return next(iter((*spoken, *self.speech)), len(content))
+        return next(iter((*spoken, *self.speech)), len(self._content))
+
+    @property
+    def _content(self) -> Sequence[ContentPart]:
+        return self.item.content if isinstance(self.item, MessageItem) else ()
+
+    def _spoken(self) -> list[int]:
+        """The parts that are the user's speech."""
+        return [index for index, part in enumerate(self._content) if isinstance(part, InputAudio)]
 
     def _words(self, index: int, stream: Stream) -> _Words:
         book = self.speech if stream == "input" else self.words
@@ -246,10 +253,12 @@ class Entry(Place[Item]):
         return index in self.cuts and self.cuts[index].kept is not None
 
     def _place_speech(self) -> None:
-        """Move words that came before their item to the part that they are of."""
-        index = self.speech_index(0)
-        if index and 0 in self.speech:
-            self.speech[index] = self.speech.pop(0)
+        """Move words to the part that they are of: there was none when they came."""
+        spoken = self._spoken()
+        for index in [each for each in self.speech if spoken and each not in spoken]:
+            place = self.speech_index(index)
+            if not self.said(place):
+                self.speech[place] = self.speech.pop(index)
 
     def _render(self) -> Item | None:
         item = self.item

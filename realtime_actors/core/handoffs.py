@@ -226,8 +226,14 @@ class Handoffs:
         error = SessionUpdateError(f"the transfer to {name} failed: {why}")
         return self._fail(handoff.call_id, error)
 
-    def unanswered(self, handoff: HandoffResolved, why: str) -> Effects:
-        """The server does not answer, or not clearly. What it may have taken is put back."""
+    def unanswered(
+        self, handoff: HandoffResolved, why: str, changes: SessionModelSettings
+    ) -> Effects:
+        """The server does not answer, or not clearly. What it may have taken is put back.
+
+        `changes` is what it was told. The voice is put back by itself: if it can't be any more,
+        the rest is put back all the same.
+        """
         in_force = self.configuration.settings
         before = SessionModelSettings(
             instructions=in_force.instructions or "",
@@ -237,8 +243,10 @@ class Handoffs:
         if self._in_doubt:
             # It may be the late answer to an update that has been undone since.
             before = self.configuration.of_agent(self.current, handoff.resolved)
-        voice = in_force.voice if self._changes_voice(handoff) else None
-        undo = self.configuration.update(evolve(before, voice=voice), ForNobody())
+        undo = self.configuration.update(evolve(before, voice=None), ForNobody())
+        if changes.voice is not None and in_force.voice is not None:
+            voice = SessionModelSettings(voice=in_force.voice)
+            undo += self.configuration.update(voice, ForNobody())
         return [*undo, *self.refused(handoff, why)]
 
     def _filtered(self, shown: Sequence[Item], wanted: Sequence[Item]) -> Effects:

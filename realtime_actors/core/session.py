@@ -463,7 +463,7 @@ class SessionMachine(Parts):
             case ForCaller(caller=caller):
                 return [Refuse(caller, failure)]
             case ForHandoff(handoff=handoff):
-                return self._handoffs.unanswered(handoff, str(failure))
+                return self._handoffs.unanswered(handoff, str(failure), pending.changes)
             case ForBarrier():
                 self._reconnecting.unanswered()
                 return []

@@ -92,7 +92,9 @@ class EditsWatch:
                 self.on_the_wire.add(item.id)
                 if isinstance(item, FunctionCallItem):
                     call_id = item.call_id or item.id
-                    if call_id not in self.calls.values():  # it is called by its first item
+                    if self.calls.get(item.id, call_id) != call_id:
+                        del self.calls[item.id]  # it was said to be another call's
+                    elif call_id not in self.calls.values():  # it is called by its first item
                         self.calls.setdefault(item.id, call_id)
         item_id = getattr(event, "item_id", None)
         if item_id is not None:

@@ -147,6 +147,8 @@ class Watch:
     _caller: str | None = None  # the response that the message is about
     words: WordsWatch = field(factory=WordsWatch)
     """What is said, and what becomes of it."""
+    ends: bool = False
+    """This is the end of everything: nothing is waited for any more."""
     is_lost: bool = False
     has_ended: bool = False
 
@@ -166,6 +168,9 @@ class Watch:
         """Check one message and its effects."""
         self.now = now
         self._caller = _response_of(message)
+        self.ends = isinstance(message, ConnectionLost) or any(
+            isinstance(effect, End) for effect in effects
+        )
         self._before(message)
         self._whose_turn(message)
         self._check_ends()
@@ -284,13 +289,14 @@ class Watch:
                     self.active = None  # it may be beside the conversation, or the newest of it
             case wire.ResponseDone(response=response):
                 self.asked = False
+                is_again = self.finished[response.id] or response.id in self.over
+                if response.status == "cancelled" and not is_again:
+                    self.cancelled.add(response.id)
                 if response.id is not None:
                     self.known.add(response.id)
                     self.over.add(response.id)
                 if response.id in (self.active, None):
                     self.active = None
-                if response.status == "cancelled" and not self.finished[response.id]:
-                    self.cancelled.add(response.id)
             case wire.ResponseOutputAudioDelta(item_id=item_id, delta=delta):
                 self.received[item_id] += len(delta)
             case wire.InputAudioBufferCommitted(item_id=item_id):
@@ -484,6 +490,12 @@ class Watch:
             case events.ErrorEvent(error=events.ErrorInfo(type="too_many_tool_rounds")):
                 assert not self.rounds_are_over, "asked twice to answer without tools"
                 self.rounds_are_over = True
+            case events.ErrorEvent(
+                error=events.ErrorInfo(type="response_stalled"), response_id=str(response_id)
+            ):
+                # Its end is told when what is held of it was judged.
+                self.over.add(response_id)
+                self.active = None if self.active == response_id else self.active
             case events.ToolEndEvent(call_id=call_id):
                 self.ended[call_id] += 1
                 self.unsaid = 0
@@ -511,7 +523,7 @@ class Watch:
                 begun = self.begun[None] if response_id is None else 1
                 assert self.finished[response_id] <= begun, f"ended twice: {response_id}"
                 open_calls = {*self.open_calls, *self.hosted, *self.unapproved}
-                if status != "disconnected":  # that is the end of everything
+                if not self.ends:  # of a call, too
                     assert not (event.final and open_calls), f"not the end: {open_calls}"
                 if status == "lost":
                     self.given_up.add(response_id)

@@ -73,6 +73,8 @@ VOICE = (b"\x00\x40" * 12 + b"\x00\xc0" * 12) * 150
 """Somebody who speaks up, for as long."""
 BLOCK = BYTES_PER_MS * BLOCK_MS
 HELLO = InputText("Hello!")
+NAMED_BY_CLIENT = "item_ra_"
+"""Items that it creates when the conversation is edited, and no others here."""
 NO_MORE_TOOLS = "Error: no more tools may be called"
 """After this no response is asked for: the model was asked to answer without tools."""
 
@@ -324,13 +326,15 @@ class World:
                 self.refusals.append(error)
 
     def _note_item(self, item: Item) -> None:
+        # Who edits the conversation puts back what was said: nothing is asked for by that.
+        by_an_edit = (item.id or "").startswith(NAMED_BY_CLIENT)
         match item:
-            case FunctionCallOutputItem(call_id=call_id, output=output):
+            case FunctionCallOutputItem(call_id=call_id, output=output) if not by_an_edit:
                 self.outputs[call_id] += 1
                 # Of what did not happen nobody has to speak.
                 if not output.startswith(NO_MORE_TOOLS) and "was not run" not in output:
                     self.log.append("wish")
-            case MessageItem(role="user", content=(part,)) if part == HELLO:
+            case MessageItem(role="user", content=(part,)) if part == HELLO and not by_an_edit:
                 self.log.append("wish")
 
     # --- what may happen ------------------------------------------------------------------

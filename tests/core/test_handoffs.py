@@ -616,7 +616,27 @@ class TestVoices:
 
         effects = machine.handle(TimerFired(("update", "ra_3")), now=ANSWER_WITHIN)
 
-        assert only(wire.SessionUpdate, effects)[0].session.voice == "marin"
+        # By itself: it may be too late for it, but not for the rest.
+        assert [undo.session for undo in only(wire.SessionUpdate, effects)] == [
+            SessionModelSettings(
+                instructions="You are Receptionist.",
+                tools=resolve(machine.current_agent).definitions,
+            ),
+            SessionModelSettings(voice="marin"),
+        ]
+
+    def test_a_voice_that_was_not_changed_is_not_put_back(self) -> None:
+        machine = after(live(DESK, settings=SessionModelSettings(voice="marin")), say())
+        (update,) = sent(machine.handle(ask(messages.UpdateSession({"voice": "cedar"})), now=0.0))
+        after(machine, TimerFired(("update", update.event_id)))
+        after(machine, created("r1"), called("c1", "transfer_to_billing"))
+        (update,) = sent(machine.handle(handed_over(BILLING), now=0.0))
+
+        # The answer to the first comes late.
+        after(machine, updated(voice="cedar", instructions="You are Receptionist."))
+        effects = machine.handle(TimerFired(("update", update.event_id)), now=ANSWER_WITHIN)
+
+        assert [undo.session.voice for undo in only(wire.SessionUpdate, effects)] == [None]
 
 
 class TestToAndFro:

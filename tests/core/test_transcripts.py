@@ -249,6 +249,14 @@ def test_words_find_their_part_wherever_the_speech_is_in_the_item(first) -> None
     assert kept.content == (InputText("Listen:"), InputAudio(transcript="Hey you."))
 
 
+def test_words_that_came_when_the_item_was_no_speech_are_kept() -> None:
+    machine = after(writing_down(), added(written("u1", "Listen:")), delta("Hey you", 2))
+    after(machine, item_done(heard("u1")))
+
+    assert told(machine.handle(completed(None), now=0.0)) == [("completed", "Hey you")]
+    assert texts(machine) == [("u1", "Hey you")]
+
+
 @pytest.mark.parametrize("silence", [completed(None), completed("")])
 def test_silence_ends_a_turn_at_once(silence) -> None:
     machine = after(writing_down(), committed("u1"), added(heard("u1")))

@@ -955,6 +955,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         9,
+        "the old agent goes on with the new one's instructions, since its voice can't be put back",
+        "core/handoffs.py",
+        "update(evolve(before, voice=None), ForNobody())",
+        "update(evolve(before, voice=in_force.voice), ForNobody())",
+        HANDOFFS,
+    ),
+    Mutant(
+        9,
         "agents pass the conversation to and fro for ever",
         "core/handoffs.py",
         "self._since_user += asked is None",
@@ -1209,6 +1217,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         11,
+        "words are lost when their item turns out to be speech",
+        "core/entry.py",
+        "                self.speech[place] = self.speech.pop(index)\n",
+        "                pass\n",
+        WORDS,
+    ),
+    Mutant(
+        11,
         "a turn that times out loses the words that are known",
         "core/transcripts.py",
         "            text=text,\n            error=error,",
@@ -1388,7 +1404,7 @@ MUTANTS: Final = (
         12,
         "what was never heard comes back with an old list",
         "core/editing.py",
-        "if item.id is None or item.id in self._removed or not self.history.is_deleted(item.id)",
+        "if item.id is None or item.id in restored or not self.history.is_deleted(item.id)",
         "if True",
         EDITING,
     ),
