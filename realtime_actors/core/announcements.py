@@ -18,6 +18,8 @@ from typing import Literal, TypeAlias
 
 from attrs import define, field, frozen
 
+from realtime_actors.core.recent import Recent, RecentSet
+
 __all__ = ["Announcement", "Announcements", "How", "ToldCall", "is_json"]
 
 How: TypeAlias = Literal["added", "pieces", "arguments", "item", "response"]
@@ -122,8 +124,8 @@ class ToldCall:
 class Announcements:
     """The calls that were told, by response."""
 
-    _made: dict[str | None, list[ToldCall]] = field(factory=dict)
-    _completed: set[str | None] = field(factory=set)
+    _made: Recent[str | None, list[ToldCall]] = field(factory=Recent)
+    _completed: RecentSet[str | None] = field(factory=RecentSet)
 
     def find(self, response_id: str | None, said: Announcement) -> ToldCall:
         """Return the call that is meant, a new one if none was told yet."""

@@ -21,6 +21,7 @@ from realtime_actors.config import ToolTexts
 from realtime_actors.core.effects import CancelTimer, Effects, Publish, Send, SetTimer
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.outputs import ID_CHARS
+from realtime_actors.core.recent import Recent
 from realtime_actors.core.tool_calls import ToolCalls, tool_timer
 from realtime_actors.errors import LocalProtocolError
 from realtime_actors.items import McpApprovalRequestItem, McpApprovalResponseItem
@@ -55,7 +56,7 @@ class Approvals:
     """Seconds until a call that nobody answers counts as rejected."""
     _hosted: dict[str, McpApprovalRequestItem] = field(factory=dict)  # by call id
     _answered: McpApprovalRequestItem | None = None  # the last one
-    _answers: dict[str, str] = field(factory=dict)  # calls, by the event that answered them
+    _answers: Recent[str, str] = field(factory=Recent)  # calls, by the event that answered them
     _always: list[tuple[object, bool]] = field(factory=list)  # tools, and what was said of them
 
     def needed(self, call_id: str) -> Effects:
@@ -159,7 +160,8 @@ class Approvals:
         if always:
             call, item = self.calls.get(call_id), self._hosted.get(call_id)
             tool = call.target if call is not None else _hosted_tool(item) if item else None
-            self._always.insert(0, (tool, approve))  # the last word counts
+            others = [each for each in self._always if each[0] != tool]
+            self._always = [(tool, approve), *others]  # the last word counts
 
     def _decided(self, tool: object) -> bool | None:
         return next((approve for known, approve in self._always if known == tool), None)

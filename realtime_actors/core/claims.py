@@ -21,6 +21,8 @@ from typing import Final
 
 from attrs import define, field
 
+from realtime_actors.core.recent import RecentSet
+
 __all__ = ["Claim", "Claims"]
 
 IN_DOUBT: Final = 8
@@ -43,7 +45,7 @@ class Claims:
     """Those that are not honoured, and those of which that is not sure."""
 
     open: list[Claim] = field(factory=list)
-    _unshown: set[str] = field(factory=set)
+    _unshown: RecentSet[str] = field(factory=RecentSet)
     _asked: deque[Claim] = field(factory=lambda: deque(maxlen=IN_DOUBT))
     _doubtful: deque[Claim] = field(factory=lambda: deque(maxlen=IN_DOUBT))
 
@@ -76,7 +78,7 @@ class Claims:
 
     def made(self, outputs: Iterable[str], tool_choice: str | None) -> None:
         """All calls of a response are answered, by these outputs."""
-        self.open.append(Claim(tool_choice, self._unshown.intersection(outputs)))
+        self.open.append(Claim(tool_choice, {each for each in outputs if each in self._unshown}))
 
     def taken(self) -> tuple[Claim, ...]:
         """Give all that are open to a response that is asked for."""

@@ -47,7 +47,7 @@ class Conversation:
 
     def take_moved(self) -> list[str]:
         """The items that have changed their places since this was asked last, in order."""
-        moved = [item_id for item_id in self._moved if item_id in self]
+        moved = list(self._moved)
         self._moved.clear()
         return moved
 
@@ -62,6 +62,10 @@ class Conversation:
         """One item, or None when it is not (or no longer) in the conversation."""
         entry = self._entries.get(item_id)
         return entry.render() if entry else None
+
+    def entry(self, item_id: str | None) -> Entry | None:
+        """All that is known of an item. None: nothing is."""
+        return None if item_id is None else self._entries.get(item_id)
 
     def __contains__(self, item_id: str) -> bool:
         entry = self._entries.get(item_id)
@@ -187,6 +191,7 @@ class Conversation:
 
     def _keep_place(self, item_id: str) -> None:
         """Remember the place of an item that is not there, and forget the oldest such place."""
+        self._moved.pop(item_id, None)
         self._absent.pop(item_id, None)
         self._absent[item_id] = None
         if len(self._absent) > LATELY:
@@ -235,7 +240,8 @@ class Conversation:
         for each in chain:
             order.remove(each)
             order.put_behind(previous, each)
-            self._moved[each.item_id] = None
+            if each.item is not None:
+                self._moved[each.item_id] = None
             previous = each
 
     def _wait_no_longer(self, entry: Entry) -> None:

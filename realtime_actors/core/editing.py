@@ -15,6 +15,7 @@ from realtime_actors.core.difference import ROOT, Difference, Place, difference,
 from realtime_actors.core.effects import Effects, Send
 from realtime_actors.core.history import History
 from realtime_actors.core.readings import Readings, Seen
+from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, Recent, RecentSet
 from realtime_actors.core.tool_calls import ToolCalls
 from realtime_actors.errors import ConfigError
 from realtime_actors.items import FunctionCallItem, InputAudio, Item, MessageItem, item_from_wire
@@ -49,8 +50,10 @@ class Editing:
     history: History
     calls: ToolCalls
     readings: Readings
-    _created: dict[str, _Created] = field(factory=dict)
-    _removed: set[str] = field(factory=set)  # what the program has deleted: it may want it back
+    _created: Recent[str, _Created] = field(factory=lambda: Recent(BY_THE_PROGRAM))
+    _removed: RecentSet[str] = field(
+        factory=lambda: RecentSet(DELETED)
+    )  # what the program has deleted: it may want it back
 
     def add(self, item: Item, after: str | None = None) -> tuple[str, Effects]:
         """Add an item behind another (`"root"`: before all; None: at the end).
@@ -99,6 +102,7 @@ class Editing:
             self.history.first.add(item_id)
         item = {**item, "id": item_id}
         self.history.created(item_id)
+        self._asked_for()
         self._created[item_id] = _Created(
             item_from_wire(item),
             previous_id if isinstance(previous_id, str) else None,
@@ -138,8 +142,8 @@ class Editing:
     def update(self, wanted: Sequence[Item]) -> Effects:
         """Make the conversation these items, as far as it was read when they were made up."""
         change = self._difference(wanted, self.readings.seen_by(wanted), restored=self._removed)
-        self._removed.update(str(item.id) for item in change.gone)
-        self.readings.made.update(str(item.id) for item, _ in change.new)
+        self._removed.add_all(str(item.id) for item in change.gone)
+        self.readings.made.add_all(str(item.id) for item, _ in change.new)
         return self._change(change)
 
     def filter(self, shown: Sequence[Item], wanted: Sequence[Item]) -> Effects:

@@ -113,6 +113,12 @@ class Entry(Place[Item]):
     cuts: dict[int, _Cut] = field(factory=dict)
     is_transcribed: bool = True
     is_finished: bool = False
+    is_ours: bool = False
+    """The program has created it."""
+    maker: str | None = None
+    """The response that has made it, if that was long ago."""
+    ending: str | None = None
+    """How the transcription of the user's words ended, if that was long ago."""
     _shown: Item | None = None  # as it is rendered; None: to be made anew
 
     def render(self) -> Item | None:

@@ -28,6 +28,7 @@ from realtime_actors.core.effects import (
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.held import SpeechEvent
 from realtime_actors.core.messages import GuardrailsFinished
+from realtime_actors.core.recent import RecentSet
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.guardrails import OutputGuardrail
@@ -89,7 +90,7 @@ class Guarding:
     """Nothing is heard before its transcript has passed."""
     timeout: float | None = None
     """Seconds for a verdict; None for no limit."""
-    _tripped: set[str] = field(factory=set)
+    _tripped: RecentSet[str] = field(factory=RecentSet)
     _gave_up: int = 0  # how often a verdict was
     _watches: dict[str, _Watch] = field(factory=dict)
     _in_a_row: int = 0  # answers stopped, since one passed or the user spoke

@@ -17,6 +17,7 @@ from typing import TypeAlias
 from attrs import define, evolve, field
 
 from realtime_actors.core.playback import Heard
+from realtime_actors.core.recent import Recent
 from realtime_actors.protocol import ResponseOutputAudioDelta, ResponseOutputAudioDone
 
 __all__ = ["Held", "SpeechEvent"]
@@ -49,7 +50,7 @@ class Held:
     """What is kept back, by response, in the order in which it will be played."""
 
     _kept: dict[str, _Kept] = field(factory=dict)
-    _waited_ms: dict[str, int] = field(factory=dict)
+    _waited_ms: Recent[str, int] = field(factory=Recent)
 
     def __contains__(self, response_id: object) -> bool:
         return response_id in self._kept

@@ -15,6 +15,7 @@ from realtime_actors import events
 from realtime_actors.core.conversation import Conversation, Stream, words_of
 from realtime_actors.core.effects import Effects, Publish
 from realtime_actors.core.readings import Readings
+from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, RecentSet
 from realtime_actors.items import InputAudio, Item, MessageItem, OutputAudio, UnknownItem
 from realtime_actors.protocol import (
     ResponseOutputAudioTranscriptDelta,
@@ -36,12 +37,12 @@ class History:
     readings: Readings = field(factory=Readings)
     """What the subscribers have read, for their edits."""
     conversation: Conversation = field(factory=Conversation)
-    first: set[str] = field(factory=set)
-    """Items that we put before all others: the server names no predecessor for them."""
-    unfinished: dict[str, None] = field(factory=dict)
+    first: RecentSet[str] = field(factory=lambda: RecentSet(BY_THE_PROGRAM))
+    """Items to come that we put before all others: the server names no predecessor for them."""
+    unfinished: RecentSet[str] = field(factory=RecentSet)
     """Items that were made of their words, and which nobody has said to be finished."""
-    _ours: set[str] = field(factory=set)
-    _deleted: set[str] = field(factory=set)
+    _ours: RecentSet[str] = field(factory=lambda: RecentSet(BY_THE_PROGRAM))  # and not there yet
+    _deleted: RecentSet[str] = field(factory=lambda: RecentSet(DELETED))
     _retold: set[str | None] = field(factory=set)
     _untold: set[str | None] = field(factory=set)
 
@@ -68,6 +69,8 @@ class History:
         change = self.conversation.put(
             item, previous_id, first=item.id in self.first, is_done=is_done
         )
+        if item.id is not None:
+            self._arrived(item.id)
         now = self.conversation.get(item.id) if item.id is not None else None
         if change == "added":
             # With the words that came before it.
@@ -75,6 +78,14 @@ class History:
         if item.id is not None and now != known:
             return [self._updated(item.id), *self._moved(but=item.id)]
         return self._moved()
+
+    def _arrived(self, item_id: str) -> None:
+        """An item is in the conversation: what was to be remembered of it is kept with it."""
+        self.first.discard(item_id)
+        entry = self.conversation.entry(item_id)
+        if entry is not None and item_id in self._ours:
+            self._ours.discard(item_id)
+            entry.is_ours = True
 
     def announced(self, item_id: str | None, previous_id: str | None) -> Effects:
         """The server has committed the user's audio; its item is to come."""
@@ -101,7 +112,9 @@ class History:
 
     def is_ours(self, item_id: str | None) -> bool:
         """Whether the program has created this item."""
-        return item_id in self._ours or item_id in self._retold
+        entry = self.conversation.entry(item_id)
+        known = entry is not None and entry.is_ours
+        return known or item_id in self._ours or item_id in self._retold
 
     def words_of(self, item: Item) -> str:
         """What a message says, as far as it is known."""
@@ -114,6 +127,7 @@ class History:
     def deleted(self, item_id: str) -> Effects:
         """An item is gone, and does not come back."""
         self._deleted.add(item_id)
+        self.readings.deleted(item_id)
         if not self.conversation.delete(item_id):
             return []
         return [self._updated(item_id, "deleted")]
@@ -168,7 +182,7 @@ class History:
 
     def finished(self, item_id: str, status: str) -> Effects:
         """No more comes of an item that was made of its words."""
-        self.unfinished.pop(item_id, None)
+        self.unfinished.discard(item_id)
         return [self._updated(item_id)] if self.conversation.finish(item_id, status) else []
 
     def told(
@@ -206,7 +220,7 @@ class History:
         if item_id in self.conversation:
             return []
         if role == "assistant":
-            self.unfinished[item_id] = None
+            self.unfinished.add(item_id)
         status = "in_progress" if role == "assistant" else "completed"
         return self.item(MessageItem(id=item_id, role=role, status=status), None)
 

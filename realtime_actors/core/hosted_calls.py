@@ -19,6 +19,7 @@ from attrs import define, field
 
 from realtime_actors import events
 from realtime_actors.core.effects import CancelTimer, Effects, Publish, SetTimer
+from realtime_actors.core.recent import RecentSet
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.items import McpApprovalRequestItem, McpCallItem
 
@@ -59,7 +60,7 @@ class HostedCalls:
     timeout: float = HOSTED_WITHIN
     """Seconds for a call."""
     _open: dict[str, _Hosted] = field(factory=dict)
-    _closed: set[str] = field(factory=set)
+    _closed: RecentSet[str] = field(factory=RecentSet)
 
     @property
     def unapproved(self) -> Set[str]:
@@ -233,7 +234,7 @@ class HostedCalls:
 
     def _forget(self, key: str) -> Effects:
         call = self._open.pop(key)
-        self._closed |= {key, call.item_id or key}
+        self._closed.add_all((key, call.item_id or key))
         return [CancelTimer(hosted_timer(key))] if call.is_approved else []
 
 

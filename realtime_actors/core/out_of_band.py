@@ -18,6 +18,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from realtime_actors.core.effects import CancelTimer, Effects, SetTimer
+from realtime_actors.core.recent import RecentSet
 from realtime_actors.protocol import Response
 
 __all__ = ["OutOfBand", "out_of_band_timer"]
@@ -45,22 +46,19 @@ class OutOfBand:
 
     names_conversations: bool = False
     """The server has named the conversation of a response, so it does for all of them."""
-    stopped: set[str] = field(factory=set)
+    stopped: RecentSet[str] = field(factory=RecentSet)
     """Responses that were stopped before they began."""
     spoken: dict[str, None] = field(factory=dict)
-    """Responses that are made to be heard, oldest first; those that are over among them."""
+    """Responses that are made to be heard and not over, oldest first."""
+    open: dict[str, None] = field(factory=dict)
+    """Those that have begun and are not over."""
     _wishes: dict[str | None, _Wish] = field(factory=dict)
-    _responses: set[str] = field(factory=set)
+    _responses: RecentSet[str] = field(factory=RecentSet)
     user_had_turn: bool = False
     """Since the latest response of the conversation began: the server may be answering it."""
 
     def __contains__(self, response_id: object) -> bool:
         return response_id in self._responses
-
-    @property
-    def responses(self) -> frozenset[str]:
-        """The ids of those that have begun."""
-        return frozenset(self._responses)
 
     @property
     def awaited(self) -> frozenset[str | None]:
@@ -96,6 +94,7 @@ class OutOfBand:
             self.user_had_turn = False
             return None
         self._responses.add(response.id)
+        self.open[response.id] = None
         wish = self._wishes.pop(event_id, None)
         if wish is None or wish.is_spoken:
             self.spoken[response.id] = None
@@ -105,9 +104,14 @@ class OutOfBand:
             self.stopped.add(response.id)
         return [CancelTimer(out_of_band_timer(event_id))]
 
+    def over(self, response_id: str) -> None:
+        """A response has ended."""
+        self.open.pop(response_id, None)
+        self.spoken.pop(response_id, None)
+
     def moved(self) -> None:
         """Another connection is in use: no response of the one before is known there."""
-        for known in (self._responses, self._wishes, self.stopped, self.spoken):
+        for known in (self._responses, self._wishes, self.stopped, self.spoken, self.open):
             known.clear()
         self.names_conversations = self.user_had_turn = False
 

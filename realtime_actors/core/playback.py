@@ -33,6 +33,11 @@ LOOK_AGAIN: Final = 0.02
 that reports a millisecond too little must keep nobody busy."""
 
 
+MAX_PARTS: Final = 64
+"""How many parts are known that a server has never ended, or a player never reported. Ours: more
+than wait to be heard at a time."""
+
+
 @frozen(kw_only=True)
 class Heard:
     """How much of one part was heard."""
@@ -95,6 +100,7 @@ class PlaybackLedger:
                 start=self._received,
             )
             self._parts.append(part)
+            del self._parts[:-MAX_PARTS]
         part.length += length
         self._received += length
         seconds = length / self.bytes_per_ms / 1000

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from attrs import define, field, frozen
 
+from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, Recent, RecentSet
 from realtime_actors.items import Item, item_to_wire
 
 __all__ = ["Readings", "Seen", "content_of"]
@@ -42,7 +43,7 @@ class Seen:
     """Whether the item of this id was in it."""
     is_as_it_was: Callable[[Item], bool]
     """Whether an item is as it was then, or at any other time: not edited, that is."""
-    made: Set[str] = frozenset()
+    made: Container[str] = frozenset()
     """Items that whoever edits it has made by an edit before, answered or not."""
 
     @classmethod
@@ -71,18 +72,19 @@ class _Version:
 class _Known:
     latest: Item
     first: int  # the reading that it was in first
-    versions: deque[_Version] = field(factory=lambda: deque(maxlen=MAX_VERSIONS))
+    versions: list[_Version] = field(factory=list)
 
 
 @define
 class Readings:
     """What was read, and when."""
 
-    made: set[str] = field(factory=set)
+    made: RecentSet[str] = field(factory=lambda: RecentSet(BY_THE_PROGRAM))
     """The items that were made by an edit."""
     _count: int = 0
     _asked_for: deque[int] = field(factory=lambda: deque(maxlen=MAX_READINGS))
     _known: dict[str, _Known] = field(factory=dict)
+    _gone: Recent[str, _Known] = field(factory=lambda: Recent(DELETED))
 
     def asked_for(self, news: Iterable[Item]) -> None:
         """The program has asked for the history, in which this is new since it was read last."""
@@ -103,6 +105,13 @@ class Readings:
             known.latest, content = item, hash(content_of(item))
             if not known.versions or known.versions[-1].content != content:
                 known.versions.append(_Version(content, self._count))
+                del known.versions[:-MAX_VERSIONS]
+
+    def deleted(self, item_id: str) -> None:
+        """An item is gone. A list that was read before may still have it."""
+        known = self._known.pop(item_id, None)
+        if known is not None:
+            self._gone[item_id] = known
 
     def seen_by(self, wanted: Iterable[Item]) -> Seen:
         """Give the conversation that these items are an edit of.
@@ -115,20 +124,22 @@ class Readings:
             earliest, latest = max(earliest, since), min(latest, until)
         fitting = [number for number in self._asked_for if earliest <= number <= latest]
         reading = fitting[-1] if fitting else latest
-        known = self._known
         return Seen(
-            has=lambda item_id: item_id not in known or known[item_id].first <= reading,
+            has=lambda item_id: (known := self._find(item_id)) is None or known.first <= reading,
             is_as_it_was=self._was_read,
             made=self.made,
         )
 
+    def _find(self, item_id: str | None) -> _Known | None:
+        return self._known.get(item_id or "") or self._gone.get(item_id or "")
+
     def _was_read(self, item: Item) -> bool:
-        known, content = self._known.get(str(item.id)), hash(content_of(item))
+        known, content = self._find(item.id), hash(content_of(item))
         return known is not None and any(each.content == content for each in known.versions)
 
     def _times_of(self, item: Item) -> tuple[float, float]:
         """From which reading to which an item was as it is here, as far as that is known."""
-        known = self._known.get(str(item.id))
+        known = self._find(item.id)
         if known is None:
             return 0.0, math.inf
         content, until = hash(content_of(item)), math.inf

@@ -7,82 +7,68 @@ with it, so the oldest goes when there is too much.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
-__all__ = ["LATELY", "Recent", "RecentSet"]
+__all__ = ["BY_THE_PROGRAM", "DELETED", "LATELY", "Recent", "RecentSet"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-LATELY: Final = 256
-"""How many things of a kind are remembered: responses, items, calls. Ours: servers are late by
-seconds, and in those there are a handful of each."""
+LATELY: Final = 100
+"""How many things of a kind are remembered: responses, turns, items, calls. Ours: servers are
+late by seconds, and in those there are a handful of each."""
+
+BY_THE_PROGRAM: Final = 10_000
+"""How many items are remembered that the program has created, and the server has not told. Ours:
+it may hand in a whole conversation at once."""
+
+DELETED: Final = 1_000
+"""How many of the deleted items are remembered. Ours: a program that keeps the history short
+deletes a few with each turn, and one that clears it may delete many at once."""
 
 
-class Recent(MutableMapping[K, V]):
-    """A dict of what was put into it last. What is put in again is new again."""
+class Recent(dict[K, V]):
+    """A dict of what was put into it last. What is put in again is new again.
 
-    __slots__ = ("_kept", "_most")
+    `forgotten` is told of what goes. Takes new keys by `recent[key] = value` and `setdefault`.
+    """
 
-    def __init__(self, most: int = LATELY) -> None:
-        self._kept: dict[K, V] = {}
+    __slots__ = ("_forgotten", "_most")
+
+    def __init__(
+        self, most: int = LATELY, *, forgotten: Callable[[K, V], object] | None = None
+    ) -> None:
+        super().__init__()
         self._most = most
-
-    def __getitem__(self, key: K) -> V:
-        return self._kept[key]
+        self._forgotten = forgotten
 
     def __setitem__(self, key: K, value: V) -> None:
-        self._kept.pop(key, None)
-        self._kept[key] = value
-        if len(self._kept) > self._most:
-            del self._kept[next(iter(self._kept))]
+        self.pop(key, None)
+        super().__setitem__(key, value)
+        if len(self) > self._most:
+            oldest = next(iter(self))
+            gone = self.pop(oldest)
+            if self._forgotten is not None:
+                self._forgotten(oldest, gone)
 
-    def __delitem__(self, key: K) -> None:
-        del self._kept[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._kept
-
-    def __iter__(self) -> Iterator[K]:
-        return iter(self._kept)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def __repr__(self) -> str:
-        return f"Recent({self._kept!r})"
+    def setdefault(self, key: K, default: V) -> V:
+        if key not in self:
+            self[key] = default
+        return self[key]
 
 
-class RecentSet(Generic[K]):
+class RecentSet(Recent[K, None]):
     """A set of what was added to it last. What is added again is new again."""
 
-    __slots__ = ("_kept",)
-
-    def __init__(self, most: int = LATELY) -> None:
-        self._kept: Recent[K, None] = Recent(most)
+    __slots__ = ()
 
     def add(self, each: K) -> None:
-        self._kept[each] = None
+        self[each] = None
 
-    def update(self, those: Iterable[K]) -> None:
+    def add_all(self, those: Iterable[K]) -> None:
         for each in those:
-            self._kept[each] = None
+            self[each] = None
 
     def discard(self, each: K) -> None:
-        self._kept.pop(each, None)
-
-    def clear(self) -> None:
-        self._kept.clear()
-
-    def __contains__(self, each: object) -> bool:
-        return each in self._kept
-
-    def __iter__(self) -> Iterator[K]:
-        return iter(self._kept)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def __repr__(self) -> str:
-        return f"RecentSet({list(self)!r})"
+        self.pop(each, None)

@@ -33,6 +33,7 @@ from realtime_actors.config import ResponseSettings
 from realtime_actors.core.claims import Claim, Claims
 from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
 from realtime_actors.core.out_of_band import OutOfBand, out_of_band_timer
+from realtime_actors.core.recent import RecentSet
 from realtime_actors.protocol import RawClientEvent, Response, ResponseCreate
 
 __all__ = [
@@ -156,7 +157,7 @@ class ResponseMachine:
     new_id: Callable[[], str]
     phase: Phase = IDLE
     _asked: deque[_Asked] = field(factory=lambda: deque(maxlen=IN_DOUBT))
-    protected: set[str] = field(factory=set)
+    protected: RecentSet[str] = field(factory=RecentSet)
     """The responses that the user's speech must not stop, as far as they are known."""
     _wanted: deque[_Wanted] = field(factory=deque)
     _wanted_beside: list[tuple[Wish, bool]] = field(factory=list)  # and whether it is spoken
@@ -165,8 +166,8 @@ class ResponseMachine:
     _marked: tuple[tuple[_Wanted, ...], tuple[tuple[Wish, bool], ...]] = ((), ())
     _holds: set[Hashable] = field(factory=set)
     _retries: int = 0
-    _begun: set[str] = field(factory=set)
-    _over: set[str] = field(factory=set)
+    _begun: RecentSet[str] = field(factory=RecentSet)
+    _over: RecentSet[str] = field(factory=RecentSet)
     out_of_band: OutOfBand = field(factory=OutOfBand)
     claims: Claims = field(factory=Claims)
     """What calls are owed."""
@@ -209,7 +210,7 @@ class ResponseMachine:
     @property
     def at_rest(self) -> bool:
         """Nothing is asked for or active, beside the conversation as well."""
-        return isinstance(self.phase, Idle) and self.out_of_band.responses <= self._over
+        return isinstance(self.phase, Idle) and not self.out_of_band.open
 
     @property
     def is_expected(self) -> bool:
@@ -241,7 +242,7 @@ class ResponseMachine:
     @property
     def spoken_beside(self) -> tuple[str, ...]:
         """The responses out of band that are made to be heard, and are not over."""
-        return tuple(each for each in self.out_of_band.spoken if each not in self._over)
+        return tuple(self.out_of_band.spoken)
 
     def is_over(self, response_id: str | None) -> bool:
         """Whether this response is done."""
@@ -275,7 +276,7 @@ class ResponseMachine:
         if response.id is not None:
             return response.id
         if not self.may_be_of_conversation(response):
-            running = sorted(self.out_of_band.responses - self._over)
+            running = sorted(self.out_of_band.open)
             if len(running) == 1:
                 return running[0]
         return self.active_id
@@ -408,6 +409,7 @@ class ResponseMachine:
         beside = None if is_older else self._out_of_band(response)
         if response.id is not None:
             self._over.add(response.id)
+            self.out_of_band.over(response.id)
         if self.is_out_of_band(response.id):
             return beside or []
         active, phase = self.active_id, self.phase

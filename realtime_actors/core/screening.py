@@ -28,6 +28,7 @@ from realtime_actors.core.effects import (
 )
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.messages import InputScreened
+from realtime_actors.core.recent import Recent
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.guardrails import InputGuardrail
@@ -68,7 +69,7 @@ class Screening:
     _turn: str | None = None  # the user's latest
     _answer: str | None = None  # the latest response to it
     _stop: Literal["the server's own", "any"] | None = None  # of the answers still to come
-    _said: dict[str, str] = field(factory=dict)  # the latest words of each turn
+    _said: Recent[str, str] = field(factory=Recent)  # the latest words of each turn
     _judging: dict[str, _Judging] = field(factory=dict)
     _gave_up: int = 0  # how often a verdict was
 

@@ -17,6 +17,7 @@ from realtime_actors.core.effects import Effects, Publish, Send
 from realtime_actors.core.held import Held
 from realtime_actors.core.history import History
 from realtime_actors.core.playback import Heard, PlaybackLedger
+from realtime_actors.core.recent import RecentSet
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.samples import WholeSamples
 from realtime_actors.protocol import (
@@ -47,11 +48,11 @@ class Speech:
     """What has come and must not be heard yet."""
     samples: WholeSamples = field(factory=WholeSamples)
     """Those of which only a half has come."""
-    _silenced: set[str | None] = field(factory=set)
+    _silenced: RecentSet[str | None] = field(factory=RecentSet)
     _learned: str | None = None  # the id of the last response that began without one
     _stops: list[ClientEvent] = field(factory=list)  # what the last interruption sent
     _unsent: list[ClientEvent] = field(factory=list)  # what of that could not be sent
-    _aired: set[str] = field(factory=set)  # items of which something was let be heard
+    _aired: RecentSet[str] = field(factory=RecentSet)  # items of which something was let be heard
 
     def use_format(self, name: str) -> None:
         """Count bytes in this output format from now on."""
@@ -78,7 +79,8 @@ class Speech:
     def began(self, response_id: str | None) -> None:
         """A response of the conversation began. One without a name is no other than the last."""
         if response_id is None:
-            self._silenced -= {None, self._learned}
+            for each in (None, self._learned):
+                self._silenced.discard(each)
 
     def learn_id(self, response_id: str) -> None:
         """The response that began without an id has this one."""
@@ -235,7 +237,7 @@ class Speech:
         unheard = [part for part in heard if not part.wholly]
         if not is_active and not unheard:
             return []
-        self._silenced.update(part.response_id for part in unheard)
+        self._silenced.add_all(part.response_id for part in unheard)
         if is_active:
             self._silenced.add(active_id)
         effects: Effects = [self._interrupted(active_id, unheard)]

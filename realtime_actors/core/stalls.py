@@ -24,6 +24,7 @@ from attrs import define, field
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer, SwitchConnection
 from realtime_actors.core.playback import LOOK_AGAIN
+from realtime_actors.core.recent import Recent
 from realtime_actors.items import (
     FunctionCallOutputItem,
     Item,
@@ -95,7 +96,7 @@ class StallWatch:
     limit: float | None = None
     """Seconds without any event of a response until it is cancelled. None: no watch."""
     _watched: dict[ResponseId, _Watched] = field(factory=dict)
-    _given_up: dict[ResponseId, bool] = field(factory=dict)  # whether its end came all the same
+    _given_up: Recent[ResponseId, bool] = field(factory=Recent)  # whether its end came all the same
 
     def began(self, response_id: ResponseId, now: float) -> Effects:
         """A response began."""

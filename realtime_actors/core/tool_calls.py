@@ -36,6 +36,7 @@ from realtime_actors.core.effects import (
 from realtime_actors.core.hosted_calls import HostedCalls
 from realtime_actors.core.messages import ToolRefused
 from realtime_actors.core.outputs import Outcome, Outputs
+from realtime_actors.core.recent import Recent
 from realtime_actors.core.rounds import Rounds
 from realtime_actors.items import InputImage, Item
 from realtime_actors.surrogates import replace_surrogates
@@ -86,7 +87,7 @@ class ToolCalls:
     _running: set[str] = field(factory=set)
     _suspended: set[str] = field(factory=set)
     _approved: set[str] = field(factory=set)
-    _names: set[str] = field(factory=set)
+    _names: Recent[str, int] = field(factory=Recent)  # and how often they were given
     _shown: dict[str, Sequence[Item]] = field(factory=dict)
 
     @property
@@ -109,11 +110,13 @@ class ToolCalls:
 
     def new_name(self, server_id: str) -> str:
         """Return an id for a call that no other has: a server may give one more than once."""
-        name, number = server_id, 1
-        while name in self._names:
-            number += 1
+        name, number = server_id, self._names.get(server_id, 0) + 1
+        while number > 1 and (name == server_id or name in self._names):
             name = f"{server_id}#{number}"
-        self._names.add(name)
+            number += name in self._names
+        self._names[server_id] = number
+        if name != server_id:
+            self._names[name] = 1
         return name
 
     def known_as(self, call_id: str, server_id: str | None) -> None:

@@ -26,6 +26,7 @@ from realtime_actors.core.configuration import Configuration
 from realtime_actors.core.effects import CancelTimer, Effects, Publish, Send, SetTimer
 from realtime_actors.core.faults import error_info
 from realtime_actors.core.history import History
+from realtime_actors.core.recent import Recent, RecentSet
 from realtime_actors.items import InputAudio, MessageItem
 from realtime_actors.protocol import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -73,11 +74,28 @@ class Transcripts:
     history: History
     configuration: Configuration
     _turns: dict[str, _Turn] = field(factory=dict)
-    _ended: dict[str, Status] = field(factory=dict)
+    _ended: Recent[str, Status] = field(init=False)
     _is_proven: bool = False  # words have come, whatever the server says of its settings
-    _counted: set[tuple[str, int]] = field(factory=set)
-    _segmented: set[str] = field(factory=set)  # whose words so far are those of its segments
-    _told: set[str] = field(factory=set)  # turns that the server has said to be items
+    _counted: RecentSet[tuple[str, int]] = field(factory=RecentSet)
+    _segmented: RecentSet[str] = field(
+        factory=RecentSet
+    )  # whose words so far are those of its segments
+    _told: RecentSet[str] = field(
+        factory=RecentSet
+    )  # open turns that the server has said to be items
+
+    def __attrs_post_init__(self) -> None:
+        self._ended = Recent(forgotten=self._keep_with_item)
+
+    def _keep_with_item(self, item_id: str, status: Status) -> None:
+        entry = self.history.conversation.entry(item_id)
+        if entry is not None:
+            entry.ending = status
+
+    def _ending(self, item_id: str) -> str | None:
+        """How a turn ended, if it has."""
+        entry = self.history.conversation.entry(item_id)
+        return self._ended.get(item_id) or (entry.ending if entry else None)
 
     @property
     def awaited(self) -> bool:
@@ -90,7 +108,7 @@ class Transcripts:
 
     def has_ended(self, item_id: str) -> bool:
         """Whether the end of a turn was told."""
-        return item_id in self._ended
+        return self._ending(item_id) is not None
 
     def text(self, item_id: str) -> str:
         """The words of a turn, as far as they are known."""
@@ -99,7 +117,7 @@ class Transcripts:
 
     def over(self, item_id: str | None) -> Effects:
         """A turn of speech is an item: its words are awaited from now on."""
-        if item_id is None or item_id in self._ended or self.history.is_deleted(item_id):
+        if item_id is None or self.has_ended(item_id) or self.history.is_deleted(item_id):
             return []
         self._told.add(item_id)
         return self._over(item_id)
@@ -140,10 +158,10 @@ class Transcripts:
         if item_id in self._segmented:  # these say it more finely
             self._segmented.discard(item_id)
             conversation.tell(item_id, event.content_index, "input", "", is_whole=True)
-        if self._ended.get(item_id) == "completed" or self.history.is_deleted(item_id):
+        if self._ending(item_id) == "completed" or self.history.is_deleted(item_id):
             return []
         new = conversation.grow(item_id, event.content_index, "input", event.delta)
-        if item_id in self._ended:
+        if self.has_ended(item_id):
             return []
         index = conversation.speech_index(item_id, event.content_index)
         partial = events.InputTranscriptEvent(
@@ -171,7 +189,7 @@ class Transcripts:
             info=self.info,
         )
         effects: Effects = [Publish(told)]
-        if item_id in self._ended or self.history.is_deleted(item_id):
+        if self.has_ended(item_id) or self.history.is_deleted(item_id):
             return effects
         before = conversation.said(item_id, conversation.speech_index(item_id, index))
         if not before or item_id in self._segmented:
@@ -266,9 +284,10 @@ class Transcripts:
         *,
         error: events.ErrorInfo | None = None,
     ) -> Effects:
-        if item_id in self._ended:
+        if self.has_ended(item_id):
             return []
         self._ended[item_id] = status
+        self._told.discard(item_id)
         self._turns.pop(item_id, None)
         self._segmented.discard(item_id)
         index = self.history.conversation.speech_index(item_id, content_index)

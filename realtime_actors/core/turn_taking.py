@@ -26,6 +26,7 @@ from realtime_actors.core.approvals import Approvals
 from realtime_actors.core.configuration import Configuration
 from realtime_actors.core.effects import Effects, SetTimer
 from realtime_actors.core.playback import LOOK_AGAIN
+from realtime_actors.core.recent import RecentSet
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.core.tool_calls import ToolCalls
@@ -88,9 +89,11 @@ class TurnTaking:
     approvals: Approvals
     _user: User = SILENT
     _timed: User = SILENT  # whose end `TURN_TIMER` is
-    _found: set[str | None] = field(factory=set)  # turns that the server has found the end of
-    _cancelled: set[str | None] = field(factory=set)  # responses that ended so
-    _stopped_calls: set[str] = field(factory=set)  # of responses by a connection before
+    _found: RecentSet[str | None] = field(
+        factory=RecentSet
+    )  # turns that the server has found the end of
+    _cancelled: RecentSet[str | None] = field(factory=RecentSet)  # responses that ended so
+    _stopped_calls: RecentSet[str] = field(factory=RecentSet)  # of responses by a connection before
 
     @property
     def user_speaks(self) -> bool:
@@ -232,7 +235,7 @@ class TurnTaking:
 
         The calls of those that were stopped are not begun there either.
         """
-        self._stopped_calls.update(
+        self._stopped_calls.add_all(
             call.call_id for call in self.calls.open if self.is_stopped(call.response_id)
         )
         self._cancelled.clear()

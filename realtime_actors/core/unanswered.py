@@ -30,6 +30,9 @@ FORGET_AFTER: Final = 15.0
 """Seconds until something that was sent counts as one that is never answered. Ours: as long as
 we wait for a response that was asked for."""
 
+MAX_SENT: Final = 1_000
+"""How many updates and responses are known that were sent before that. Ours."""
+
 UPDATE: Final = "session.update"
 CREATE_RESPONSE: Final = "response.create"
 CANCEL: Final = "response.cancel"
@@ -193,6 +196,13 @@ class Unanswered:
         if kind not in NEVER_ANSWERED:
             if kind == CANCEL and about is None:
                 about = active_id
+            if self._sent and now - self._sent[0].at >= FORGET_AFTER:
+                # Of updates and responses others know whether they are waited for.
+                self._sent[:] = [
+                    sent
+                    for sent in self._sent[-MAX_SENT:]
+                    if now - sent.at < FORGET_AFTER or sent.kind in (UPDATE, CREATE_RESPONSE)
+                ]
             self._sent.append(Sent(kind=kind, at=now, event_id=event_id, about=about))
 
     def _take(self, found: list[Sent]) -> Sent | None:

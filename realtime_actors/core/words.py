@@ -22,6 +22,7 @@ from realtime_actors.core.conversation import Conversation, Stream, words_of
 from realtime_actors.core.effects import Effect, Effects, Publish
 from realtime_actors.core.guarding import Guarding
 from realtime_actors.core.history import History, ModelDelta, stream_of
+from realtime_actors.core.recent import Recent
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.screening import Screening
 from realtime_actors.core.speech import Speech
@@ -31,6 +32,10 @@ from realtime_actors.items import ContentPart, Item, MessageItem, OutputAudio, O
 __all__ = ["Words"]
 
 _UNNAMED: Final = ""
+MAX_UNKEPT: Final = 32
+"""Of how many responses words are collected that are no part of the history. Ours: more than
+servers make at a time."""
+
 _STREAMS: Final[Mapping[type[ContentPart], Stream]] = {OutputAudio: "audio", OutputText: "text"}
 
 PartEvent: TypeAlias = wire.ResponseContentPartAdded | wire.ResponseContentPartDone
@@ -68,10 +73,23 @@ class Words:
     guarding: Guarding
     transcripts: Transcripts
     screening: Screening
-    _makers: dict[str, str] = field(factory=dict)  # of the model's items: their responses
+    _makers: Recent[str, str] = field(init=False)  # of the model's items: their responses
     _latest: str | None = None  # the latest response of the conversation
-    _unkept: dict[str | None, Conversation] = field(factory=dict)
+    _unkept: Recent[str | None, Conversation] = field(factory=lambda: Recent(MAX_UNKEPT))
     """By response: words that are no part of the history, and heard all the same."""
+
+    def __attrs_post_init__(self) -> None:
+        self._makers = Recent(forgotten=self._keep_with_item)
+
+    def _keep_with_item(self, item_id: str, maker: str) -> None:
+        entry = self.history.conversation.entry(item_id)
+        if entry is not None:
+            entry.maker = maker
+
+    def _maker(self, item_id: str | None) -> str | None:
+        """The response that has made an item of the model's, as far as it is known."""
+        entry = self.history.conversation.entry(item_id)
+        return self._makers.get(item_id or "") or (entry.maker if entry else None)
 
     # -- the model's -----------------------------------------------------------------------
 
@@ -86,7 +104,7 @@ class Words:
         return [
             effect
             for item_id in tuple(self.history.unfinished)
-            if self._makers.get(item_id) == response.id
+            if self._maker(item_id) == response.id
             for effect in self.history.finished(item_id, status)
         ]
 
@@ -143,7 +161,7 @@ class Words:
         """An item came, of the model, the user or the program; `is_done`: it is finished."""
         if item.id is not None and response_id is not None:
             self._makers[item.id] = response_id
-        maker = response_id or self._makers.get(item.id or "")
+        maker = response_id or self._maker(item.id)
         if isinstance(item, MessageItem) and not self.history.is_ours(item.id):
             if item.role == "assistant":
                 return self._message(item, previous_id, maker, now, is_done=is_done)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.conversation import Conversation
+from realtime_actors.core.recent import LATELY
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import HistoryAddedEvent, HistoryUpdatedEvent
 from realtime_actors.items import Item
@@ -26,6 +27,7 @@ from tests.core.machine import (
     transcript_done,
     written,
 )
+from tests.core.sizes import sizes
 
 
 def long_talk(length: int = 1_000) -> SessionMachine:
@@ -212,3 +214,4 @@ def test_places_of_items_that_are_not_there_are_forgotten_in_the_end() -> None:
     conversation.put(written("last"), "i9999")
 
     assert [item.id for item in conversation.items()] == ["kept", "last"]
+    assert max(sizes(conversation).values()) < 2 * LATELY

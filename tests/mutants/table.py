@@ -13,6 +13,7 @@
     16  who may speak
     17  settings: which of them wins
     18  actors: times, ends, forks, and those who are told
+    19  long calls: what a change costs, what is told of it, what is remembered
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -87,6 +88,7 @@ MONITORS = ("otp/test_monitor.py",)
 CHILDREN = ("otp/test_supervisor.py", "session/test_supervised.py")
 VARIABLES = ("otp/test_context.py", "session/test_context.py")
 FORKS = ("session/test_fork.py",)
+LONG = ("core/test_order.py", "core/test_long_conversations.py", "core/test_long_calls.py")
 SUBSCRIBERS = ("session/test_subscribers.py",)
 RUNS = ("session/test_tools.py",)
 TRACE_FILES = ("session/test_trace_file.py",)
@@ -2562,5 +2564,141 @@ MUTANTS: Final = (
         'if machine is None or "settings" in line:',
         "if machine is None:",
         TRACE_FILES,
+    ),
+    Mutant(
+        19,
+        "a history that was read changes with the conversation",
+        "core/order.py",
+        "            self._snapshot = Snapshot.of(tree)",
+        "            self._snapshot.tree = tree",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "every change renders all of the history anew",
+        "core/order.py",
+        "        if node.frozen is None:\n            if node.has_nodes:",
+        "        if True:\n            if node.has_nodes:",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "a change is not in the history that is read after it",
+        "core/order.py",
+        "            node.frozen = None\n            node = node.above",
+        "            node.frozen = None\n            node = None",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "an item that has changed is not rendered anew",
+        "core/entry.py",
+        "        self._shown = None\n        super().changed()",
+        "        super().changed()",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "a part of the order becomes as long as it likes",
+        "core/order.py",
+        "        if len(node.below) > WIDTH:",
+        "        if False:",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "what is new is told again",
+        "core/order.py",
+        "        self._news.clear()\n",
+        "        pass\n",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "nobody is told that an item has moved",
+        "core/history.py",
+        '        return [self._updated(item_id, "moved") for item_id in moved if item_id != but]',
+        "        return []",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "a new item stands behind one that was deleted",
+        "core/conversation.py",
+        "        while isinstance(place, Entry) and place.item is None:",
+        "        while False:",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "an item that has come late does not move those that wait for it",
+        "core/conversation.py",
+        "        for other in self._waiting.pop(item_id, ()):",
+        "        for other in ():",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "the places of deleted items are kept for ever",
+        "core/conversation.py",
+        "        if len(self._absent) > LATELY:",
+        "        if False:",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "what is over is remembered for ever",
+        "core/recent.py",
+        "        if len(self) > self._most:",
+        "        if False:",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "what has come again is forgotten first",
+        "core/recent.py",
+        "        self.pop(key, None)\n        super().__setitem__(key, value)",
+        "        super().__setitem__(key, value)",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "a turn of long ago ends again",
+        "core/transcripts.py",
+        "            entry.ending = status\n",
+        "            pass\n",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "an answer of long ago is judged as part of another one",
+        "core/words.py",
+        "            entry.maker = maker\n",
+        "            pass\n",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "what the program has said is awaited in words, long after",
+        "core/history.py",
+        "            entry.is_ours = True\n",
+        "            pass\n",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "a call has the name of another one",
+        "core/tool_calls.py",
+        "        self._names[server_id] = number\n",
+        "        self._names[server_id] = 1\n",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "a slice of the history lacks its first item",
+        "snapshot.py",
+        "places = range(*index.indices(len(self)))",
+        "places = range(*index.indices(len(self)))[1:]",
+        ("values/test_snapshot.py",),
     ),
 )
