@@ -218,6 +218,7 @@ def _plan(
         ca_bundle=where.ca_bundle,
         proxy=where.proxy,
         max_message_size=where.max_message_size,
+        max_outbound_audio_ms=where.max_outbound_audio_ms,
     )
     make = runner.transport or transport_named(where.transport)
     tracker = _tracker(where.playback_tracker)

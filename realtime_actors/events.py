@@ -45,6 +45,7 @@ __all__ = [
     "HandoffEvent",
     "HistoryAddedEvent",
     "HistoryUpdatedEvent",
+    "InputAudioDroppedEvent",
     "InputAudioTimeoutTriggeredEvent",
     "InputTranscriptEvent",
     "InputTranscriptSegmentEvent",
@@ -334,6 +335,24 @@ class GuardrailTrippedEvent:
 
 
 @frozen(kw_only=True)
+class InputAudioDroppedEvent:
+    """Words of the user may be lost: the network was slower than speech, so the oldest of the
+    audio that waited was dropped (`ModelConfig.max_outbound_audio_ms`).
+
+    Comes at once when that begins, and then once a second with all that was dropped since the
+    last one, until a second passes without. Their sum is what is missing.
+    """
+
+    type: ClassVar[str] = "input_audio_dropped"
+    dropped_ms: int
+    """How much, since the last of these events."""
+    audio_start_ms: int
+    """Where it is missing, or the first of it: as `SpeechStartedEvent`, from the start of all
+    audio sent, without what was dropped."""
+    info: EventInfo = NO_INFO
+
+
+@frozen(kw_only=True)
 class InputAudioTimeoutTriggeredEvent:
     """Nobody spoke for `idle_timeout_ms`; the server makes a response by itself."""
 
@@ -519,6 +538,7 @@ Event: TypeAlias = (
     | HistoryAddedEvent
     | HistoryUpdatedEvent
     | GuardrailTrippedEvent
+    | InputAudioDroppedEvent
     | InputAudioTimeoutTriggeredEvent
     | TranscriptDeltaEvent
     | TextDeltaEvent

@@ -25,6 +25,7 @@ from realtime_actors.config.names import hint_for_verb
 from realtime_actors.core.gate import Gate
 from realtime_actors.core.machine import KNOWN, Machine
 from realtime_actors.core.microphone import MicrophoneFilter
+from realtime_actors.dropped_audio import AudioWasDropped, Untold
 from realtime_actors.errors import ConfigError, NotConnectedError, SessionClosedError
 from realtime_actors.event_stream import EVENTS_LIMIT, EventStream
 from realtime_actors.events import InputTranscriptEvent
@@ -86,6 +87,7 @@ class Line:
     """The server is OpenAI's, as far as is known: see `config.models.endings`."""
     playback_tracker: PlaybackTracker | None = None
     microphone: MicrophoneFilter = field(factory=MicrophoneFilter)
+    dropped_audio: Untold = field(factory=Untold)
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(factory=threading.Lock)  # guards `transport` from the past
 
@@ -93,6 +95,7 @@ class Line:
         """Belong to another incarnation, which has no connection yet."""
         with self._lock:
             self.transport = self.successor = None
+        self.dropped_audio = Untold()  # the one before may not have come to telling all
         self.over, self.closing = "", False
 
     def adopt(self, transport: Transport, is_over: Callable[[], bool]) -> bool:
@@ -195,8 +198,10 @@ class Session(otp.ServerRef):
         after it (for sessions without turn detection), and asks for no response.
         While the model speaks, silence may take the audio's place: see `BargeIn`, which
         needs one thread to send all of it.
+        When the network is slower than the audio, the oldest that waits is dropped: see
+        `ModelConfig.max_outbound_audio_ms` and `InputAudioDroppedEvent`.
         Raises `AudioFormatError`, `NotConnectedError`, and `OutboundFullError` (a
-        `TransportError`: nothing was sent) when the network is slower than the audio.
+        `TransportError`: nothing was sent) when too much of anything waits.
         """
         line = self.line
         gate, transport = line.gate, line.transport
@@ -207,13 +212,17 @@ class Session(otp.ServerRef):
         audio = check_audio(audio, gate.audio_format)
         if gate.echo is not None:
             audio = line.microphone.process(audio, gate.audio_format, gate.echo, line.clock())
+        audio_format = gate.audio_format
         try:
-            transport.send_audio(audio, commit=commit)
+            dropped = transport.send_audio(audio, commit=commit, audio_format=audio_format)
         except NotConnectedError:
             if line.transport is None or line.transport is transport:
                 raise
             # A handoff has put another connection in its place, just now.
-            line.transport.send_audio(audio, commit=commit)
+            transport = line.transport
+            dropped = transport.send_audio(audio, commit=commit, audio_format=audio_format)
+        if dropped is not None and line.dropped_audio.add(dropped):
+            otp.send(self, AudioWasDropped())
 
     def send_message(self, message: str | Mapping[str, object] | Item) -> None:
         """Add a message of the user to the conversation and ask for a response.

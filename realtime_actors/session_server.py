@@ -40,6 +40,7 @@ from realtime_actors.core.messages import (
     ToolFinished,
     ToolsNotResolved,
 )
+from realtime_actors.dropped_audio import AudioWasDropped
 from realtime_actors.errors import (
     LocalProtocolError,
     NotConnectedError,
@@ -214,6 +215,8 @@ class SessionServer(otp.GenServer):
             case Aired():
                 self._catch_up(state)
                 return otp.NoReply(state)
+            case AudioWasDropped():
+                return self._handle(state, self._line.dropped_audio.take())
             case otp.ExitMessage():
                 return otp.NoReply(state)  # of our hooks' runner, at its end
             case _:

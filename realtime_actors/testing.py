@@ -36,7 +36,7 @@ from realtime_actors.protocol import (
 )
 from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.session import Session
-from realtime_actors.transport.base import ConnectOptions, Deliver, Disconnected
+from realtime_actors.transport.base import ConnectOptions, Deliver, Disconnected, DroppedAudio
 
 __all__ = ["FakeClock", "Probe", "ScriptedTransport", "fake_clock"]
 
@@ -165,11 +165,14 @@ class ScriptedTransport:
         for answer in self._take(wire):
             self.emit(answer)
 
-    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
-        """See `Transport.send_audio`."""
+    def send_audio(
+        self, audio: bytes, *, commit: bool = False, audio_format: str = "pcm16"
+    ) -> DroppedAudio | None:
+        """See `Transport.send_audio`. A script takes all at once: nothing is dropped."""
         self.send(InputAudioBufferAppend(audio=audio))
         if commit:
             self.send(InputAudioBufferCommit())
+        return None
 
     def close(self, timeout: float = 2.0) -> None:
         """See `Transport.close`."""

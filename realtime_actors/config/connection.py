@@ -15,6 +15,7 @@ from realtime_actors.config.checks import (
     from_mapping,
     instance_of,
     is_text,
+    is_whole,
     one_of,
     some_text,
     time_limit,
@@ -167,6 +168,17 @@ class ModelConfig(Settings):
     max_message_size: int = field(default=16 * 2**20, validator=whole(1))
     """Bytes. A longer message from the server fails the connection; what would be longer is not
     sent, since servers send items back: verbs raise `LocalProtocolError`."""
+    max_outbound_audio_ms: int | None = field(
+        default=2000,
+        validator=check(
+            lambda value: value is None or is_whole(value, 20, 600_000),
+            "a whole number from 20 to 600000, or None",
+        ),
+    )
+    """Milliseconds of the user's audio that may wait for a network that is slower than speech:
+    so late is what the server hears at most. Then the oldest is dropped for what is new, which an
+    `InputAudioDroppedEvent` tells. None drops nothing: for recordings that are sent faster than
+    they last. Then `send_audio` raises `OutboundFullError` when 32 MiB wait."""
     ca_bundle: str | None = field(default=None, validator=some_text)
     """A file or a directory of CA certificates. None: the system's."""
     proxy: Secret | None = field(

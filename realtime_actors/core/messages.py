@@ -26,6 +26,7 @@ __all__ = [
     "AnotherOpened",
     "ApprovalNeeded",
     "Asked",
+    "AudioDropped",
     "ConnectFailed",
     "Connected",
     "ConnectionLost",
@@ -111,6 +112,15 @@ class Asked:
 
     verb: Verb
     caller: object = None
+
+
+@frozen(kw_only=True)
+class AudioDropped:
+    """Audio of the user waited too long for the network, and was not sent."""
+
+    ms: float
+    at_ms: float
+    """After how much of the audio that was sent it is missing, or the first of it is."""
 
 
 @frozen(kw_only=True)
@@ -265,6 +275,7 @@ Message: TypeAlias = (
     | AnotherOpened
     | AnotherFailed
     | Asked
+    | AudioDropped
     | NotSent
     | AgentResolved
     | AgentNotResolved

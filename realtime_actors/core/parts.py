@@ -14,6 +14,7 @@ from realtime_actors.config import BargeIn, GuardrailsSettings, SessionModelSett
 from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.announcements import Announcements
 from realtime_actors.core.approvals import Approvals
+from realtime_actors.core.audio_losses import AudioLosses
 from realtime_actors.core.calling import Calling
 from realtime_actors.core.configuration import Configuration
 from realtime_actors.core.echo import EchoPolicy
@@ -131,6 +132,7 @@ class Parts:
     _requests: Requests = field(init=False)
     _accounting: Accounting = field(init=False)
     _unsent: Unsent = field(init=False)
+    _audio_losses: AudioLosses = field(init=False)
     _limits: Limits = field(init=False)
     _transcripts: Transcripts = field(init=False)
     _stalls: StallWatch = field(init=False)
@@ -299,6 +301,7 @@ class Parts:
             handoffs=self._handoffs,
             unanswered=self._unanswered,
         )
+        self._audio_losses = AudioLosses(info=self.info)
         self._limits = Limits(
             info=self.info,
             responses=self._responses,

@@ -20,6 +20,7 @@ from attrs import define, evolve, field
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, TranscriptionConfig
+from realtime_actors.core.audio_losses import LOSSES_TIMER
 from realtime_actors.core.configuration import (
     ForBarrier,
     ForCaller,
@@ -58,6 +59,7 @@ from realtime_actors.core.messages import (
     AnotherOpened,
     ApprovalNeeded,
     Asked,
+    AudioDropped,
     Connected,
     ConnectFailed,
     ConnectionLost,
@@ -225,6 +227,8 @@ class SessionMachine(Parts):
                 return self._reconnecting.failed(message)
             case Asked(verb=verb, caller=caller):
                 return self._asked(verb, caller, now)
+            case AudioDropped():
+                return self._audio_losses.dropped(message)
             case NotSent():
                 return self._unsent.failed(message)
             case AgentResolved(resolved=resolved):
@@ -532,6 +536,7 @@ class SessionMachine(Parts):
     def _abandon(self, error: RealtimeError) -> Effects:
         """Give every open matter its end: the server can't any more."""
         effects: Effects = [
+            *self._audio_losses.tell_the_rest(),
             *self._reconnecting.lost(),
             *self._approvals.lost(),
             *self._offers.lost(),
@@ -876,6 +881,8 @@ class SessionMachine(Parts):
                 return self._screening.time_out(item_id, now)
             case ("update", str(event_id)):
                 return self._update_unanswered(event_id)
+            case _ if key == LOSSES_TIMER:
+                return self._audio_losses.second_is_over()
             case _ if key == OFFERS_TIMER:
                 return self._offers.time_out()
             case _ if key == DURATION_TIMER:

@@ -82,6 +82,7 @@ class Recorder:
         self._caller = Channel(sample_rate(input_format))
         self._agent = Channel(sample_rate(output_format))
         self._first_frame_at: float | None = None
+        self._lost_ms: list[tuple[int, int]] = []  # the server's time, and what is missing there
         self._agent_of_response: dict[str | None, str] = {}
         self._agent_name = "Agent"
         self._caller_speech: dict[str, _CallerSpeech] = {}
@@ -123,7 +124,12 @@ class Recorder:
                 self._agent_name = agent.name
                 self._agent_of_response[response_id] = agent.name
             case events.ConnectionEvent(state="connected"):
-                self._first_frame_at = None  # another connection counts from zero
+                # Another connection counts from zero.
+                self._first_frame_at, self._lost_ms = None, []
+            case events.InputAudioDroppedEvent(dropped_ms=ms, audio_start_ms=start_ms):
+                self._lost_ms.append((start_ms, ms))
+                text = f"{ms} ms of what the caller said were lost: the network was too slow"
+                self._problems.append(Problem(at=at, message=text))
             case events.SpeechStartedEvent(item_id=item_id, audio_start_ms=start_ms):
                 speech = _CallerSpeech(self._sent_at(start_ms))
                 self._caller_speech[item_id or f"caller-{len(self._caller_speech)}"] = speech
@@ -247,7 +253,8 @@ class Recorder:
 
     def _sent_at(self, audio_ms: int) -> float:
         """When that much audio had been sent: the server counts what it was sent, not time."""
-        return (self._first_frame_at or 0.0) + audio_ms / 1000
+        lost_ms = sum(ms for where_ms, ms in self._lost_ms if where_ms <= audio_ms)
+        return (self._first_frame_at or 0.0) + (audio_ms + lost_ms) / 1000
 
     def _caller_stopped(self, item_id: str | None, stopped_at: float) -> None:
         key = item_id if item_id in self._caller_speech else next(reversed(self._caller_speech), "")

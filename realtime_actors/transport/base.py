@@ -22,6 +22,7 @@ __all__ = [
     "ConnectOptions",
     "Deliver",
     "Disconnected",
+    "DroppedAudio",
     "OutboundFullError",
     "Transport",
     "TransportFactory",
@@ -48,8 +49,10 @@ class ConnectOptions:
     """`http://user:password@host:port` (or socks5); None means what the environment says."""
     max_message_size: int = 16 * 2**20
     """Bytes of one incoming message. A longer one fails the connection with code 1009."""
+    max_outbound_audio_ms: int | None = 2000
+    """How much audio of the user may wait for the network: see `Transport.send_audio`."""
     outbound_limit_bytes: int = 32 * 2**20
-    """How much may wait for a server that does not read: see `Transport.send`."""
+    """How much of all may wait for a server that does not read: see `Transport.send`."""
 
     def __attrs_post_init__(self) -> None:
         seconds(self.timeout, "ConnectOptions.timeout")
@@ -64,6 +67,15 @@ class Disconnected:
     reason: str
     error: TransportError | None = None
     """What went wrong; None for an orderly close that we asked for."""
+
+
+@frozen(kw_only=True)
+class DroppedAudio:
+    """Audio of the user that waited for the network, and was dropped to make room for newer."""
+
+    ms: float
+    at_ms: float
+    """Where it is missing: after so much of all the audio that was sent over the connection."""
 
 
 class OutboundFullError(TransportError):
@@ -90,19 +102,26 @@ class Transport(Protocol):
     def send(self, event: ClientEvent) -> None:
         """Send an event, in order, from any thread; never blocks.
 
-        Raises `NotConnectedError` when the connection is down. When the server has left
-        twice `outbound_limit_bytes` unread, the connection fails: a conversation with a
-        hole in it is worth nothing, and audio was refused long before.
+        Nothing that is sent this way is ever dropped. Raises `NotConnectedError` when the
+        connection is down. When the server has left twice `outbound_limit_bytes` unread,
+        the connection fails: a conversation with a hole in it is worth nothing.
         """
         ...
 
-    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+    def send_audio(
+        self, audio: bytes, *, commit: bool = False, audio_format: str = "pcm16"
+    ) -> DroppedAudio | None:
         """Append audio to the server's input buffer, and commit it on request.
 
         In one piece: what other threads send comes before or after it, never between.
-        More than the protocol allows in one event is split. Raises `NotConnectedError`
-        when the connection is down, and `OutboundFullError` (nothing was sent) when
-        `outbound_limit_bytes` or more are waiting already.
+        More than the protocol allows in one event is split.
+
+        No more than `max_outbound_audio_ms` wait for the network (`audio_format` says how
+        long bytes last), or what one call brings: audio that has waited longest is dropped
+        for what is new, and nothing but audio. Gives what was dropped, if anything was.
+        With None nothing is dropped.
+        Raises `NotConnectedError` when the connection is down, and `OutboundFullError`
+        (nothing was sent) when `outbound_limit_bytes` or more are waiting already.
         """
         ...
 

@@ -23,6 +23,7 @@ from realtime_actors.transport.base import (
     ConnectOptions,
     Deliver,
     Disconnected,
+    DroppedAudio,
     OutboundFullError,
 )
 from realtime_actors.transport.frames import (
@@ -38,7 +39,7 @@ from realtime_actors.transport.frames import (
 )
 from realtime_actors.transport.io_thread import READ, WRITE
 from realtime_actors.transport.mask import best_mask
-from realtime_actors.transport.outbound import Outbound
+from realtime_actors.transport.outbound import Outbound, Payload
 
 __all__ = ["Link", "Phase"]
 
@@ -83,6 +84,7 @@ class Link(ABC):
     ) -> None:
         self._socket = sock
         self._limit = options.outbound_limit_bytes
+        self._audio_limit_ms = options.max_outbound_audio_ms
         self._decode = dialect.decode_server
         self._deliver = deliver
         self._mask = best_mask()
@@ -111,26 +113,30 @@ class Link(ABC):
     def connected(self) -> bool:
         return self._phase is Phase.OPEN
 
-    def send(self, payloads: Sequence[bytes], *, audio: bool = False) -> None:
-        """Send texts in one piece. Bounds and errors are those of `Transport`."""
-        frames = [build_frame(TEXT, payload, self._mask) for payload in payloads]
+    def send(self, payloads: Sequence[Payload]) -> DroppedAudio | None:
+        """Send texts in one piece. Bounds, errors and what it gives are those of `Transport`."""
+        frames = [(build_frame(TEXT, text, self._mask), ms) for text, ms in payloads]
+        audio_ms = sum(ms for _, ms in frames)
+        dropped = None
         with self._lock:
             if self._phase is not Phase.OPEN:
                 raise NotConnectedError("the connection is down: nothing was sent")
             waiting = self._outbound.size
-            if audio and waiting >= self._limit:
+            if audio_ms and waiting >= self._limit:
                 raise OutboundFullError(f"audio dropped: {waiting} bytes wait for the server")
             if waiting >= 2 * self._limit:
                 self._break(f"the server does not read: {waiting} bytes wait for it")
             else:
-                for frame in frames:
-                    self._write(frame)
+                dropped = self._make_room(audio_ms) if audio_ms else None
+                for frame, ms in frames:
+                    self._write(frame, ms)
             broken = self._write_error
             stuck = not waiting and self._outbound.size
         if broken or stuck:
             self._ask_for_turn()
         if broken:
             raise NotConnectedError(f"nothing was sent: {broken}")
+        return dropped
 
     def close(self, timeout: float) -> None:
         """See `Transport.close`."""
@@ -263,11 +269,20 @@ class Link(ABC):
             raise self._write_error or TransportError("the connection was lost")
         return data
 
-    def _write(self, frame: bytes) -> None:
+    def _make_room(self, audio_ms: float) -> DroppedAudio | None:
+        """Drop the oldest audio that waits, if there is too much of it with this."""
+        limit_ms, outbound = self._audio_limit_ms, self._outbound
+        if limit_ms is None or outbound.audio_ms + audio_ms <= limit_ms:
+            return None
+        self._flush()  # what the socket takes by now is not too late
+        dropped_ms = outbound.drop_audio(limit_ms - audio_ms)
+        return DroppedAudio(ms=dropped_ms, at_ms=outbound.passed_ms) if dropped_ms else None
+
+    def _write(self, frame: bytes, audio_ms: float = 0.0) -> None:
         """Send or queue a frame; no error when the connection is broken already."""
         if self._write_error is None:
             try:
-                self._outbound.write(frame)
+                self._outbound.write(frame, audio_ms)
             except OSError as error:
                 self._break(f"the connection was lost: {_describe(error)}")
 

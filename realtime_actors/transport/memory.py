@@ -91,9 +91,12 @@ class MemoryTransport:
         """See `Transport.send`."""
         self._send([self._dialect.encode_client(event)], audio=False)
 
-    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
-        """See `Transport.send_audio`."""
-        self._send(audio_payloads(self._dialect, audio, commit=commit), audio=True)
+    def send_audio(
+        self, audio: bytes, *, commit: bool = False, audio_format: str = "pcm16"
+    ) -> None:
+        """See `Transport.send_audio`. Nothing is dropped: there is no network to wait for."""
+        payloads = audio_payloads(self._dialect, audio, audio_format, commit=commit)
+        self._send([text for text, _ in payloads], audio=True)
 
     def close(self, timeout: float = 2.0) -> None:
         """See `Transport.close`."""

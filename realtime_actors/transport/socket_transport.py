@@ -15,7 +15,7 @@ from realtime_actors.errors import (
 from realtime_actors.otp.fork import each_in_child
 from realtime_actors.protocol import ClientEvent, Dialect
 from realtime_actors.seconds import seconds
-from realtime_actors.transport.base import ConnectOptions, Deliver
+from realtime_actors.transport.base import ConnectOptions, Deliver, DroppedAudio
 from realtime_actors.transport.connect import Connecting, closed_while_connecting
 from realtime_actors.transport.link import Link
 from realtime_actors.transport.outbound import audio_payloads
@@ -79,11 +79,14 @@ class SocketTransport(ABC):
 
     def send(self, event: ClientEvent) -> None:
         """See `Transport.send`."""
-        self._open_link().send([self._dialect.encode_client(event)])
+        self._open_link().send([(self._dialect.encode_client(event), 0.0)])
 
-    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+    def send_audio(
+        self, audio: bytes, *, commit: bool = False, audio_format: str = "pcm16"
+    ) -> DroppedAudio | None:
         """See `Transport.send_audio`."""
-        self._open_link().send(audio_payloads(self._dialect, audio, commit=commit), audio=True)
+        link = self._open_link()
+        return link.send(audio_payloads(self._dialect, audio, audio_format, commit=commit))
 
     def close(self, timeout: float = 2.0) -> None:
         """See `Transport.close`."""

@@ -27,6 +27,7 @@ from realtime_actors.core.effects import (
 from realtime_actors.core.limits import FINISH_WITHIN
 from realtime_actors.core.messages import (
     Asked,
+    AudioDropped,
     ConnectionLost,
     GuardrailsFinished,
     InputScreened,
@@ -119,6 +120,8 @@ class Watch:
     counted: Counter[str | None] = field(factory=Counter)
     holds: bool = False
     """Nothing is heard before the guardrails have passed its words."""
+    lost_ms: float = 0.0
+    """Audio of the user that was dropped, and not told of."""
     unjudged: set[str] = field(factory=set)
     """Responses about which a guardrail gave no verdict."""
     hosted: set[str] = field(factory=set)
@@ -245,6 +248,7 @@ class Watch:
         assert self.answered == self.asking
         assert self.ended == self.started
         assert self.awaited <= set(self.told_words)
+        assert self.lost_ms < 1, f"never told: {self.lost_ms} ms"
 
     def _before(self, message: AnyMessage) -> None:
         if _begins_a_turn(message):
@@ -265,6 +269,8 @@ class Watch:
             case Asked(caller=caller, verb=verb):
                 self.asking[caller] += 1
                 self.reported = self.reported or isinstance(verb, messages.PlaybackPosition)
+            case AudioDropped(ms=ms) if not self.has_ended:
+                self.lost_ms += ms
             case TimerFired(key=("hosted", str(call_id))):
                 self.hosted.discard(call_id)
             case TimerFired(key=key) if key == ANSWER_TIMER:
@@ -459,6 +465,10 @@ class Watch:
                 assert not unjudged, f"heard, and never judged: {response_id}"
                 self.audio_at[response_id] = self.now
                 self.audio_seconds += len(audio.data) / BYTES_PER_MS / 1000
+            case events.InputAudioDroppedEvent(dropped_ms=ms):
+                self.lost_ms -= ms
+                assert ms > 0, "nothing was lost"
+                assert self.lost_ms >= 0, "more is told than was lost"
             case events.LimitReachedEvent(limit=limit):
                 assert self.limit_at is None, "two limits"
                 self.limit_at = self.now

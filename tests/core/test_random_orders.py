@@ -21,6 +21,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import OFF, BargeIn, GuardrailsSettings, TurnDetectionConfig
 from realtime_actors.core.approvals import approval_timer
+from realtime_actors.core.audio_losses import LOSSES_TIMER
 from realtime_actors.core.effects import Effects, Refuse
 from realtime_actors.core.guarding import guardrail_timer
 from realtime_actors.core.hosted_calls import hosted_timer
@@ -28,6 +29,7 @@ from realtime_actors.core.limits import DURATION_TIMER
 from realtime_actors.core.messages import (
     ApprovalNeeded,
     Asked,
+    AudioDropped,
     ConnectionLost,
     GuardrailsFinished,
     HookFailed,
@@ -393,6 +395,7 @@ FINDINGS: list[list[AnyMessage]] = [
     [TimerFired(("update", event_id)) for event_id in EVENT_IDS[1:]],
     each(TimerFired, map(stall_timer, RESPONSES)),
     [HookFailed("on_start", "no")],
+    [AudioDropped(ms=20.0, at_ms=400.0), TimerFired(LOSSES_TIMER)],
 ]
 steps = st.tuples(
     st.one_of([st.sampled_from(group) for group in (*SERVER_EVENTS, *VERBS, *FINDINGS)]),
@@ -413,8 +416,12 @@ modes = st.fixed_dictionaries(
 )
 
 
-# To shrink a failing trace takes longer than to find it.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [
+    # To shrink a failing trace takes longer than to find it.
+    pytest.mark.timeout(600),
+    # All that may happen is a long list.
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+]
 
 
 def machine(*, guards: str = "stream", **options: Any) -> SessionMachine:

@@ -14,6 +14,7 @@
     17  settings: which of them wins
     18  actors: times, ends, forks, and those who are told
     19  long calls: what a change costs, what is told of it, what is remembered
+    20  what waits is bounded, and what is lost is told
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -43,6 +44,8 @@ class Mutant:
     """Below `tests/`."""
 
 
+LOSSES = ("core/test_audio_losses.py", "session/test_lost_audio.py")
+WAITING_AUDIO = ("transport/test_audio_that_waits.py",)
 RESPONSES = ("core/test_responses.py", "core/test_wishes.py")
 LEFT_OUT = ("core/test_left_out.py", "core/test_sparse.py")
 STALLS = ("core/test_stalls.py", "core/test_random_orders.py")
@@ -2700,5 +2703,134 @@ MUTANTS: Final = (
         "places = range(*index.indices(len(self)))",
         "places = range(*index.indices(len(self)))[1:]",
         ("values/test_snapshot.py",),
+    ),
+    Mutant(
+        20,
+        "audio waits for a slow network without end",
+        "transport/link.py",
+        "        if limit_ms is None or outbound.audio_ms + audio_ms <= limit_ms:",
+        "        if True:",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "as much audio again waits as may",
+        "transport/link.py",
+        "outbound.drop_audio(limit_ms - audio_ms)",
+        "outbound.drop_audio(limit_ms)",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "the newest audio is dropped, and the oldest waits on",
+        "transport/outbound.py",
+        "        number, ms = self._audio.popleft()\n",
+        "        number, ms = self._audio.pop()\n",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "a frame is dropped of which the server has a part",
+        "transport/outbound.py",
+        "        if audio_ms and not offered:\n",
+        "        if audio_ms:\n",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "a frame is dropped while it is being sent",
+        "transport/outbound.py",
+        "            if self._audio and self._audio[0][0] == number:\n",
+        "            if False:\n",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "audio is dropped that the socket would take by now",
+        "transport/link.py",
+        "        self._flush()  # what the socket takes by now is not too late\n",
+        "",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "G.711 is measured as if it were PCM16",
+        "transport/socket_transport.py",
+        "audio_payloads(self._dialect, audio, audio_format, commit=commit)",
+        "audio_payloads(self._dialect, audio, commit=commit)",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "a commit is dropped with the audio before it",
+        "transport/outbound.py",
+        "        payloads.append((dialect.encode_client(InputAudioBufferCommit()), 0.0))",
+        "        payloads.append((dialect.encode_client(InputAudioBufferCommit()), 1.0))",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "audio that was dropped counts as sent",
+        "transport/outbound.py",
+        "            self.size -= len(self._waiting.pop(number))\n",
+        "            self.size -= len(self._waiting.pop(number))\n"
+        "            self.passed_ms += ms\n",
+        WAITING_AUDIO,
+    ),
+    Mutant(
+        20,
+        "each frame that is lost is an event",
+        "core/audio_losses.py",
+        "        return [] if self._losing else self._next_second()",
+        "        return self._next_second()",
+        LOSSES,
+    ),
+    Mutant(
+        20,
+        "what is lost in the second after the first loss is never told",
+        "core/audio_losses.py",
+        "        self._losing = False\n        return self._next_second()",
+        "        self._losing = False\n        return []",
+        LOSSES,
+    ),
+    Mutant(
+        20,
+        "what was lost last is not told at the end",
+        "core/audio_losses.py",
+        "        return [*self._tell(), CancelTimer(LOSSES_TIMER)]",
+        "        return [CancelTimer(LOSSES_TIMER)]",
+        LOSSES,
+    ),
+    Mutant(
+        20,
+        "the parts of a millisecond that were lost don't add up",
+        "core/audio_losses.py",
+        "        self._untold_ms -= whole_ms  #",
+        "        self._untold_ms = 0.0  #",
+        LOSSES,
+    ),
+    Mutant(
+        20,
+        "a busy session gets a message for each frame that is lost",
+        "dropped_audio.py",
+        "            is_first = not self._ms\n",
+        "            is_first = True\n",
+        LOSSES,
+    ),
+    Mutant(
+        20,
+        "losses are told of again",
+        "dropped_audio.py",
+        "            self._ms = 0.0\n        return taken",
+        "        return taken",
+        LOSSES,
+    ),
+    Mutant(
+        20,
+        "lost audio moves the turns after it in a recording",
+        "recording/recorder.py",
+        " if where_ms <= audio_ms)",
+        " if False)",
+        ("recording/test_recorder.py",),
     ),
 )

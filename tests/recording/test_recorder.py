@@ -17,6 +17,7 @@ from realtime_actors.events import (
     Event,
     GuardrailTrippedEvent,
     HandoffEvent,
+    InputAudioDroppedEvent,
     InputTranscriptEvent,
     SpeechStartedEvent,
     SpeechStoppedEvent,
@@ -284,3 +285,26 @@ def test_a_telephone_call_is_recorded_at_the_recordings_own_rate() -> None:
     recording = recorder.finish(102.0)
     assert recorder.playing_until == 101.5
     assert (len(recording.caller), len(recording.agent)) == (96_000, 96_000)
+
+
+def test_a_turn_after_lost_audio_stands_where_the_caller_said_it() -> None:
+    recorder = Recorder(100.0)
+    recorder.sent(quiet(1.0) + loud(1.0) + quiet(1.0), 100.0)
+    # Of these three seconds, the server never got 400 ms of the first one.
+    received(
+        recorder,
+        103.0,
+        InputAudioDroppedEvent(dropped_ms=400, audio_start_ms=300),
+        SpeechStartedEvent(item_id="u1", audio_start_ms=500),
+        SpeechStoppedEvent(item_id="u1", audio_end_ms=1900),
+    )
+
+    timeline = recorder.timeline(103.0)
+
+    (turn,) = timeline.turns
+    assert (round(turn.starts_at, 1), round(turn.ends_at, 1)) == (1.0, 2.0)
+    assert timeline.problems == (
+        Problem(
+            at=3.0, message="400 ms of what the caller said were lost: the network was too slow"
+        ),
+    )

@@ -102,10 +102,10 @@ class Slow(ScriptedTransport):
         super().close(timeout)
         self.closed.set()
 
-    def send_audio(self, audio, *, commit=False):
+    def send_audio(self, audio, *, commit=False, audio_format="pcm16"):
         self.asked.set()
         assert self.let_go.wait(5.0)
-        super().send_audio(audio, commit=commit)
+        return super().send_audio(audio, commit=commit, audio_format=audio_format)
 
 
 def scripts(

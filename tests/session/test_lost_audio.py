@@ -1,0 +1,126 @@
+"""A program learns that words of the user were lost, when, and how much."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+
+import pytest
+
+import realtime_actors as ra
+from realtime_actors import otp
+from realtime_actors.events import ErrorEvent, InputAudioDroppedEvent, SessionUpdatedEvent
+from realtime_actors.testing import Probe, ScriptedTransport, fake_clock
+from realtime_actors.transport import DroppedAudio
+from tests.session.wire import error
+from tests.transport.wire import RawServer, text
+
+FRAME = bytes(960)
+
+
+class Narrow(ScriptedTransport):
+    """A connection that drops audio as the test says, and notes the formats that it was told."""
+
+    def __init__(self) -> None:
+        super().__init__(strict=False)
+        self.drops: deque[DroppedAudio | None] = deque()
+        self.formats: list[str] = []
+
+    def send_audio(self, audio, *, commit=False, audio_format="pcm16"):
+        self.formats.append(audio_format)
+        super().send_audio(audio, commit=commit, audio_format=audio_format)
+        return self.drops.popleft() if self.drops else None
+
+
+def mailbox_of(session: ra.Session) -> int:
+    """How many messages wait for the session."""
+    (found,) = [info for _, info in otp.observe().walk() if info.kind == "session"]
+    return found.mailbox
+
+
+def test_audio_that_was_dropped_is_told_at_once_and_then_once_a_second() -> None:
+    script = Narrow()
+    with fake_clock() as clock, ra.run(ra.agent(), transport=script) as session:
+        probe = Probe(session)
+        script.drops += [None, *(DroppedAudio(ms=20, at_ms=20) for _ in range(51))]
+        for _ in range(2):
+            session.send_audio(FRAME)
+        session.history()
+        for _ in range(50):
+            session.send_audio(FRAME)
+        session.history()
+        assert probe.all(InputAudioDroppedEvent) == [
+            InputAudioDroppedEvent(dropped_ms=20, audio_start_ms=20)
+        ]
+
+        clock.advance(1)
+        assert [
+            (each.dropped_ms, each.audio_start_ms)
+            for each in (probe.wait_for(InputAudioDroppedEvent) for _ in range(2))
+        ] == [(20, 20), (1000, 20)]
+
+
+def test_a_session_that_is_busy_is_told_of_all_that_was_dropped_by_one_message() -> None:
+    script = Narrow()
+    entered, opened = threading.Event(), threading.Event()
+
+    class Busy:
+        def put(self, message: ra.SessionEvent) -> None:
+            entered.set()
+            assert opened.wait(20)
+
+    with fake_clock() as clock, ra.run(ra.agent(), transport=script) as session:
+        probe = Probe(session)
+        session.subscribe(Busy(), only=ErrorEvent)
+        script.emit(error("slow"))
+        assert entered.wait(20)
+        script.drops += [DroppedAudio(ms=20, at_ms=number) for number in range(1000)]
+        for _ in range(1000):
+            session.send_audio(FRAME)
+
+        assert mailbox_of(session) == 1
+        opened.set()
+        told = probe.wait_for(InputAudioDroppedEvent)
+        assert (told.dropped_ms, told.audio_start_ms) == (20_000, 0)
+        clock.advance(1)
+        session.history()
+        assert len(probe.all(InputAudioDroppedEvent)) == 1
+
+
+def test_the_transport_is_told_how_long_the_bytes_last() -> None:
+    script = Narrow()
+    with ra.run(ra.agent(), transport=script) as session:
+        session.send_audio(FRAME)
+        session.update_session({"input_audio_format": "g711_ulaw"})
+        session.send_audio(FRAME)
+
+    assert script.formats == ["pcm16", "g711_ulaw"]
+
+
+@pytest.mark.parametrize("transport", ["fast", "plain"])
+def test_a_server_that_stops_reading_costs_the_oldest_audio_and_the_program_hears_of_it(
+    transport: str,
+) -> None:
+    def serve(server: RawServer) -> None:
+        peer = server.peer()
+        peer.send(text(json.dumps({"type": "session.created", "session": {}})))
+        asked = json.loads(peer.texts(1)[0])
+        peer.send(text(json.dumps({"type": "session.updated", "session": asked["session"]})))
+
+    with RawServer() as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        where = {"url": server.url, "transport": transport, "max_outbound_audio_ms": 1000}
+        with ra.run(ra.agent(), model_config=where) as session:
+            thread.join()
+            probe = Probe(session, only=[InputAudioDroppedEvent, SessionUpdatedEvent])
+            for _ in range(10_000):
+                session.send_audio(bytes(48 * 500))
+                if probe.events:
+                    break
+            told = probe.wait_for(InputAudioDroppedEvent)
+
+            assert told.dropped_ms >= 500
+            assert told.dropped_ms % 500 == told.audio_start_ms % 500 == 0
+            assert session.connected
