@@ -15,7 +15,7 @@ from realtime_actors.errors import MissingExtraError
 if TYPE_CHECKING:
     from realtime_actors.server.admission import is_this_machine
     from realtime_actors.server.app import RealtimeServer
-    from realtime_actors.server.connection import Faults
+    from realtime_actors.server.client_connection import Faults
     from realtime_actors.server.conversation import ConversationOptions, ServerConversation
     from realtime_actors.server.limits import ServerLimits
 
@@ -30,7 +30,7 @@ __all__ = [
 
 _HOMES = {
     "ConversationOptions": "conversation",
-    "Faults": "connection",
+    "Faults": "client_connection",
     "RealtimeServer": "app",
     "ServerConversation": "conversation",
     "ServerLimits": "limits",

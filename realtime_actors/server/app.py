@@ -20,6 +20,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from realtime_actors import otp
 from realtime_actors.errors import ConfigError
 from realtime_actors.otp import fork
 from realtime_actors.protocol import ErrorDetail, ServerError, dialect
@@ -32,7 +33,12 @@ from realtime_actors.server.admission import (
     TurnedAway,
     is_this_machine,
 )
-from realtime_actors.server.connection import Connection, Faults
+from realtime_actors.server.client_connection import (
+    ClientConnection,
+    Faults,
+    read_client,
+    say_goodbye,
+)
 from realtime_actors.server.conversation import ConversationOptions, ServerConversation
 from realtime_actors.server.engines.base import Engines
 from realtime_actors.server.engines.energy import EnergyDetector
@@ -110,7 +116,7 @@ class RealtimeServer:
         # Guards the two below, which the connections' threads change.
         self._lock = threading.Lock()
         self._threads: dict[threading.Thread, sockets.socket] = {}
-        self._connections: set[Connection] = set()
+        self._connections: set[otp.ServerRef] = set()
         fork.each_in_child(self, RealtimeServer._leave_to_parent)
 
     def _leave_to_parent(self) -> None:
@@ -245,7 +251,7 @@ class RealtimeServer:
             if isinstance(end, int):
                 os.close(end)  # of a pipe that websockets before 17 opens, and never closes
         for connection in connections:
-            connection.close(1001, _GOING)
+            say_goodbye(connection, _GOING)
         for thread in threads:
             left = deadline - CLOSE_TIMEOUT - time.monotonic()
             thread.join(min(max(0.0, left), LONGEST_WAIT))
@@ -317,24 +323,27 @@ class RealtimeServer:
         )
         if decision.secret is not None:
             conversation.configure(decision.secret.session)
-        connection = Connection(
+        speaks = dialect(decision.dialect_name)
+        connection = otp.start(
+            ClientConnection,
             websocket,
             conversation=conversation,
-            dialect=dialect(decision.dialect_name),
+            dialect=speaks,
             engines=self._engines,
             pace=self._pace,
             faults=self.faults,
-            events_per_second=self._limits.events_per_second,
         )
         with self._lock:
             self._connections.add(connection)
         if self._stopping.is_set():
-            connection.close(1001, _GOING)
+            say_goodbye(connection, _GOING)
         host, port, *_ = websocket.remote_address
         peer = f"{host}:{port}"
         _log.info("%s has connected: %s, %s", peer, decision.dialect_name, decision.model)
         try:
-            connection.serve()
+            read_client(
+                websocket, speaks, connection, events_per_second=self._limits.events_per_second
+            )
         finally:
             with self._lock:
                 self._connections.discard(connection)

@@ -40,6 +40,10 @@ FOLDER: Final = Path(__file__).parent / "frames"
 TURN: Final = speech(400) + silence(1000)
 
 
+SPOKEN_PIECES: Final = 10
+"""Of 100 ms: what the sentence of a `HoldingBrain` is sent in."""
+
+
 class HoldingBrain:
     """Says one sentence, and then nothing until it is cancelled."""
 
@@ -137,7 +141,7 @@ def call_tools(caller: Client) -> None:
 
 def cancel(caller: Client) -> None:
     caller.say("Talk!")
-    for _ in range(8):
+    for _ in range(SPOKEN_PIECES):
         caller.until("response.output_audio.delta")
     caller.send("response.cancel")
     caller.until("response.done")
@@ -148,7 +152,7 @@ def cancel(caller: Client) -> None:
 def barge_in(caller: Client) -> None:
     set_input(caller, turn_detection={"type": "server_vad", "create_response": False})
     caller.say("Talk!")
-    for _ in range(8):
+    for _ in range(SPOKEN_PIECES):
         caller.until("response.output_audio.delta")
     caller.append(TURN)
     caller.until("conversation.item.done")

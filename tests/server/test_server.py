@@ -266,6 +266,39 @@ def test_a_session_ends_after_its_time() -> None:
     assert closed.value.rcvd.code == 1001
 
 
+class BrokenDetector:
+    """Fails at the first sound."""
+
+    rate_hz, frame_ms = 8_000, 20
+
+    def probability(self, frame: bytes) -> float:
+        raise RuntimeError("broken")
+
+    def reset(self) -> None:
+        """There is nothing to forget."""
+
+
+def test_a_connection_that_fails_is_closed_with_1011_and_the_others_live(caplog) -> None:
+    engines = Engines(
+        detector=BrokenDetector, recognizer=None, brain=EndlessBrain(words=3), voice=ToneVoice()
+    )
+    with (
+        RealtimeServer(engines=engines) as server,
+        client(server) as unlucky,
+        client(server) as other,
+    ):
+        unlucky.append(speech(500))
+        with pytest.raises(ConnectionClosed) as closed:
+            unlucky.until("response.done")
+        other.say("Hi!")
+        other.until("response.done")
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1011
+    [failure] = [each for each in caplog.records if each.levelno >= logging.ERROR]
+    assert failure.exc_info is not None
+
+
 # --- who may come in -------------------------------------------------------------------------
 
 
