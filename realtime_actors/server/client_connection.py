@@ -29,7 +29,6 @@ from realtime_actors.server.ears import Ears
 from realtime_actors.server.effects import (
     CancelGeneration,
     CancelRecognition,
-    CancelTimer,
     CloseConnection,
     DetectTurns,
     Effect,
@@ -39,11 +38,10 @@ from realtime_actors.server.effects import (
     JudgePause,
     Recognise,
     ResetDetector,
-    SetTimer,
 )
 from realtime_actors.server.engines.base import Engines
 from realtime_actors.server.limits import Pace
-from realtime_actors.server.messages import GenerationAudio, Message, Opened, TimerFired
+from realtime_actors.server.messages import GenerationAudio, Message, Opened, Tick
 
 __all__ = ["ClientConnection", "Faults", "Socket", "read_client", "say_goodbye"]
 
@@ -125,7 +123,8 @@ class ClientConnection(otp.GenServer):
         self._faults = faults or Faults()
         self._ears = Ears(engines.detector)
         self._work: dict[Hashable, _Work] = {}
-        self._timers: dict[Hashable, tuple[TimerFired, otp.TimerRef]] = {}
+        self._alarm: otp.TimerRef | None = None
+        self._wakes_at: float | None = None
         self._sent = 0
         self._silence = ExitStack()
         self._is_silent = False
@@ -148,17 +147,15 @@ class ClientConnection(otp.GenServer):
             case otp.ExitMessage(actor=task):
                 self._forget(task)
                 return otp.NoReply(None)
-            case TimerFired(key=key):
-                if self._timers.get(key, (None, None))[0] is not message:
-                    return otp.NoReply(None)  # it was taken back while it was on its way
-                del self._timers[key]
-        return self._take(message)
+            case Tick():
+                self._wakes_at = None  # the alarm has rung: set another one
+                return self._take(message)
+            case _:
+                return self._take(message)
 
     def terminate(self, reason: otp.Reason, state: None, /) -> None:
         for work in self._work.values():
             work.stopped.set()
-        for _, timer in self._timers.values():
-            otp.cancel_timer(timer)
         self._silence.close()
         goodbye = self._goodbye
         if goodbye is None:
@@ -178,7 +175,23 @@ class ClientConnection(otp.GenServer):
                     waiting.extend(self._perform(effect))
         except ConnectionClosed:
             return otp.Stop(otp.NORMAL)  # it closed while we were sending
-        return otp.NoReply(None) if self._goodbye is None else otp.Stop(otp.NORMAL)
+        if self._goodbye is not None:
+            return otp.Stop(otp.NORMAL)
+        self._set_alarm()
+        return otp.NoReply(None)
+
+    def _set_alarm(self) -> None:
+        """Have a `Tick` come when the conversation wants one. It does no harm at other times."""
+        wakes_at = self._conversation.wakes_at
+        if wakes_at == self._wakes_at:
+            return
+        if self._alarm is not None:
+            otp.cancel_timer(self._alarm)
+            self._alarm = None
+        if wakes_at is not None:
+            left = max(0.0, wakes_at - time.monotonic())
+            self._alarm = otp.send_after(self.actor_ref, Tick(), left)
+        self._wakes_at = wakes_at
 
     def _perform(self, effect: Effect) -> Sequence[Message]:
         """Do one thing. Return what was found at once; the rest comes to the mailbox."""
@@ -201,21 +214,11 @@ class ClientConnection(otp.GenServer):
                 self._start(response_id, self._answer(effect))
             case CancelGeneration(response_id=response_id):
                 self._cancel(response_id)
-            case SetTimer(key=key, delay=delay):
-                self._cancel_timer(key)
-                fired = TimerFired(key)
-                self._timers[key] = (fired, otp.send_after(self.actor_ref, fired, delay))
-            case CancelTimer(key=key):
-                self._cancel_timer(key)
             case CloseConnection(code=code, reason=reason):
                 self._goodbye = _Goodbye(code, reason)
             case _:
                 assert_never(effect)
         return ()
-
-    def _cancel_timer(self, key: Hashable) -> None:
-        if key in self._timers:
-            otp.cancel_timer(self._timers.pop(key)[1])
 
     def _send(self, event: ServerEvent) -> None:
         if self._is_silent:

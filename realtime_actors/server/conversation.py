@@ -41,7 +41,7 @@ from realtime_actors.protocol import (
 from realtime_actors.seconds import seconds
 from realtime_actors.server.client_rules import check_client_event
 from realtime_actors.server.editing import Editing
-from realtime_actors.server.effects import CancelTimer, CloseConnection, Effects, SetTimer
+from realtime_actors.server.effects import CloseConnection, Effects
 from realtime_actors.server.hearing import Hearing
 from realtime_actors.server.item_chain import ItemChain
 from realtime_actors.server.messages import (
@@ -52,7 +52,7 @@ from realtime_actors.server.messages import (
     GenerationToolCall,
     Message,
     Opened,
-    TimerFired,
+    Tick,
     Transcribed,
     TranscriptionFailed,
 )
@@ -70,9 +70,6 @@ from realtime_actors.server.turn_detection import (
 from realtime_actors.server.usage import RateLimiter
 
 __all__ = ["ConversationOptions", "ServerConversation"]
-
-IDLE, EXPIRY = "idle", "expiry"
-"""The keys of the timers."""
 
 
 @frozen(kw_only=True)
@@ -141,8 +138,17 @@ class ServerConversation:
         self._editing = Editing(
             out=self._out, chain=self._chain, session=self._session, hearing=self._hearing
         )
-        self._idle_runs = False
+        self._expires_at: float | None = None
+        self._idle_until: float | None = None
         self._closed = False
+
+    @property
+    def wakes_at(self) -> float | None:
+        """When `handle` wants a `Tick`, by the clock that `now` is by; None: not at all."""
+        if self._closed or self._expires_at is None:
+            return None
+        idle_until = self._idle_until
+        return self._expires_at if idle_until is None else min(idle_until, self._expires_at)
 
     def configure(self, session: Mapping[str, Any]) -> None:
         """Set the session as its client secret says, before it is opened.
@@ -179,7 +185,7 @@ class ServerConversation:
                 self._hearing.append(audio)
             case InputAudioBufferCommit():
                 self._hearing.commit()
-                self._stop_idling()
+                self._idle_until = None
             case InputAudioBufferClear():
                 self._hearing.clear()
             case SessionUpdate():
@@ -211,7 +217,7 @@ class ServerConversation:
     def _found(self, message: Message, now: float) -> None:
         match message:
             case Opened():
-                self._open(message)
+                self._open(message, now)
             case SpeechStarted():
                 self._speech_started(message, now)
             case SilenceBegan():
@@ -233,13 +239,14 @@ class ServerConversation:
                 | GenerationFailed()
             ):
                 self._responses.found(message, now)
-            case TimerFired(key=key):
-                self._timer_fired(key, now)
+            case Tick():
+                self._look_at_the_clock(now)
 
     # --- the session -----------------------------------------------------------------
 
-    def _open(self, opened: Opened) -> None:
+    def _open(self, opened: Opened, now: float) -> None:
         seconds = self._options.max_session_seconds
+        self._expires_at = now + seconds
         self._session.expires_at = int(opened.unix_time + seconds)
         self._out.emit(SessionCreated(event_id=self._out.event_id(), session=self._session.info))
         if self._beta:
@@ -250,7 +257,6 @@ class ServerConversation:
                 )
             )
         self._hearing.configure()
-        self._out.do(SetTimer(EXPIRY, seconds))
 
     def _update(self, event: SessionUpdate) -> None:
         self._session.update(
@@ -262,7 +268,7 @@ class ServerConversation:
         self._out.emit(SessionUpdated(event_id=self._out.event_id(), session=self._session.info))
         self._hearing.configure()
         if self._idle_timeout_ms is None:
-            self._stop_idling()
+            self._idle_until = None
 
     def _expire(self) -> None:
         minutes = self._options.max_session_seconds / 60
@@ -279,7 +285,7 @@ class ServerConversation:
     def _speech_started(self, found: SpeechStarted, now: float) -> None:
         if not self._hearing.speech_started(found):
             return
-        self._stop_idling()
+        self._idle_until = None
         detection = self._session.turn_detection
         if detection is not None and detection.interrupt_response:
             self._responses.interrupt(now)
@@ -298,24 +304,21 @@ class ServerConversation:
     def _response_done(self, run: ResponseRun, now: float) -> None:
         """Give the caller until so long after the last word has been played."""
         if self._idle_timeout_ms is not None and not self._hearing.in_turn:
-            delay = (run.audio_ms + self._idle_timeout_ms) / 1000
-            self._out.do(SetTimer(IDLE, delay))
-            self._idle_runs = True
+            self._idle_until = now + (run.audio_ms + self._idle_timeout_ms) / 1000
 
     def _stop_idling_while_responding(self) -> None:
         if self._responses.active is not None:
-            self._stop_idling()
+            self._idle_until = None
 
-    def _stop_idling(self) -> None:
-        if self._idle_runs:
-            self._out.do(CancelTimer(IDLE))
-            self._idle_runs = False
-
-    def _timer_fired(self, key: object, now: float) -> None:
-        if key == EXPIRY:
+    def _look_at_the_clock(self, now: float) -> None:
+        if self._expires_at is not None and now >= self._expires_at:
             self._expire()
-        elif key == IDLE and self._idle_runs and self._idle_timeout_ms is not None:
-            self._idle_runs = False
+        elif (
+            self._idle_until is not None
+            and now >= self._idle_until
+            and self._idle_timeout_ms is not None
+        ):
+            self._idle_until = None
             self._hearing.time_out(self._idle_timeout_ms)
             self._answer_turn(now)
 

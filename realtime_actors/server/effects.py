@@ -6,7 +6,6 @@ finds out comes back as a message (see `realtime_actors.server.messages`).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TypeAlias
 
 from attrs import field, frozen
@@ -18,7 +17,6 @@ from realtime_actors.server.turn_detection import TurnSettings
 __all__ = [
     "CancelGeneration",
     "CancelRecognition",
-    "CancelTimer",
     "CloseConnection",
     "DetectTurns",
     "Effect",
@@ -29,7 +27,6 @@ __all__ = [
     "JudgePause",
     "Recognise",
     "ResetDetector",
-    "SetTimer",
     "Speech",
 ]
 
@@ -121,21 +118,6 @@ class CancelGeneration:
 
 
 @frozen
-class SetTimer:
-    """Send `TimerFired(key)` in `delay` seconds. Replaces a timer of the same key."""
-
-    key: Hashable
-    delay: float
-
-
-@frozen
-class CancelTimer:
-    """Forget a timer. Does nothing when it has fired."""
-
-    key: Hashable
-
-
-@frozen
 class CloseConnection:
     """Close the connection, after what was sent before. The last effect of a conversation."""
 
@@ -153,8 +135,6 @@ Effect: TypeAlias = (
     | CancelRecognition
     | Generate
     | CancelGeneration
-    | SetTimer
-    | CancelTimer
     | CloseConnection
 )
 Effects: TypeAlias = tuple[Effect, ...]

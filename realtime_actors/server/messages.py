@@ -6,7 +6,6 @@ What was found in the audio (`SpeechStarted`, `SilenceBegan`, `SpeechResumed`,
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
@@ -23,7 +22,7 @@ __all__ = [
     "GenerationToolCall",
     "Message",
     "Opened",
-    "TimerFired",
+    "Tick",
     "Transcribed",
     "TranscriptionFailed",
 ]
@@ -102,21 +101,13 @@ class GenerationFailed:
 
 
 @frozen
-class TimerFired:
-    """The time that `SetTimer` asked for has passed."""
-
-    key: Hashable
+class Tick:
+    """It is time to look at the clock: `ServerConversation.wakes_at` has come."""
 
 
 GenerationFinding: TypeAlias = (
     GenerationText | GenerationAudio | GenerationToolCall | GenerationEnded | GenerationFailed
 )
 Message: TypeAlias = (
-    Opened
-    | ClientEvent
-    | TurnEvent
-    | Transcribed
-    | TranscriptionFailed
-    | GenerationFinding
-    | TimerFired
+    Opened | ClientEvent | TurnEvent | Transcribed | TranscriptionFailed | GenerationFinding | Tick
 )

@@ -46,7 +46,7 @@ from realtime_actors.items import (
     Item,
     MessageItem,
 )
-from realtime_actors.server import ServerConversation
+from realtime_actors.server import ConversationOptions, ServerConversation
 from realtime_actors.server import effects as server_fx
 from realtime_actors.server import messages as server_messages
 from realtime_actors.server.turn_detection import SpeechStarted, SpeechStopped
@@ -90,6 +90,12 @@ ALLOWED_ERRORS = {
 }
 
 
+def new_server(ids: Callable[[str], str], *, beta: bool) -> ServerConversation:
+    """Make a server's half whose time is never over."""
+    options = ConversationOptions(max_session_seconds=1e9)
+    return ServerConversation(ids=ids, model="gpt-realtime", beta=beta, options=options)
+
+
 @define(kw_only=True)
 class World:
     """A client, a server, the two ways between them, and everything beside."""
@@ -113,7 +119,6 @@ class World:
         factory=list
     )
     client_timers: dict[Hashable, float] = field(factory=dict)
-    server_timers: dict[Hashable, float] = field(factory=dict)
     generations: dict[str, server_fx.Generate] = field(factory=dict)
     recognitions: list[server_fx.Recognise] = field(factory=list)
     detecting: bool = False
@@ -166,7 +171,7 @@ class World:
             ids[prefix] += 1
             return f"{prefix}_{ids[prefix]}"
 
-        self.server = ServerConversation(ids=new_id, model="gpt-realtime", beta=self.beta)
+        self.server = new_server(new_id, beta=self.beta)
         self.client = self.new_client()
         self.watch.reported = self.client.playback_reported
         self.watch.idle_timeout = self.client.idle_timeout
@@ -252,10 +257,6 @@ class World:
                     self.detecting, self.speaking = settings is not None, False
                 case server_fx.ResetDetector():
                     self.speaking = False
-                case server_fx.SetTimer(key=key, delay=delay):
-                    self.server_timers[key] = self.now + delay
-                case server_fx.CancelTimer(key=key):
-                    self.server_timers.pop(key, None)
                 case _:
                     pass
 
@@ -376,13 +377,11 @@ class World:
 
     def time(self, number: int) -> None:
         self.now += (number % 50) / 20
-        for timers, fire in (
-            (self.client_timers, lambda key: self.tell(TimerFired(key))),
-            (self.server_timers, lambda key: self.serve(server_messages.TimerFired(key))),
-        ):
-            for key in [key for key, due in timers.items() if due <= self.now and key != "expiry"]:
-                if timers.pop(key, None) is not None:
-                    fire(key)
+        for key in [key for key, due in self.client_timers.items() if due <= self.now]:
+            if self.client_timers.pop(key, None) is not None:
+                self.tell(TimerFired(key))
+        if self.server.wakes_at is not None and self.server.wakes_at <= self.now:
+            self.serve(server_messages.Tick())
 
     def model(self, number: int) -> None:
         """The server's model goes on with one of its answers."""

@@ -19,7 +19,6 @@ from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import AgentResolved, AnotherFailed, AnotherOpened
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.items import FunctionCallItem, Item
-from realtime_actors.server import ServerConversation
 from realtime_actors.server import effects as server_fx
 from realtime_actors.server import messages as server_messages
 from tests.core import joined
@@ -134,7 +133,6 @@ class World(joined.World):
         self.switched += 1
         for left in (self.to_server, self.to_client, self.generations, self.recognitions):
             left.clear()
-        self.server_timers.clear()
         self.updates.clear()
         self.do(wanted)
         # What is true there is what it is told now.
@@ -152,8 +150,6 @@ class World(joined.World):
                     self.instructions = session.settings.instructions
                 case server_fx.DetectTurns(settings=settings):
                     self.detecting, self.speaking = settings is not None, False
-                case server_fx.SetTimer(key=key, delay=delay):
-                    self.server_timers[key] = self.now + delay
 
     def happen(self, move: str, number: int) -> None:
         if move == "dial":
@@ -183,7 +179,7 @@ class World(joined.World):
             ids[prefix] += 1
             return f"{prefix}_{server}_{ids[prefix]}"
 
-        other = ServerConversation(ids=new_id, model="gpt-realtime", beta=self.beta)
+        other = joined.new_server(new_id, beta=self.beta)
         update = self._dialect.decode_client(self._dialect.encode_client(effect.update))
         wanted = [
             *other.handle(server_messages.Opened(unix_time=1.7e9), self.now),

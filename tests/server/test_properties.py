@@ -41,7 +41,6 @@ from realtime_actors.protocol import (
 from realtime_actors.server.effects import (
     CancelGeneration,
     CancelRecognition,
-    CancelTimer,
     DetectTurns,
     Effect,
     Emit,
@@ -49,7 +48,6 @@ from realtime_actors.server.effects import (
     Hear,
     Recognise,
     ResetDetector,
-    SetTimer,
 )
 from realtime_actors.server.messages import (
     GenerationAudio,
@@ -58,7 +56,7 @@ from realtime_actors.server.messages import (
     GenerationText,
     GenerationToolCall,
     Message,
-    TimerFired,
+    Tick,
     Transcribed,
     TranscriptionFailed,
 )
@@ -183,7 +181,6 @@ class Shell:
     bytes_per_ms: int = 48
     recognitions: list[Recognise] = field(factory=list)
     generations: dict[str, Generate] = field(factory=dict)
-    timers: dict[object, float] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.perform(self.talk.opening)
@@ -215,10 +212,6 @@ class Shell:
                     self.generations[response_id] = effect
                 case CancelGeneration(response_id=response_id):
                     del self.generations[response_id]
-                case SetTimer(key=key, delay=delay):
-                    self.timers[key] = self.talk.now + delay
-                case CancelTimer(key=key):
-                    del self.timers[key]
                 case _:
                     pass
 
@@ -233,10 +226,9 @@ class Shell:
 
     def wait(self, which: int) -> None:
         self.talk.now += which
-        due = [key for key, at in self.timers.items() if at <= self.talk.now and key != "expiry"]
-        for key in due:
-            if self.timers.pop(key, None) is not None:
-                self.give(TimerFired(key))
+        wakes_at = self.talk.conversation.wakes_at
+        if wakes_at is not None and wakes_at <= self.talk.now:
+            self.give(Tick())
 
     def recognise(self, which: int, text: str) -> None:
         asked = self.recognitions.pop(which % len(self.recognitions))

@@ -28,9 +28,8 @@ from realtime_actors.server.effects import (
     CancelGeneration,
     CloseConnection,
     DetectTurns,
-    SetTimer,
 )
-from realtime_actors.server.messages import GenerationAudio, GenerationEnded, TimerFired
+from realtime_actors.server.messages import GenerationAudio, GenerationEnded, Tick
 from realtime_actors.server.session_state import DEFAULT_INSTRUCTIONS
 from realtime_actors.server.turn_detection import TurnSettings
 from tests.server.talk import UNIX_TIME, Talk, doings, emit, only, silence, types
@@ -81,11 +80,13 @@ def refused(talk: Talk, event: Any) -> ErrorDetail:
 
 
 def test_the_first_event_tells_all_settings() -> None:
-    assert Talk().opening == (
+    talk = Talk()
+
+    assert talk.opening == (
         emit(SessionCreated(session=info(DEFAULTS))),
         DetectTurns(settings=TurnSettings(), audio_format="pcm16", start_ms=0),
-        SetTimer("expiry", 3600.0),
     )
+    assert talk.conversation.wakes_at == 3600.0
 
 
 def test_an_update_changes_what_it_names_and_echoes_everything() -> None:
@@ -160,7 +161,7 @@ def test_how_much_noise_is_taken_out_stays_as_it_is_unless_it_is_said(changes, s
 def test_the_server_says_how_much_silence_ends_a_turn() -> None:
     talk = Talk(options=ConversationOptions(silence_duration_ms=200))
 
-    [detect, _] = doings(talk.opening)
+    [detect] = doings(talk.opening)
 
     assert isinstance(detect, DetectTurns)
     assert detect.settings == TurnSettings(silence_duration_ms=200)
@@ -277,7 +278,8 @@ def test_a_session_ends_after_its_time() -> None:
     talk({"type": "response.create"})
     message = "Your session hit the maximum duration of 30 minutes."
 
-    effects = talk(TimerFired("expiry"))
+    assert talk(Tick(), at=1799.9) == ()
+    effects = talk(Tick(), at=1800.0)
 
     assert only(SessionCreated, talk.opening).session.expires_at == int(UNIX_TIME) + 1800
     assert effects == (
@@ -291,6 +293,7 @@ def test_a_session_ends_after_its_time() -> None:
         CancelGeneration("resp_1"),
         CloseConnection(1001, message),
     )
+    assert talk.conversation.wakes_at is None
 
 
 @pytest.mark.parametrize(
@@ -298,6 +301,7 @@ def test_a_session_ends_after_its_time() -> None:
 )
 def test_nothing_happens_after_the_end(message: Any) -> None:
     talk = Talk()
-    talk.all({"type": "response.create"}, TimerFired("expiry"))
+    talk({"type": "response.create"})
+    talk(Tick(), at=3600.0)
 
     assert talk(message) == ()

@@ -31,19 +31,17 @@ from realtime_actors.protocol import (
 from realtime_actors.server.effects import (
     CancelGeneration,
     CancelRecognition,
-    CancelTimer,
     DetectTurns,
     Generate,
     Hear,
     JudgePause,
     Recognise,
     ResetDetector,
-    SetTimer,
 )
 from realtime_actors.server.messages import (
     GenerationAudio,
     GenerationEnded,
-    TimerFired,
+    Tick,
     Transcribed,
     TranscriptionFailed,
 )
@@ -458,18 +456,24 @@ def idle(**members: Any) -> Talk:
     return talk
 
 
+def is_waiting(talk: Talk) -> bool:
+    """Whether it waits for the caller, and for no more than the end of the session."""
+    return talk.conversation.wakes_at != 3600.0
+
+
 def test_a_caller_who_says_nothing_is_answered_after_a_while() -> None:
     talk = idle()
     talk(append(silence(1000)))
     talk({"type": "response.create"})
     talk(GenerationAudio("resp_1", silence(2000)))
 
-    done = talk(GenerationEnded(response_id="resp_1"))
+    talk(GenerationEnded(response_id="resp_1"))
     talk(append(silence(8000)))
-    timed_out = talk(TimerFired("idle"))
-
     # As long as it takes to play the answer, and six seconds.
-    assert done[-1] == SetTimer("idle", 8.0)
+    assert talk.conversation.wakes_at == 8.0
+    assert talk(Tick(), at=7.9) == ()
+    timed_out = talk(Tick(), at=8.0)
+
     assert only(InputAudioBufferTimeoutTriggered, timed_out) == InputAudioBufferTimeoutTriggered(
         event_id="event", item_id="item_2", audio_start_ms=3000, audio_end_ms=9000
     )
@@ -486,10 +490,10 @@ def test_a_caller_who_speaks_is_waited_for() -> None:
     talk = idle()
     talk.all({"type": "response.create"}, GenerationEnded(response_id="resp_1"))
 
-    effects = talk.all(append(silence(100)), SpeechStarted(0))
+    talk.all(append(silence(100)), SpeechStarted(0))
 
-    assert CancelTimer("idle") in effects
-    assert talk(TimerFired("idle")) == ()
+    assert not is_waiting(talk)
+    assert talk(Tick(), at=60.0) == ()
 
 
 def test_an_interrupted_response_starts_no_waiting() -> None:
@@ -499,7 +503,7 @@ def test_an_interrupted_response_starts_no_waiting() -> None:
     effects = talk(SpeechStarted(0))
 
     assert "response.done" in types(effects)
-    assert not [effect for effect in effects if isinstance(effect, SetTimer)]
+    assert not is_waiting(talk)
 
 
 @pytest.mark.parametrize("ending", ["response", "commit", "setting"])
@@ -507,8 +511,9 @@ def test_whatever_happens_ends_the_waiting(ending: str) -> None:
     talk = idle()
     talk.all(append(silence(200)), {"type": "response.create"})
     talk(GenerationEnded(response_id="resp_1"))
+    assert is_waiting(talk)
 
-    effects = talk(
+    talk(
         {
             "response": {"type": "response.create"},
             "commit": {"type": "input_audio_buffer.commit"},
@@ -516,7 +521,7 @@ def test_whatever_happens_ends_the_waiting(ending: str) -> None:
         }[ending]
     )
 
-    assert CancelTimer("idle") in effects
+    assert not is_waiting(talk)
 
 
 def test_a_response_beside_the_conversation_does_not() -> None:
@@ -524,9 +529,9 @@ def test_a_response_beside_the_conversation_does_not() -> None:
     talk({"type": "response.create"})
     talk(GenerationEnded(response_id="resp_1"))
 
-    effects = talk({"type": "response.create", "response": {"conversation": "none"}})
+    talk({"type": "response.create", "response": {"conversation": "none"}})
 
-    assert CancelTimer("idle") not in effects
+    assert is_waiting(talk)
 
 
 def test_nobody_is_waited_for_while_the_next_turn_is_answered() -> None:
@@ -537,4 +542,4 @@ def test_nobody_is_waited_for_while_the_next_turn_is_answered() -> None:
     effects = talk(GenerationEnded(response_id="resp_1"))
 
     assert types(effects)[:2] == ["response.done", "response.created"]
-    assert not [effect for effect in effects if isinstance(effect, SetTimer)]
+    assert not is_waiting(talk)
