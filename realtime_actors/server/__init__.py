@@ -14,10 +14,10 @@ from realtime_actors.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from realtime_actors.server.admission import is_this_machine
-    from realtime_actors.server.app import RealtimeServer
     from realtime_actors.server.client_connection import Faults
-    from realtime_actors.server.conversation import ConversationOptions, ServerConversation
-    from realtime_actors.server.limits import ServerLimits
+    from realtime_actors.server.realtime_server import RealtimeServer
+    from realtime_actors.server.server_conversation import ConversationOptions, ServerConversation
+    from realtime_actors.server.server_limits import ServerLimits
 
 __all__ = [
     "ConversationOptions",
@@ -29,11 +29,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ConversationOptions": "conversation",
+    "ConversationOptions": "server_conversation",
     "Faults": "client_connection",
-    "RealtimeServer": "app",
-    "ServerConversation": "conversation",
-    "ServerLimits": "limits",
+    "RealtimeServer": "realtime_server",
+    "ServerConversation": "server_conversation",
+    "ServerLimits": "server_limits",
     "is_this_machine": "admission",
 }
 

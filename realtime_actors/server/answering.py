@@ -14,8 +14,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 from realtime_actors.audio import Resampler, decode_audio, encode_audio, sample_rate
-from realtime_actors.server.effects import Generate, Recognise, Speech
-from realtime_actors.server.engines.base import (
+from realtime_actors.server.engines.interfaces import (
     Cancelled,
     EngineError,
     Engines,
@@ -26,7 +25,8 @@ from realtime_actors.server.engines.base import (
 )
 from realtime_actors.server.engines.sentences import SentenceSplitter
 from realtime_actors.server.input_buffer import bytes_per_ms
-from realtime_actors.server.messages import (
+from realtime_actors.server.server_effects import Generate, Recognise, Speech
+from realtime_actors.server.server_messages import (
     GenerationAudio,
     GenerationEnded,
     GenerationFailed,

@@ -24,9 +24,10 @@ from realtime_actors import otp
 from realtime_actors.protocol import ClientEvent, Dialect, ServerEvent
 from realtime_actors.seconds import seconds
 from realtime_actors.server.answering import DELTA_MS, answer, transcribe
-from realtime_actors.server.conversation import ServerConversation
 from realtime_actors.server.ears import Ears
-from realtime_actors.server.effects import (
+from realtime_actors.server.engines.interfaces import Engines
+from realtime_actors.server.server_conversation import ServerConversation
+from realtime_actors.server.server_effects import (
     CancelGeneration,
     CancelRecognition,
     CloseConnection,
@@ -39,9 +40,8 @@ from realtime_actors.server.effects import (
     Recognise,
     ResetDetector,
 )
-from realtime_actors.server.engines.base import Engines
-from realtime_actors.server.limits import Pace
-from realtime_actors.server.messages import GenerationAudio, Message, Opened, Tick
+from realtime_actors.server.server_limits import Pace
+from realtime_actors.server.server_messages import GenerationAudio, Message, Opened, Tick
 
 __all__ = ["ClientConnection", "Faults", "Socket", "read_client", "say_goodbye"]
 

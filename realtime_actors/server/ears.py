@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from realtime_actors.audio import decode_audio, sample_rate
-from realtime_actors.server.effects import DetectTurns, JudgePause
-from realtime_actors.server.engines.base import VoiceDetector
+from realtime_actors.server.engines.interfaces import VoiceDetector
+from realtime_actors.server.server_effects import DetectTurns, JudgePause
 from realtime_actors.server.turn_detection import TurnDetector, TurnEvent
 
 __all__ = ["Ears"]

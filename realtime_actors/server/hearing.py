@@ -26,7 +26,11 @@ from realtime_actors.protocol import (
     InputTokenDetails,
     TranscriptionUsage,
 )
-from realtime_actors.server.effects import (
+from realtime_actors.server.input_buffer import InputBuffer
+from realtime_actors.server.item_chain import Entry, ItemChain
+from realtime_actors.server.outbox import Outbox
+from realtime_actors.server.refusals import Refused
+from realtime_actors.server.server_effects import (
     CancelRecognition,
     DetectTurns,
     Hear,
@@ -34,12 +38,9 @@ from realtime_actors.server.effects import (
     Recognise,
     ResetDetector,
 )
-from realtime_actors.server.input_buffer import InputBuffer
-from realtime_actors.server.item_chain import Entry, ItemChain
-from realtime_actors.server.messages import Transcribed, TranscriptionFailed
-from realtime_actors.server.outbox import Outbox
-from realtime_actors.server.refusals import Refused
+from realtime_actors.server.server_messages import Transcribed, TranscriptionFailed
 from realtime_actors.server.session_state import SessionState
+from realtime_actors.server.token_counting import input_audio_tokens, text_tokens
 from realtime_actors.server.turn_detection import (
     SilenceBegan,
     SpeechResumed,
@@ -47,7 +48,6 @@ from realtime_actors.server.turn_detection import (
     SpeechStopped,
     TurnSettings,
 )
-from realtime_actors.server.usage import input_audio_tokens, text_tokens
 
 __all__ = ["MAX_APPEND_BYTES", "Hearing"]
 

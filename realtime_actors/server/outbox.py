@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from realtime_actors.protocol import ServerEvent
-from realtime_actors.server.effects import Effect, Effects, Emit
+from realtime_actors.server.server_effects import Effect, Effects, Emit
 
 __all__ = ["Ids", "Outbox"]
 

@@ -18,9 +18,9 @@ from realtime_actors.config import (
 )
 from realtime_actors.config.models import DEFAULT_TRANSCRIPTION_MODEL
 from realtime_actors.protocol import SessionInfo, SessionUpdate
-from realtime_actors.server.effects import Speech
 from realtime_actors.server.refusals import Refused
-from realtime_actors.server.response import ResponsePlan
+from realtime_actors.server.response_run import ResponsePlan
+from realtime_actors.server.server_effects import Speech
 from realtime_actors.server.turn_detection import Eagerness, TurnSettings
 
 __all__ = ["DEFAULT_INSTRUCTIONS", "SessionState", "SessionType"]

@@ -18,7 +18,7 @@ from typing import Literal
 from attrs import define, frozen
 
 from realtime_actors.audio import Resampler
-from realtime_actors.server.engines.base import VoiceDetector
+from realtime_actors.server.engines.interfaces import VoiceDetector
 from realtime_actors.server.engines.sentences import is_complete
 
 __all__ = [

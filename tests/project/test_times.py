@@ -20,7 +20,7 @@ from realtime_actors.event_stream import EventStream
 from realtime_actors.messages import History
 from realtime_actors.protocol import dialect
 from realtime_actors.seconds import LONGEST
-from realtime_actors.server.limits import ServerLimits
+from realtime_actors.server.server_limits import ServerLimits
 from realtime_actors.testing import Probe, ScriptedTransport
 from realtime_actors.transport import (
     ConnectOptions,

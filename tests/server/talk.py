@@ -16,8 +16,8 @@ from websockets.sync.connection import Connection
 
 from realtime_actors.protocol import ServerEvent, dialect
 from realtime_actors.server import ConversationOptions, RealtimeServer, ServerConversation
-from realtime_actors.server.effects import Effect, Effects, Emit
-from realtime_actors.server.messages import Message, Opened
+from realtime_actors.server.server_effects import Effect, Effects, Emit
+from realtime_actors.server.server_messages import Message, Opened
 
 E = TypeVar("E", bound=ServerEvent)
 

@@ -9,8 +9,8 @@ from attrs import define, evolve
 
 from realtime_actors.audio import decode_audio
 from realtime_actors.server.answering import answer, transcribe
-from realtime_actors.server.effects import Generate, Recognise, Speech
-from realtime_actors.server.engines.base import (
+from realtime_actors.server.engines.energy import EnergyDetector
+from realtime_actors.server.engines.interfaces import (
     BrainOutput,
     BrainRequest,
     Cancelled,
@@ -22,9 +22,9 @@ from realtime_actors.server.engines.base import (
     Transcript,
     never,
 )
-from realtime_actors.server.engines.energy import EnergyDetector
 from realtime_actors.server.engines.tone import ToneVoice
-from realtime_actors.server.messages import (
+from realtime_actors.server.server_effects import Generate, Recognise, Speech
+from realtime_actors.server.server_messages import (
     GenerationAudio,
     GenerationEnded,
     GenerationFailed,

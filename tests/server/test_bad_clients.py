@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from realtime_actors.errors import ConfigError
 from realtime_actors.server import RealtimeServer, ServerLimits
-from realtime_actors.server.limits import Pace
+from realtime_actors.server.server_limits import Pace
 
 PATIENCE = 20.0
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from realtime_actors.protocol import ServerError, SessionUpdated, dialect
-from realtime_actors.server.effects import Effects, Emit
-from realtime_actors.server.messages import GenerationAudio, GenerationEnded, GenerationText
+from realtime_actors.server.server_effects import Effects, Emit
+from realtime_actors.server.server_messages import GenerationAudio, GenerationEnded, GenerationText
 from tests.server.talk import Talk, only, silence
 
 

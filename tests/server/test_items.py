@@ -31,8 +31,8 @@ from realtime_actors.protocol import (
     ResponseDone,
     ServerError,
 )
-from realtime_actors.server.effects import Generate, Recognise
-from realtime_actors.server.messages import (
+from realtime_actors.server.server_effects import Generate, Recognise
+from realtime_actors.server.server_messages import (
     GenerationAudio,
     GenerationEnded,
     GenerationText,

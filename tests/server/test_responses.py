@@ -43,9 +43,9 @@ from realtime_actors.protocol import (
     Usage,
 )
 from realtime_actors.server import ConversationOptions
-from realtime_actors.server.effects import CancelGeneration, Generate, Speech
-from realtime_actors.server.engines.base import BrainRequest
-from realtime_actors.server.messages import (
+from realtime_actors.server.engines.interfaces import BrainRequest
+from realtime_actors.server.server_effects import CancelGeneration, Generate, Speech
+from realtime_actors.server.server_messages import (
     GenerationAudio,
     GenerationEnded,
     GenerationFailed,

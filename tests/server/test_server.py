@@ -18,7 +18,8 @@ from websockets.typing import Subprotocol
 
 from realtime_actors.audio import calculate_audio_length_ms, encode_audio
 from realtime_actors.server import ConversationOptions, Faults, RealtimeServer
-from realtime_actors.server.engines.base import (
+from realtime_actors.server.engines.energy import EnergyDetector
+from realtime_actors.server.engines.interfaces import (
     BrainOutput,
     BrainRequest,
     Cancelled,
@@ -27,7 +28,6 @@ from realtime_actors.server.engines.base import (
     TextDelta,
     never,
 )
-from realtime_actors.server.engines.energy import EnergyDetector
 from realtime_actors.server.engines.scripted import Call
 from realtime_actors.server.engines.tone import ToneVoice
 from tests.server.talk import Client, client, silence, speech

@@ -24,12 +24,12 @@ from realtime_actors.protocol import (
     SessionUpdated,
 )
 from realtime_actors.server import ConversationOptions
-from realtime_actors.server.effects import (
+from realtime_actors.server.server_effects import (
     CancelGeneration,
     CloseConnection,
     DetectTurns,
 )
-from realtime_actors.server.messages import GenerationAudio, GenerationEnded, Tick
+from realtime_actors.server.server_messages import GenerationAudio, GenerationEnded, Tick
 from realtime_actors.server.session_state import DEFAULT_INSTRUCTIONS
 from realtime_actors.server.turn_detection import TurnSettings
 from tests.server.talk import UNIX_TIME, Talk, doings, emit, only, silence, types

@@ -28,7 +28,7 @@ from realtime_actors.protocol import (
     ServerError,
     TranscriptionUsage,
 )
-from realtime_actors.server.effects import (
+from realtime_actors.server.server_effects import (
     CancelGeneration,
     CancelRecognition,
     DetectTurns,
@@ -38,7 +38,7 @@ from realtime_actors.server.effects import (
     Recognise,
     ResetDetector,
 )
-from realtime_actors.server.messages import (
+from realtime_actors.server.server_messages import (
     GenerationAudio,
     GenerationEnded,
     Tick,

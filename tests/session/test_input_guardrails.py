@@ -13,7 +13,7 @@ from realtime_actors.events import (
 )
 from realtime_actors.items import MessageItem
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.base import BrainRequest
+from realtime_actors.server.engines.interfaces import BrainRequest
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.test_with_a_server import speak
 from tests.session.wire import audio_delta, item_added, response_created, response_done

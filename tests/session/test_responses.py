@@ -19,7 +19,7 @@ from realtime_actors.protocol import (
     ServerError,
 )
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.base import BrainRequest
+from realtime_actors.server.engines.interfaces import BrainRequest
 from realtime_actors.server.engines.scripted import Call
 from realtime_actors.testing import Probe, ScriptedTransport
 from realtime_actors.transport.base import ConnectOptions

@@ -15,7 +15,7 @@ from realtime_actors.audio import Resampler
 from realtime_actors.errors import RealtimeError
 
 if TYPE_CHECKING:
-    from realtime_actors.server.engines.base import Voice
+    from realtime_actors.server.engines.interfaces import Voice
     from realtime_actors.session import Session
 
 __all__ = ["FrameSent", "Microphone", "MicrophoneFailed", "speak"]

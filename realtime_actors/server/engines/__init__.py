@@ -6,7 +6,7 @@ package imports none of them.
 
 from __future__ import annotations
 
-from realtime_actors.server.engines.base import (
+from realtime_actors.server.engines.interfaces import (
     Brain,
     BrainOutput,
     BrainRequest,

@@ -18,7 +18,7 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]  # it has no types
 from numpy.typing import NDArray
 
-from realtime_actors.server.engines.base import Cancelled, never
+from realtime_actors.server.engines.interfaces import Cancelled, never
 from realtime_actors.server.engines.sentences import split_sentences
 from realtime_actors.server.engines.weights import check_sha256
 

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from realtime_actors.errors import ConfigError, MissingExtraError, did_you_mean
-from realtime_actors.server.engines.base import Brain, Engines, Recognizer, Voice, VoiceDetector
+from realtime_actors.server.engines.interfaces import (
+    Brain,
+    Engines,
+    Recognizer,
+    Voice,
+    VoiceDetector,
+)
 
 __all__ = ["BRAINS", "DETECTORS", "RECOGNIZERS", "VOICES", "load_engines"]
 
@@ -90,7 +96,7 @@ def _scripted_recognizer(model: Path | None) -> Recognizer:
 
 
 def _embedding(*_: object) -> Brain:
-    from realtime_actors.server.engines.embedding import EmbeddingBrain
+    from realtime_actors.server.engines.brain.embedding import EmbeddingBrain
 
     return EmbeddingBrain()
 
@@ -98,7 +104,7 @@ def _embedding(*_: object) -> Brain:
 def _chat(url: str | None, model: str | None, key: str | None) -> Brain:
     if url is None:
         raise ConfigError("the brain 'chat' needs a brain_url, such as http://127.0.0.1:8080/v1")
-    from realtime_actors.server.engines.chat import ChatBrain
+    from realtime_actors.server.engines.brain.chat import ChatBrain
 
     return ChatBrain(url, model=model, api_key=key)
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import field, frozen
 
-from realtime_actors.server.engines.base import (
+from realtime_actors.server.engines.brain.words_said import last_words
+from realtime_actors.server.engines.interfaces import (
     BrainOutput,
     BrainRequest,
     Cancelled,
@@ -19,7 +20,6 @@ from realtime_actors.server.engines.base import (
     Transcript,
     never,
 )
-from realtime_actors.server.engines.conversation import last_words
 
 __all__ = ["Call", "Reply", "ScriptedBrain", "ScriptedRecognizer"]
 

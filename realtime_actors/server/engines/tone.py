@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from realtime_actors.server.engines.base import Cancelled, never
+from realtime_actors.server.engines.interfaces import Cancelled, never
 from realtime_actors.server.engines.sentences import split_sentences
 
 __all__ = ["ToneVoice"]

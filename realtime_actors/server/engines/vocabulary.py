@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from realtime_actors.server.engines.base import EngineError
+from realtime_actors.server.engines.interfaces import EngineError
 
 __all__ = ["Vocabulary"]
 

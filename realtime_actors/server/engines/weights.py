@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from realtime_actors.server.engines.base import EngineError
+from realtime_actors.server.engines.interfaces import EngineError
 
 __all__ = ["check_sha256"]
 

@@ -17,7 +17,7 @@ import ctranslate2  # type: ignore[import-untyped]  # it has no types
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_actors.server.engines.base import Cancelled, EngineError, Transcript, never
+from realtime_actors.server.engines.interfaces import Cancelled, EngineError, Transcript, never
 from realtime_actors.server.engines.mel import FLOOR, FRAMES_PER_SECOND, RATE_HZ, log_mel
 from realtime_actors.server.engines.vocabulary import Vocabulary
 from realtime_actors.server.engines.weights import check_sha256

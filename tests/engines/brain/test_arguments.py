@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_actors.server.engines.understanding.arguments import answer_to, find_arguments
-from realtime_actors.server.engines.understanding.iso import iso_date, iso_time
-from realtime_actors.server.engines.understanding.quantities import (
+from realtime_actors.server.engines.brain.arguments import answer_to, find_arguments
+from realtime_actors.server.engines.brain.iso import iso_date, iso_time
+from realtime_actors.server.engines.brain.quantities import (
     find_codes,
     find_dates,
     find_numbers,
     find_times,
 )
-from realtime_actors.server.engines.understanding.schema import Kind, parameters_of
+from realtime_actors.server.engines.brain.tool_parameters import Kind, parameters_of
 
 FRIDAY = date(2026, 1, 30)
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from realtime_actors.server.engines.understanding.choosing import KnownTool
-from realtime_actors.server.engines.understanding.schema import Kind, Parameter
-from realtime_actors.server.engines.understanding.words import humanized, listed, word_set
+from realtime_actors.server.engines.brain.choosing import KnownTool
+from realtime_actors.server.engines.brain.plain_words import humanized, listed, word_set
+from realtime_actors.server.engines.brain.tool_parameters import Kind, Parameter
 
 __all__ = ["abilities", "question_for", "spoken", "tool_results"]
 

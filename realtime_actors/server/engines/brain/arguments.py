@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from realtime_actors.server.engines.understanding.intent import is_command
-from realtime_actors.server.engines.understanding.iso import iso_date, iso_time
-from realtime_actors.server.engines.understanding.names import find_people, find_places
-from realtime_actors.server.engines.understanding.quantities import (
+from realtime_actors.server.engines.brain.intent import is_command
+from realtime_actors.server.engines.brain.iso import iso_date, iso_time
+from realtime_actors.server.engines.brain.people_and_places import find_people, find_places
+from realtime_actors.server.engines.brain.plain_words import humanized, stem, word_set
+from realtime_actors.server.engines.brain.quantities import (
     Span,
     find_codes,
     find_dates,
     find_numbers,
     find_times,
 )
-from realtime_actors.server.engines.understanding.schema import Kind, Parameter
-from realtime_actors.server.engines.understanding.words import humanized, stem, word_set
+from realtime_actors.server.engines.brain.tool_parameters import Kind, Parameter
 
 __all__ = ["answer_to", "find_arguments"]
 

@@ -39,15 +39,15 @@ from realtime_actors.server.client_connection import (
     read_client,
     say_goodbye,
 )
-from realtime_actors.server.conversation import ConversationOptions, ServerConversation
-from realtime_actors.server.engines.base import Engines
 from realtime_actors.server.engines.energy import EnergyDetector
+from realtime_actors.server.engines.interfaces import Engines
 from realtime_actors.server.engines.loading import load_engines
 from realtime_actors.server.engines.scripted import Reply, ScriptedBrain, ScriptedRecognizer
 from realtime_actors.server.engines.tone import ToneVoice
 from realtime_actors.server.http_api import HttpApi, error_body
-from realtime_actors.server.limits import ServerLimits
 from realtime_actors.server.outbox import Ids
+from realtime_actors.server.server_conversation import ConversationOptions, ServerConversation
+from realtime_actors.server.server_limits import ServerLimits
 
 __all__ = ["RealtimeServer"]
 

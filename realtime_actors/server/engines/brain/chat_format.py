@@ -11,8 +11,8 @@ from realtime_actors.items import (
     InputImage,
     MessageItem,
 )
-from realtime_actors.server.engines.base import BrainRequest
-from realtime_actors.server.engines.conversation import words_of
+from realtime_actors.server.engines.brain.words_said import words_of
+from realtime_actors.server.engines.interfaces import BrainRequest
 
 __all__ = ["chat_request"]
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from realtime_actors.server.engines.understanding.arguments import find_arguments
-from realtime_actors.server.engines.understanding.choosing import choose_tool, known_tools
-from realtime_actors.server.engines.understanding.intent import act_of
-from realtime_actors.server.engines.understanding.similarity import Embedder
+from realtime_actors.server.engines.brain.arguments import find_arguments
+from realtime_actors.server.engines.brain.choosing import choose_tool, known_tools
+from realtime_actors.server.engines.brain.intent import act_of
+from realtime_actors.server.engines.brain.similarity import Embedder
 
 DATA = Path(__file__).parent / "data"
 

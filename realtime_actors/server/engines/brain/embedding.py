@@ -18,17 +18,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, Item, MessageItem
-from realtime_actors.server.engines.base import (
-    BrainOutput,
-    BrainRequest,
-    Cancelled,
-    Finished,
-    TextDelta,
-    ToolCallDelta,
-    never,
-)
-from realtime_actors.server.engines.conversation import last_words, words_of
-from realtime_actors.server.engines.understanding.answers import (
+from realtime_actors.server.engines.brain.answers import (
     answer_from,
     greeting,
     line_to_say,
@@ -36,20 +26,30 @@ from realtime_actors.server.engines.understanding.answers import (
     small_talk,
     words_in_a_note,
 )
-from realtime_actors.server.engines.understanding.arguments import answer_to, find_arguments
-from realtime_actors.server.engines.understanding.choosing import (
+from realtime_actors.server.engines.brain.arguments import answer_to, find_arguments
+from realtime_actors.server.engines.brain.choosing import (
     Choice,
     KnownTool,
     choose_tool,
     known_tools,
 )
-from realtime_actors.server.engines.understanding.intent import asked_for
-from realtime_actors.server.engines.understanding.schema import Kind, Parameter
-from realtime_actors.server.engines.understanding.similarity import Embedder
-from realtime_actors.server.engines.understanding.speaking import (
+from realtime_actors.server.engines.brain.intent import asked_for
+from realtime_actors.server.engines.brain.similarity import Embedder
+from realtime_actors.server.engines.brain.speaking import (
     abilities,
     question_for,
     tool_results,
+)
+from realtime_actors.server.engines.brain.tool_parameters import Kind, Parameter
+from realtime_actors.server.engines.brain.words_said import last_words, words_of
+from realtime_actors.server.engines.interfaces import (
+    BrainOutput,
+    BrainRequest,
+    Cancelled,
+    Finished,
+    TextDelta,
+    ToolCallDelta,
+    never,
 )
 
 __all__ = ["EmbeddingBrain"]

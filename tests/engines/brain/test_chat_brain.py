@@ -30,11 +30,11 @@ from realtime_actors.server.engines import (
     TextDelta,
     ToolCallDelta,
 )
-from tests.engines.chat_endpoint import HOLD, ChatEndpoint, calls, chat_endpoint, event, text
+from tests.engines.brain.chat_endpoint import HOLD, ChatEndpoint, calls, chat_endpoint, event, text
 
 pytest.importorskip("httpx2", reason="the extra [local] is not installed: httpx2")
 
-from realtime_actors.server.engines.chat import ChatBrain
+from realtime_actors.server.engines.brain.chat import ChatBrain
 
 HELLO = BrainRequest(items=(user_message("Hello."),))
 

@@ -49,11 +49,11 @@ from realtime_actors.protocol import (
     StatusDetails,
     Usage,
 )
-from realtime_actors.server.effects import Speech
 from realtime_actors.server.item_chain import Entry, ItemChain, without_audio
-from realtime_actors.server.messages import GenerationToolCall
 from realtime_actors.server.outbox import Outbox
-from realtime_actors.server.usage import TokenCount, output_audio_tokens, text_tokens
+from realtime_actors.server.server_effects import Speech
+from realtime_actors.server.server_messages import GenerationToolCall
+from realtime_actors.server.token_counting import TokenCount, output_audio_tokens, text_tokens
 
 __all__ = ["ResponsePlan", "ResponseRun"]
 

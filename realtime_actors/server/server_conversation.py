@@ -40,11 +40,15 @@ from realtime_actors.protocol import (
 )
 from realtime_actors.seconds import seconds
 from realtime_actors.server.client_rules import check_client_event
-from realtime_actors.server.editing import Editing
-from realtime_actors.server.effects import CloseConnection, Effects
 from realtime_actors.server.hearing import Hearing
 from realtime_actors.server.item_chain import ItemChain
-from realtime_actors.server.messages import (
+from realtime_actors.server.item_editing import Editing
+from realtime_actors.server.outbox import Ids, Outbox
+from realtime_actors.server.refusals import Refused
+from realtime_actors.server.responding import Responses
+from realtime_actors.server.response_run import ResponseRun
+from realtime_actors.server.server_effects import CloseConnection, Effects
+from realtime_actors.server.server_messages import (
     GenerationAudio,
     GenerationEnded,
     GenerationFailed,
@@ -56,18 +60,14 @@ from realtime_actors.server.messages import (
     Transcribed,
     TranscriptionFailed,
 )
-from realtime_actors.server.outbox import Ids, Outbox
-from realtime_actors.server.refusals import Refused
-from realtime_actors.server.response import ResponseRun
-from realtime_actors.server.responses import Responses
 from realtime_actors.server.session_state import SessionState, SessionType
+from realtime_actors.server.token_counting import RateLimiter
 from realtime_actors.server.turn_detection import (
     SilenceBegan,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
 )
-from realtime_actors.server.usage import RateLimiter
 
 __all__ = ["ConversationOptions", "ServerConversation"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from realtime_actors.server.engines.brain.plain_words import content_stems
+from realtime_actors.server.engines.brain.similarity import Embedder
 from realtime_actors.server.engines.sentences import split_sentences
-from realtime_actors.server.engines.understanding.similarity import Embedder
-from realtime_actors.server.engines.understanding.words import content_stems
 
 __all__ = ["answer_from", "greeting", "line_to_say", "refuses", "small_talk"]
 

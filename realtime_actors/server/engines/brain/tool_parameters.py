@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from realtime_actors.server.engines.understanding.words import humanized, stem, word_set
+from realtime_actors.server.engines.brain.plain_words import humanized, stem, word_set
 
 __all__ = ["Kind", "Parameter", "parameters_of"]
 

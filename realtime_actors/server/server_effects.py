@@ -1,7 +1,7 @@
 """What the server's half of a conversation wants done, in order.
 
 `realtime_actors.server.connection` does it with sockets and engines. What an engine
-finds out comes back as a message (see `realtime_actors.server.messages`).
+finds out comes back as a message (see `realtime_actors.server.server_messages`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from realtime_actors.protocol import ServerEvent
-from realtime_actors.server.engines.base import BrainRequest
+from realtime_actors.server.engines.interfaces import BrainRequest
 from realtime_actors.server.turn_detection import TurnSettings
 
 __all__ = [

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, time, timedelta
 from typing import Final
 
-from realtime_actors.server.engines.understanding.quantities import find_numbers
+from realtime_actors.server.engines.brain.quantities import find_numbers
 
 __all__ = ["iso_date", "iso_time"]
 

@@ -18,8 +18,8 @@ from typing import Final
 
 from attrs import frozen
 
-from realtime_actors.server.engines.understanding import words as dictionary
-from realtime_actors.server.engines.understanding.words import word_set
+from realtime_actors.server.engines.brain import plain_words as dictionary
+from realtime_actors.server.engines.brain.plain_words import word_set
 
 __all__ = ["Act", "Wish", "act_of", "asked_for", "is_command", "wish_for"]
 

@@ -22,11 +22,14 @@ from realtime_actors.protocol import (
     RateLimitsUpdated,
     Usage,
 )
-from realtime_actors.server.effects import CancelGeneration, Generate
-from realtime_actors.server.engines.base import BrainRequest
+from realtime_actors.server.engines.interfaces import BrainRequest
 from realtime_actors.server.hearing import Hearing
 from realtime_actors.server.item_chain import Entry, ItemChain
-from realtime_actors.server.messages import (
+from realtime_actors.server.outbox import Outbox
+from realtime_actors.server.refusals import Refused, unknown_item
+from realtime_actors.server.response_run import ResponsePlan, ResponseRun
+from realtime_actors.server.server_effects import CancelGeneration, Generate
+from realtime_actors.server.server_messages import (
     GenerationAudio,
     GenerationEnded,
     GenerationFailed,
@@ -34,11 +37,8 @@ from realtime_actors.server.messages import (
     GenerationText,
     GenerationToolCall,
 )
-from realtime_actors.server.outbox import Outbox
-from realtime_actors.server.refusals import Refused, unknown_item
-from realtime_actors.server.response import ResponsePlan, ResponseRun
 from realtime_actors.server.session_state import SessionState
-from realtime_actors.server.usage import RateLimiter, TokenCount, count_context
+from realtime_actors.server.token_counting import RateLimiter, TokenCount, count_context
 
 __all__ = ["MAX_OUT_OF_BAND", "Responses"]
 

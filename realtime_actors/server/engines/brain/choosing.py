@@ -14,17 +14,17 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from realtime_actors.server.engines.understanding.arguments import find_arguments
-from realtime_actors.server.engines.understanding.intent import (
+from realtime_actors.server.engines.brain.arguments import find_arguments
+from realtime_actors.server.engines.brain.intent import (
     Act,
     Wish,
     act_of,
     asked_for,
     wish_for,
 )
-from realtime_actors.server.engines.understanding.schema import Kind, Parameter, parameters_of
-from realtime_actors.server.engines.understanding.similarity import Embedder
-from realtime_actors.server.engines.understanding.words import content_stems, humanized
+from realtime_actors.server.engines.brain.plain_words import content_stems, humanized
+from realtime_actors.server.engines.brain.similarity import Embedder
+from realtime_actors.server.engines.brain.tool_parameters import Kind, Parameter, parameters_of
 
 __all__ = ["Choice", "KnownTool", "choose_tool", "known_tools"]
 

@@ -17,7 +17,8 @@ from typing import Any, Final, Literal
 import httpx2
 from attrs import define
 
-from realtime_actors.server.engines.base import (
+from realtime_actors.server.engines.brain.chat_format import chat_request
+from realtime_actors.server.engines.interfaces import (
     BrainOutput,
     BrainRequest,
     Cancelled,
@@ -27,7 +28,6 @@ from realtime_actors.server.engines.base import (
     ToolCallDelta,
     never,
 )
-from realtime_actors.server.engines.chat_format import chat_request
 
 __all__ = ["ChatBrain"]
 

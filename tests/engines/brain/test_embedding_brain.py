@@ -26,7 +26,7 @@ from realtime_actors.server.engines import (
     TextDelta,
     ToolCallDelta,
 )
-from realtime_actors.server.engines.embedding import EmbeddingBrain
+from realtime_actors.server.engines.brain.embedding import EmbeddingBrain
 
 STRING = {"type": "string"}
 INSTRUCTIONS = """You are Anna, the receptionist of Bella Vista, an Italian restaurant.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from realtime_actors.server.engines.understanding.quantities import Span
-from realtime_actors.server.engines.understanding.words import word_set
+from realtime_actors.server.engines.brain.plain_words import word_set
+from realtime_actors.server.engines.brain.quantities import Span
 
 __all__ = ["find_people", "find_places"]
 
