@@ -105,6 +105,8 @@ def _answer(
             for piece in pieces:
                 yield GenerationAudio(response_id, piece)
             match output:
+                case TextDelta():
+                    pass
                 case ToolCallDelta(index=index, name=name, arguments=arguments, call_id=call_id):
                     yield GenerationToolCall(
                         response_id=response_id,

@@ -114,6 +114,8 @@ class Editing:
                         code="invalid_tool_call_id",
                         param="item.call_id",
                     )
+            case _:
+                pass
 
     def truncate(self, event: ConversationItemTruncate, words_so_far: str) -> None:
         """Cut the model's speech at what was heard. `words_so_far`: of what is still being said."""

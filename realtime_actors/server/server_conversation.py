@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from attrs import evolve, frozen
 
@@ -49,6 +49,7 @@ from realtime_actors.server.responding import Responses
 from realtime_actors.server.response_run import ResponseRun
 from realtime_actors.server.server_effects import CloseConnection, Effects
 from realtime_actors.server.server_messages import (
+    Finding,
     GenerationAudio,
     GenerationEnded,
     GenerationFailed,
@@ -213,8 +214,10 @@ class ServerConversation:
                     code="invalid_value",
                     param="type",
                 )
+            case _:
+                pass  # what is malformed or unknown was refused before
 
-    def _found(self, message: Message, now: float) -> None:
+    def _found(self, message: Finding, now: float) -> None:
         match message:
             case Opened():
                 self._open(message, now)
@@ -241,6 +244,8 @@ class ServerConversation:
                 self._responses.found(message, now)
             case Tick():
                 self._look_at_the_clock(now)
+            case _:
+                assert_never(message)
 
     # --- the session -----------------------------------------------------------------
 

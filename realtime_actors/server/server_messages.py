@@ -14,6 +14,7 @@ from realtime_actors.protocol import ClientEvent
 from realtime_actors.server.turn_detection import TurnEvent
 
 __all__ = [
+    "Finding",
     "GenerationAudio",
     "GenerationEnded",
     "GenerationFailed",
@@ -108,6 +109,7 @@ class Tick:
 GenerationFinding: TypeAlias = (
     GenerationText | GenerationAudio | GenerationToolCall | GenerationEnded | GenerationFailed
 )
-Message: TypeAlias = (
-    Opened | ClientEvent | TurnEvent | Transcribed | TranscriptionFailed | GenerationFinding | Tick
+Finding: TypeAlias = (
+    Opened | TurnEvent | Transcribed | TranscriptionFailed | GenerationFinding | Tick
 )
+Message: TypeAlias = ClientEvent | Finding

@@ -69,6 +69,8 @@ def _messages(request: BrainRequest) -> Iterator[Message]:
                 calls = []
                 if message := _message(item):
                     yield message
+            case _:
+                pass  # an output goes with its call; of the rest chat endpoints know nothing
     yield from _called(calls)
 
 

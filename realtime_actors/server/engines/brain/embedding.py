@@ -131,6 +131,8 @@ class EmbeddingBrain:
             case {"name": name} | {"function": {"name": name}}:
                 if named := [tool for tool in tools if tool.name == name]:
                     return (self._forced(named[0], text),)
+            case _:
+                pass
         if handed_over:
             decision = self._begin_after_handoff(text, tools)
             return decision or self._introduction(text, handed_over, request)
@@ -154,6 +156,8 @@ class EmbeddingBrain:
                     if asked and not _is_part_of(words, asked.text):
                         asked = None
                     said = words or said
+                case _:
+                    pass
         return decision or _Say(text=greeting(request.instructions))
 
     def _asked_after_handoff(

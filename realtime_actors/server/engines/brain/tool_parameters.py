@@ -168,6 +168,8 @@ def _kind(name: str, description: str, schema: Schema, has_choices: bool) -> Kin
             return Kind.LIST
         case "object":
             return Kind.OBJECT
+        case _:
+            pass
     match schema.get("format"):
         case "date":
             return Kind.DATE
@@ -177,6 +179,8 @@ def _kind(name: str, description: str, schema: Schema, has_choices: bool) -> Kin
             return Kind.MOMENT
         case "email":
             return Kind.EMAIL
+        case _:
+            pass
     return (
         _kind_of_words(humanized(name).split()) or _kind_of_words(_head(description)) or Kind.TEXT
     )

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from realtime_actors.items import (
     InputAudio,
+    InputImage,
     InputText,
     Item,
     MessageItem,
     OutputAudio,
     OutputText,
+    UnknownPart,
 )
 
 __all__ = ["last_words", "words_of"]
@@ -27,6 +29,8 @@ def words_of(item: Item) -> str:
                 words.append(text)
             case InputAudio(transcript=transcript) | OutputAudio(transcript=transcript):
                 words.append(transcript or "")
+            case InputImage() | UnknownPart():
+                pass
     return " ".join(each.strip() for each in words if each.strip())
 
 
