@@ -1,4 +1,4 @@
-"""Who may connect, and to what: decided from the path and the headers of the upgrade."""
+"""Admission: who may connect, and to what, by the path and the headers of the upgrade."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Admission:
     def check_sender(
         self, headers: Mapping[str, str], *, secrets: bool = True
     ) -> TurnedAway | None:
-        """Say why a request is not answered, whatever it is for. None: it is.
+        """Return why a request is not answered, whatever it is for. None: it is.
 
         `secrets`: a client secret will do for a key.
         """
@@ -160,7 +160,7 @@ class Admission:
 
 
 def _name(url: str) -> str | None:
-    """The host of a URL; None for what has none."""
+    """Return the host of a URL; None for what has none."""
     try:
         return urlsplit(url).hostname
     except ValueError:
@@ -168,7 +168,7 @@ def _name(url: str) -> str | None:
 
 
 def _keys(headers: Mapping[str, str]) -> list[str]:
-    """What a client shows, wherever clients put it."""
+    """Return the keys that a client shows, wherever clients put them."""
     given = [
         headers.get("api-key", ""),
         headers.get("authorization", "").removeprefix("Bearer "),

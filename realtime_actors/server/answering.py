@@ -1,9 +1,9 @@
-"""What engines do for a connection: the words of a turn, the words and sound of an answer.
+"""Engines at work for a connection: the words of a turn, the words and sound of an answer.
 
     brain ──words──▶ sentences ──▶ voice ──▶ resample, encode, cut ──▶ pieces of speech
 
 The words go ahead of their sound. No thread and no socket in here: an answer is a
-generator, that whoever runs it may close at any time.
+generator, that may be closed at any time.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class _Mouth:
         self._rest = b""
 
     def say(self, text: str) -> Iterator[bytes]:
-        """Take the next text, answer the speech of the sentences that it ended."""
+        """Take the next text. Return the speech of the sentences that it ended."""
         for sentence in self._sentences.feed(text):
             yield from self._speak(sentence)
 

@@ -287,7 +287,7 @@ class ClientConnection(otp.GenServer):
 
 
 def _is_for_us(message: object) -> bool:
-    """Whether a message is one that a connection takes: others are otp's own."""
+    """Return whether a message is one that a connection takes: others are otp's own."""
     return isinstance(message, otp.ExitMessage | Message)
 
 

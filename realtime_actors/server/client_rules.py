@@ -93,7 +93,7 @@ def _message(parts: Mapping[str, Check]) -> Check:
 
 
 def _item(*, text: str, reference: bool) -> Check:
-    """An item; `text` is what the dialect calls the model's text."""
+    """Return the check of an item; `text` is what the dialect calls the model's text."""
     cases: dict[str, Check] = {
         "message": tagged(
             "role",

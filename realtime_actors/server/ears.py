@@ -36,13 +36,13 @@ class Ears:
             )
 
     def hear(self, audio: bytes) -> list[TurnEvent]:
-        """Take the next audio, answer what it brought."""
+        """Take the next audio. Return what it brought."""
         if self._turns is None:
             return []
         return self._turns.feed(decode_audio(audio, self._audio_format))
 
     def judge(self, pause: JudgePause) -> list[TurnEvent]:
-        """Take the words before a pause, answer what follows from them."""
+        """Take the words before a pause. Return what follows from them."""
         return [] if self._turns is None else self._turns.heard(pause.text, audio_ms=pause.audio_ms)
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""What the caller says: the input buffer, turns, the items made of them, their words.
+"""Hearing the caller: the input buffer, turns, the items made of them, and their words.
 
 Every stretch of speech is recognised, whether or not the client wants to read it: the
 model needs the words. Recognition starts at the first pause that may be the end of the
@@ -179,7 +179,7 @@ class Hearing:
     # --- turns -----------------------------------------------------------------------
 
     def speech_started(self, found: SpeechStarted) -> bool:
-        """Begin a turn. False when turns are not looked for any more."""
+        """Begin a turn. Return False when turns are not looked for any more."""
         if self._detecting is None or self._turn is not None:
             return False
         self._turn = _Turn(item_id=self._out.new_id("item"), start_ms=found.audio_start_ms)
@@ -199,11 +199,11 @@ class Hearing:
             self._recognise(self._turn.item_id, audio, pause_ms=found.audio_ms)
 
     def speech_resumed(self, _found: SpeechResumed) -> None:
-        """It was not all."""
+        """Drop what was recognised: it was not all."""
         self._drop_recognition(self._turn)
 
     def speech_stopped(self, found: SpeechStopped) -> bool:
-        """End the turn and commit it. False when there was none."""
+        """End the turn and commit it. Return False when there was none."""
         turn = self._turn
         if turn is None:
             return False
@@ -217,7 +217,7 @@ class Hearing:
         return True
 
     def time_out(self, idle_timeout_ms: int) -> None:
-        """Commit the silence: nobody has said anything for so long."""
+        """Commit the silence of a caller who has said nothing for so long."""
         end_ms = self._buffer.end_ms
         start_ms = max(end_ms - idle_timeout_ms, self._buffer.start_ms)
         item_id = self._out.new_id("item")
@@ -253,7 +253,7 @@ class Hearing:
         self.listen_to(item_id, entry)
 
     def _forget_turn(self) -> None:
-        """The audio of the turn that is going on is gone."""
+        """Drop the turn that is going on: its audio is gone."""
         self._drop_recognition(self._turn)
         self._turn = None
         if self._detecting is not None:
@@ -274,11 +274,11 @@ class Hearing:
             self._settle(item_id, recognition.words)
 
     def pending(self, item_ids: Iterable[str]) -> set[str]:
-        """Those of the items whose words are not known yet."""
+        """Return those of the items whose words are not known yet."""
         return {each for each in item_ids if each in self._heard}
 
     def recognised(self, result: Transcribed | TranscriptionFailed) -> str | None:
-        """Take a result. Answers the item whose words are known now, if there is one."""
+        """Take a result. Return the item whose words are known now, if there is one."""
         recognition = self._recognitions.get(result.item_id)
         if recognition is None or recognition.attempt != result.attempt:
             return None
@@ -313,7 +313,7 @@ class Hearing:
         )
 
     def _drop_recognition(self, turn: _Turn | None) -> None:
-        """The words of this turn's audio so far are of no use."""
+        """Cancel the recognition of this turn's audio so far: its words are of no use."""
         recognition = self._recognitions.pop(turn.item_id, None) if turn else None
         if turn and recognition and recognition.words is None:
             self._out.do(CancelRecognition(item_id=turn.item_id, attempt=recognition.attempt))

@@ -1,4 +1,4 @@
-"""What the server answers to requests that are no WebSocket: in HTTP, as JSON.
+"""The HTTP API: answers to requests that are no WebSocket, as JSON.
 
 Client secrets (`POST .../realtime/client_secrets`), the same by their beta name
 (`POST .../realtime/sessions`), and the list of models (`GET .../models`).

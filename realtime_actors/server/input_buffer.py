@@ -14,7 +14,7 @@ __all__ = ["InputBuffer", "bytes_per_ms"]
 
 
 def bytes_per_ms(audio_format: str) -> int:
-    """48 for pcm16, 8 for both G.711 laws."""
+    """Return 48 for pcm16, 8 for both G.711 laws."""
     return sample_rate(audio_format) * bytes_per_sample(audio_format) // 1000
 
 
@@ -56,7 +56,7 @@ class InputBuffer:
         return self._kept_bytes
 
     def append(self, audio: bytes) -> bytes:
-        """Take the next audio. Gives what that is in whole samples: the rest waits for more."""
+        """Take the next audio. Return what that is in whole samples: the rest waits for more."""
         audio = self._half + audio
         whole = len(audio) - len(audio) % bytes_per_sample(self.audio_format)
         self._half, audio = audio[whole:], audio[:whole]
@@ -66,7 +66,7 @@ class InputBuffer:
         return audio
 
     def between(self, start_ms: int, end_ms: int) -> bytes:
-        """The audio of a stretch, as far as it is still (or already) there."""
+        """Return the audio of a stretch, as far as it is still (or already) there."""
         first_kept = self._since_format_bytes - self._kept_bytes
         start = self._offset(start_ms) - first_kept
         end = self._offset(end_ms) - first_kept
@@ -105,5 +105,5 @@ class InputBuffer:
         self._bytes_per_ms = bytes_per_ms(audio_format)
 
     def _offset(self, position_ms: int) -> int:
-        """How many bytes of this format lie before a position."""
+        """Return how many bytes of this format lie before a position."""
         return (position_ms - self._format_start_ms) * self._bytes_per_ms

@@ -21,7 +21,7 @@ ROOT = "root"
 
 
 def without_audio(item: Item) -> Item:
-    """The item as events carry it: with transcripts, without sound."""
+    """Return the item as events carry it: with transcripts, without sound."""
     if not isinstance(item, MessageItem):
         return item
     content = tuple(
@@ -83,7 +83,7 @@ class Entry:
         self.item = _with_words(self.item, text)
 
     def with_audio(self) -> Item:
-        """The item with everything there is to hear."""
+        """Return the item with everything there is to hear."""
         if not isinstance(self.item, MessageItem) or not self.speech:
             return self.item
         speech = b"".join(self.speech)
@@ -94,7 +94,7 @@ class Entry:
         return evolve(self.item, content=content)
 
     def for_brain(self) -> Item:
-        """The item as a brain wants it: words only, and only those that were heard."""
+        """Return the item as a brain wants it: words only, and only those that were heard."""
         item = _with_words(without_audio(self.item), self.heard_text)
         if self.cut_at_ms is None or not isinstance(item, MessageItem):
             return item
@@ -125,7 +125,7 @@ class Entry:
 
 
 def _beginning(words: str, share: float) -> str:
-    """The first words of a text, about that share of it."""
+    """Return the first words of a text, about that share of it."""
     end = round(len(words) * share)
     return words if end >= len(words) else words[: words.rfind(" ", 0, end + 1) + 1].rstrip()
 
@@ -135,7 +135,7 @@ def _parts(item: Item) -> tuple[ContentPart, ...]:
 
 
 def _with_words(item: Item, text: str) -> Item:
-    """The item with these words in its first input audio that has none."""
+    """Return the item with these words in its first input audio that has none."""
     if not isinstance(item, MessageItem):
         return item
     parts = list(item.content)
@@ -167,15 +167,15 @@ class ItemChain:
         return self._order[-1] if self._order else None
 
     def get(self, item_id: str) -> Entry | None:
-        """The entry of an item."""
+        """Return the entry of an item."""
         return self._entries.get(item_id)
 
     def items(self) -> list[tuple[str, Entry]]:
-        """All items with their ids, in order."""
+        """Return all items with their ids, in order."""
         return [(each, self._entries[each]) for each in self._order]
 
     def previous_id(self, item_id: str) -> str | None:
-        """The id of the item before, None for the first."""
+        """Return the id of the item before, None for the first."""
         index = self._order.index(item_id)
         return self._order[index - 1] if index else None
 

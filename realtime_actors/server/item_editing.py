@@ -1,4 +1,4 @@
-"""What clients do to items by themselves: create, retrieve, delete, truncate.
+"""Items that clients create, retrieve, delete and truncate by themselves.
 
 Everything here raises `Refused` before anything has changed, or does all of it.
 """

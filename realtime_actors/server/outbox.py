@@ -1,4 +1,4 @@
-"""Where the parts of a conversation put what they want done."""
+"""The outbox: where the parts of a conversation put what they want done."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Outbox:
         self._effects: list[Effect] = []
 
     def event_id(self) -> str:
-        """An id for a server event."""
+        """Return an id for a server event."""
         return self.new_id("event")
 
     def emit(self, event: ServerEvent) -> None:

@@ -1,4 +1,4 @@
-"""The embedded Realtime server: a socket that listens, and a thread for each connection."""
+"""The embedded Realtime server: a socket that listens, and an actor for each connection."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class RealtimeServer:
         character_ms: int = 60,
         **options: Any,
     ) -> Self:
-        """A server that needs no engine: for tests, with nothing but the extra [server].
+        """Make a server that needs no engine: for tests, with nothing but the extra [server].
 
         It answers with one of `replies` after the other (None: it repeats what was said),
         in a tone of `character_ms` per letter; it takes every loud sound for speech, and
@@ -351,7 +351,7 @@ class RealtimeServer:
 
 
 def _begins_with_get(socket: sockets.socket, within: float) -> bool:
-    """Whether a client asks by GET, as all WebSockets do. Takes nothing of what it says."""
+    """Return whether a client asks by GET, as all WebSockets do. Takes nothing of what it says."""
     socket.settimeout(within)
     try:
         return socket.recv(4, sockets.MSG_PEEK | sockets.MSG_WAITALL) in (b"GET ", b"")
@@ -389,12 +389,12 @@ def _json(websocket: ServerConnection, status: HTTPStatus, body: Mapping[str, An
 def _select_subprotocol(
     websocket: ServerConnection, offered: Sequence[Subprotocol]
 ) -> Subprotocol | None:
-    """Browsers offer "realtime", and their key as another one: answer the first."""
+    """Choose "realtime": browsers offer it, and their key as another one."""
     return Subprotocol("realtime") if "realtime" in offered else None
 
 
 def _ids() -> Ids:
-    """Ids that no other connection gives out."""
+    """Return what makes ids that no other connection gives out."""
     connection, numbers = secrets.token_hex(6), itertools.count()
     return lambda prefix: f"{prefix}_{connection}{next(numbers):06x}"
 

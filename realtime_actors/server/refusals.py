@@ -1,4 +1,4 @@
-"""Saying no to a client, in the words of the real service.
+"""Refusals, in the words of the real service.
 
 A rule that the client broke raises `Refused` before anything was changed; it becomes
 one `error` event, and the session goes on.
@@ -31,7 +31,7 @@ class Refused(Exception):  # noqa: N818 - it is no error of ours, and never leav
 
 
 def invalid_value(value: object, supported: Iterable[str], param: str) -> Refused:
-    """A value that isn't among those that there are."""
+    """Refuse a value that isn't among those that there are."""
     quoted = [f"'{each}'" for each in supported]
     if len(quoted) > 1:
         listed = ", ".join(quoted[:-1]) + (", and " if len(quoted) > 2 else " and ") + quoted[-1]
@@ -43,14 +43,14 @@ def invalid_value(value: object, supported: Iterable[str], param: str) -> Refuse
 
 
 def missing(param: str) -> Refused:
-    """Something without which the rest makes no sense."""
+    """Refuse what lacks something without which the rest makes no sense."""
     return Refused(
         f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param
     )
 
 
 def unknown_item(doing: str, item_id: str, *, code: str, param: str = "item_id") -> Refused:
-    """An item that is not in the conversation."""
+    """Refuse an item that is not in the conversation."""
     return Refused(
         f"Error {doing} item: the item with id '{item_id}' does not exist.",
         code=code,

@@ -1,4 +1,4 @@
-"""Which responses there are: one in the conversation at a time, others beside it.
+"""Responses from beginning to end: one in the conversation at a time, others out of band.
 
     waiting (for the words of what the caller said) ──▶ generating ──▶ done
 
@@ -43,7 +43,7 @@ from realtime_actors.server.token_counting import RateLimiter, TokenCount, count
 __all__ = ["MAX_OUT_OF_BAND", "Responses"]
 
 MAX_OUT_OF_BAND = 16
-"""How many responses may be made beside the conversation at once."""
+"""How many responses may be made out of band at once."""
 MAX_OUTPUT_TOKENS = 4096
 
 
@@ -87,7 +87,7 @@ class Responses:
         self._conversation_id = conversation_id
         self._on_done = on_done
         self._active: _Running | None = None
-        self._beside: dict[str, _Running] = {}
+        self._out_of_band: dict[str, _Running] = {}
         self._turn_waits = False
         self._read_before = TokenCount()
         self.spoke = False
@@ -108,7 +108,7 @@ class Responses:
                 "new one.",
                 code="conversation_already_has_active_response",
             )
-        if not plan.in_conversation and len(self._beside) >= MAX_OUT_OF_BAND:
+        if not plan.in_conversation and len(self._out_of_band) >= MAX_OUT_OF_BAND:
             raise Refused(
                 f"Too many responses at once: the limit is {MAX_OUT_OF_BAND} out of band.",
                 code="too_many_active_responses",
@@ -182,26 +182,26 @@ class Responses:
         return None
 
     def words_of(self, item_id: str) -> str:
-        """What was said so far of an item that is still being said, else ''."""
+        """Return what was said so far of an item that is still being said, else ''."""
         return self._active.run.words_of(item_id) if self._active else ""
 
     def abandon(self) -> None:
-        """Let the model stop. Nobody is told: the connection is about to close."""
+        """Let the model stop, without an event: the connection is about to close."""
         for running in self._all():
             if running.read is not None:
                 self._out.do(CancelGeneration(running.run.id))
-        self._active, self._beside = None, {}
+        self._active, self._out_of_band = None, {}
 
     def _all(self) -> list[_Running]:
-        return [*([self._active] if self._active else []), *self._beside.values()]
+        return [*([self._active] if self._active else []), *self._out_of_band.values()]
 
     def _find(self, response_id: str) -> _Running | None:
         if self._active is not None and self._active.run.id == response_id:
             return self._active
-        return self._beside.get(response_id)
+        return self._out_of_band.get(response_id)
 
     def _input(self, given: Sequence[Item]) -> list[tuple[str, Entry]]:
-        """What the client gives in place of the conversation."""
+        """Return what the client gives in place of the conversation."""
         context = []
         for index, item in enumerate(given):
             if isinstance(item, ItemReference):
@@ -231,7 +231,7 @@ class Responses:
         if plan.in_conversation:
             self._active = running
         else:
-            self._beside[run.id] = running
+            self._out_of_band[run.id] = running
         run.created()
         reserved = plan.max_output_tokens or MAX_OUTPUT_TOKENS
         refused = self._limiter.take(now, tokens=self._count(running).total + reserved)
@@ -296,10 +296,10 @@ class Responses:
             else:
                 self._on_done(run, now)
         else:
-            del self._beside[run.id]
+            del self._out_of_band[run.id]
 
     def _usage(self, running: _Running, ended: GenerationEnded | None = None) -> Usage:
-        """What it cost. A brain that counts knows better than we how long its texts are."""
+        """Return what it cost. A brain that counts knows better than we how long its texts are."""
         read, written = running.read or TokenCount(), running.run.output
         if ended is not None and ended.input_tokens is not None:
             read = evolve(read, text=ended.input_tokens)

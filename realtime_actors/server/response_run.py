@@ -191,7 +191,7 @@ class ResponseRun:
         )
 
     def words_of(self, item_id: str) -> str:
-        """What was said so far of an item that is still being said, else ''."""
+        """Return what was said so far of an item that is still being said, else ''."""
         match self._open:
             case _Message(item_id=open_id, text=text) if open_id == item_id:
                 return "".join(text)
@@ -240,7 +240,7 @@ class ResponseRun:
         )
 
     def _message(self) -> _Message:
-        """The message that is being said: a new one, unless one is open."""
+        """Return the message that is being said: a new one, unless one is open."""
         if isinstance(self._open, _Message):
             return self._open
         self._close("completed")
@@ -261,7 +261,7 @@ class ResponseRun:
         return message
 
     def _call(self, piece: GenerationToolCall) -> _Call:
-        """The call that is being made: a new one, unless the piece belongs to the open one."""
+        """Return the call that is being made: a new one, unless the piece is of the open one."""
         if isinstance(self._open, _Call) and self._open.index == piece.index:
             return self._open
         self._close("completed")

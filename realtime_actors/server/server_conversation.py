@@ -165,7 +165,7 @@ class ServerConversation:
                 self._session.update(event, fresh=True, spoke=False, responding=False)
 
     def handle(self, message: Message, now: float) -> Effects:
-        """Take a message at a time (seconds of a monotonic clock), answer what to do."""
+        """Take a message at a time (seconds of a monotonic clock). Return what to do."""
         if self._closed:
             return ()
         if isinstance(message, RawClientEvent):
@@ -307,7 +307,7 @@ class ServerConversation:
         return detection.idle_timeout_ms if detection else None
 
     def _response_done(self, run: ResponseRun, now: float) -> None:
-        """Give the caller until so long after the last word has been played."""
+        """Wait for the caller until so long after the last word has been played."""
         if self._idle_timeout_ms is not None and not self._hearing.in_turn:
             self._idle_until = now + (run.audio_ms + self._idle_timeout_ms) / 1000
 
@@ -344,7 +344,7 @@ class ServerConversation:
             )
 
     def _to_wire(self, event: ClientEvent) -> Mapping[str, Any]:
-        """What the event would be on the wire: it was made here, and never was there."""
+        """Return what the event would be on the wire: it was made here, and never was there."""
         wire: Mapping[str, Any] = json.loads(self._dialect.encode_client(event))
         return wire
 

@@ -1,6 +1,6 @@
-"""What the server's half of a conversation wants done, in order.
+"""Effects: what the server's half of a conversation wants done, in order.
 
-`realtime_actors.server.connection` does it with sockets and engines. What an engine
+`realtime_actors.server.client_connection` does it with sockets and engines. What an engine
 finds out comes back as a message (see `realtime_actors.server.server_messages`).
 """
 
@@ -85,7 +85,7 @@ class Recognise:
 
 @frozen(kw_only=True)
 class CancelRecognition:
-    """Nobody waits for this recognition any more."""
+    """Stop a recognition: its words are of no use any more."""
 
     item_id: str
     attempt: int
@@ -112,7 +112,7 @@ class Generate:
 
 @frozen
 class CancelGeneration:
-    """Nobody waits for this answer any more."""
+    """Stop what the model is saying: the response is over."""
 
     response_id: str
 

@@ -1,4 +1,4 @@
-"""What one server does for its clients, and what it does not."""
+"""Limits of one server: what it does for its clients, and what it does not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ServerLimits:
     """Of one message. A longer one closes the connection with code 1009. The usual limit is more
     than the largest append (15 MiB of audio in base64)."""
     events_per_second: int = 1000
-    """Of one client. What is more is read later: the client has to wait, nobody else does."""
+    """Of one client. What is more is read later: the client has to wait, and no other."""
     write_timeout: float = 30.0
     """Seconds for a client to read what it was sent, until it is given up."""
     ping_interval: float | None = field(default=20.0, converter=unlimited)

@@ -1,4 +1,4 @@
-"""What the server's half of a conversation is told, beside the client's events.
+"""Messages: what the server's half of a conversation is told, and the client's events.
 
 What was found in the audio (`SpeechStarted`, `SilenceBegan`, `SpeechResumed`,
 `SpeechStopped`) has its classes in `realtime_actors.server.turn_detection`.

@@ -1,4 +1,4 @@
-"""What a session is set to: the defaults, partial updates, and what can't be changed."""
+"""Settings of a session: the defaults, partial updates, and what can't be changed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SessionState:
         model_is_open: bool = False,
         models: Collection[str] | None = None,
     ) -> None:
-        """`model_is_open`: nobody has named the model; the first update may, one of `models`."""
+        """`model_is_open`: the client named no model; the first update may, one of `models`."""
         self.id = session_id
         self.type: SessionType = type_
         self.expires_at: int | None = None
@@ -132,7 +132,7 @@ class SessionState:
         self._model_is_open = False
 
     def plan(self, override: ResponseSettings | None, *, spoke: bool) -> ResponsePlan:
-        """What holds for a response. Raises `Refused` when it can't be had."""
+        """Return what holds for a response. Raises `Refused` when it can't be had."""
         settings, override = self.settings, override or ResponseSettings()
         if override.voice is not None and override.voice != settings.voice and spoke:
             raise _voice_is_fixed()
@@ -228,7 +228,7 @@ class SessionState:
 
 
 def _merged(base: Settings, change: Settings) -> Settings:
-    """`base` with everything that `change` sets."""
+    """Return `base` with everything that `change` sets."""
     names = [each.name for each in fields(type(change))]
     return evolve(
         base, **{name: value for name in names if (value := getattr(change, name)) is not None}

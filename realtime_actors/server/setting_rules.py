@@ -1,4 +1,4 @@
-"""What the settings of a session and of a response may be, in both dialects."""
+"""Rules for the settings of a session and of a response, in both dialects."""
 
 from __future__ import annotations
 

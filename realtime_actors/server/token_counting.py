@@ -1,6 +1,6 @@
-"""What a response costs: plausible counts of tokens, and the limits they count against.
+"""Costs of a response: plausible counts of tokens, and the limits they count against.
 
-Nobody's tokenizer is used. Text is about four characters a token; sound is counted by
+No tokenizer is used. Text is about four characters a token; sound is counted by
 its length, as the real service does: a token lasts 100 ms going in and 50 ms going out.
 """
 
@@ -34,18 +34,18 @@ _IMAGE_TOKENS_HIGH = 765
 
 
 def text_tokens(text: str | int) -> int:
-    """How many tokens a text, or that many characters, has, about."""
+    """Estimate the tokens of a text, or of that many characters."""
     length = text if isinstance(text, int) else len(text)
     return -(-length // _CHARACTERS_PER_TOKEN)
 
 
 def input_audio_tokens(length_ms: float) -> int:
-    """How many tokens the caller's speech has."""
+    """Return how many tokens the caller's speech has."""
     return -(-int(length_ms) // 100)
 
 
 def output_audio_tokens(length_ms: float) -> int:
-    """How many tokens the model's speech has."""
+    """Return how many tokens the model's speech has."""
     return -(-int(length_ms) // 50)
 
 
@@ -70,7 +70,7 @@ class TokenCount:
         )
 
     def cached_in(self, later: TokenCount) -> TokenCount:
-        """How much of a later context need not be read again, in whole blocks."""
+        """Return how much of a later context need not be read again, in whole blocks."""
         return TokenCount(
             text=min(self.text, later.text) // _CACHE_BLOCK * _CACHE_BLOCK,
             audio=min(self.audio, later.audio) // _CACHE_BLOCK * _CACHE_BLOCK,
@@ -121,7 +121,7 @@ class RateLimiter:
         self._at: float | None = None
 
     def take(self, now: float, *, tokens: int) -> str | None:
-        """Take a request with so many tokens. Answers what is used up, or None."""
+        """Take a request with so many tokens. Return what is used up, or None."""
         self._refill(now)
         needed = {"requests": 1, "tokens": min(tokens, self._limits["tokens"])}
         for name, amount in needed.items():
@@ -136,7 +136,7 @@ class RateLimiter:
         self._remaining["tokens"] = min(self._remaining["tokens"] + tokens, self._limits["tokens"])
 
     def report(self, now: float) -> tuple[RateLimit, ...]:
-        """What is left of each limit."""
+        """Return what is left of each limit."""
         self._refill(now)
         return tuple(
             RateLimit(

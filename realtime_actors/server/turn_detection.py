@@ -1,4 +1,4 @@
-"""When a turn begins and when it is over: voice activity with hysteresis.
+"""Turn detection: voice activity with hysteresis finds where a turn begins and ends.
 
 `TurnDetector` takes a connection's audio in pieces of any size, and answers with the
 turns that it finds in them. Its only clock is the audio itself: the same audio gives the
@@ -99,7 +99,7 @@ class TurnSettings:
     (half way from the threshold to 1), half of it."""
 
     def patience(self) -> Patience:
-        """How long to wait, whatever is known about the words."""
+        """Return how long to wait, by what is known about the words."""
         if self.eagerness is not None:
             return _PATIENCE[self.eagerness]
         window = self.silence_duration_ms
@@ -108,7 +108,7 @@ class TurnSettings:
 
 @define
 class _Silence:
-    """Nobody speaks, or somebody may have just begun."""
+    """There is no speech, or it may have just begun."""
 
     onset_ms: int | None = None
     heard_ms: int = 0
@@ -116,7 +116,7 @@ class _Silence:
 
 @define
 class _Speech:
-    """Somebody speaks; `quiet_since_ms` is where the last sound ended, if it has."""
+    """There is speech; `quiet_since_ms` is where the last sound ended, if it has."""
 
     quiet_since_ms: int | None = None
 
@@ -155,6 +155,7 @@ class TurnDetector:
         self._now_ms = start_ms
         self._last_end_ms = start_ms
         self._phase: _Silence | _Speech | _Pause = _Silence()
+        self._found: list[TurnEvent] = []
 
     @property
     def speaking(self) -> bool:
@@ -173,17 +174,16 @@ class TurnDetector:
         self._last_end_ms = self._now_ms
 
     def feed(self, pcm: bytes) -> list[TurnEvent]:
-        """Take the next audio (whole PCM16 samples), answer what it brought."""
+        """Take the next audio (whole PCM16 samples). Return what it brought."""
         self._pending += self._resampler.process(pcm)
-        events: list[TurnEvent] = []
         size = self._frame_bytes
         whole = len(self._pending) - len(self._pending) % size
         for start in range(0, whole, size):
             probability = self._detector.probability(bytes(self._pending[start : start + size]))
             self._now_ms += self._detector.frame_ms
-            events += self._frame(probability)
+            self._frame(probability)
         del self._pending[:whole]
-        return events
+        return self._drain()
 
     def heard(self, text: str, *, audio_ms: int) -> list[TurnEvent]:
         """Take the words before `SilenceBegan(audio_ms)`: a finished sentence ends sooner.
@@ -193,10 +193,16 @@ class TurnDetector:
         match self._phase:
             case _Pause(began_ms=began_ms) as pause if began_ms == audio_ms:
                 pause.finished = is_complete(text)
-                return self._end_if_over(pause)
-        return []
+                self._end_if_over(pause)
+            case _:
+                pass
+        return self._drain()
 
-    def _frame(self, probability: float) -> list[TurnEvent]:
+    def _drain(self) -> list[TurnEvent]:
+        found, self._found = self._found, []
+        return found
+
+    def _frame(self, probability: float) -> None:
         """Move on by one frame. Between the two thresholds, all stays as it is."""
         speech = probability >= self.settings.threshold
         quiet = probability < max(self.settings.threshold - 0.15, 0.01)
@@ -205,42 +211,43 @@ class TurnDetector:
             case _Silence() as silence:
                 if not speech:
                     self._phase = _Silence()
-                    return []
+                    return
                 if silence.onset_ms is None:
                     silence.onset_ms = frame_start_ms
                 sure = probability >= (1.0 + self.settings.threshold) / 2.0
                 silence.heard_ms += self._detector.frame_ms * (2 if sure else 1)
                 if silence.heard_ms < self.settings.onset_ms:
-                    return []
+                    return
                 self._phase = _Speech()
                 padded_ms = silence.onset_ms - self.settings.prefix_padding_ms
-                return [SpeechStarted(max(padded_ms, self._last_end_ms))]
+                self._found.append(SpeechStarted(max(padded_ms, self._last_end_ms)))
             case _Speech() as talk:
                 if speech:
                     talk.quiet_since_ms = None
                 elif quiet and talk.quiet_since_ms is None:
                     talk.quiet_since_ms = frame_start_ms
                 if talk.quiet_since_ms is None:
-                    return []
+                    return
                 pause = _Pause(quiet_since_ms=talk.quiet_since_ms, began_ms=self._now_ms)
-                if self._now_ms - pause.quiet_since_ms < self.settings.pause_ms:
-                    return self._end_if_over(pause)  # a window shorter than any pause
-                self._phase = pause
-                return [SilenceBegan(self._now_ms), *self._end_if_over(pause)]
+                # A turn may end before: there are windows shorter than any pause.
+                if self._now_ms - pause.quiet_since_ms >= self.settings.pause_ms:
+                    self._phase = pause
+                    self._found.append(SilenceBegan(self._now_ms))
+                self._end_if_over(pause)
             case _Pause() as pause:
                 if speech:
                     self._phase = _Speech()
-                    return [SpeechResumed(self._now_ms)]
-                return self._end_if_over(pause)
+                    self._found.append(SpeechResumed(self._now_ms))
+                else:
+                    self._end_if_over(pause)
 
-    def _end_if_over(self, pause: _Pause) -> list[TurnEvent]:
+    def _end_if_over(self, pause: _Pause) -> None:
         patience = self.settings.patience()
         if pause.finished is None:
             limit_ms = patience.unknown_ms
         else:
             limit_ms = patience.finished_ms if pause.finished else patience.unfinished_ms
-        if self._now_ms - pause.quiet_since_ms < limit_ms:
-            return []
-        self._phase = _Silence()
-        self._last_end_ms = self._now_ms
-        return [SpeechStopped(self._now_ms)]
+        if self._now_ms - pause.quiet_since_ms >= limit_ms:
+            self._phase = _Silence()
+            self._last_end_ms = self._now_ms
+            self._found.append(SpeechStopped(self._now_ms))

@@ -112,7 +112,7 @@ class HibariVoice:
 
 
 def _pitch_of(voice: str) -> float:
-    """A pitch for a name that nobody has listed: one of the 17 from 0.8 to 1.12."""
+    """Return a pitch for a name that is in no list: one of the 17 from 0.8 to 1.12."""
     return 0.8 + 0.02 * (zlib.crc32(voice.encode()) % 17)
 
 

@@ -41,7 +41,7 @@ Cancelled = Callable[[], bool]
 
 
 def never() -> bool:
-    """The `cancelled` of somebody who waits to the end."""
+    """Return False: the `cancelled` of a caller that waits to the end."""
     return False
 
 
@@ -56,7 +56,7 @@ class VoiceDetector(Protocol):
     frame_ms: int
 
     def probability(self, frame: bytes) -> float:
-        """How likely it is that somebody speaks in this frame, from 0 to 1.
+        """Return how likely it is that there is speech in this frame, from 0 to 1.
 
         `frame` lasts exactly `frame_ms` at `rate_hz`. Frames come in order: what was
         heard before counts.
@@ -68,7 +68,7 @@ class VoiceDetector(Protocol):
 
 @frozen(kw_only=True)
 class Transcript:
-    """What a recogniser heard. An empty text means that nobody spoke."""
+    """What a recogniser heard. An empty text means that there was no speech."""
 
     text: str = field(repr=False)
     average_log_probability: float = 0.0

@@ -20,7 +20,7 @@ __all__ = ["BRAINS", "DETECTORS", "RECOGNIZERS", "VOICES", "load_engines"]
 
 T = TypeVar("T")
 
-# Guards the cache, and lets one thread load while the others wait: nobody wants a model twice.
+# Guards the cache, and lets one thread load while the others wait: no model is loaded twice.
 _lock = threading.Lock()
 _loaded: dict[Hashable, object] = {}
 

@@ -26,7 +26,7 @@ FLOOR: Final = (_PEAK - _RANGE + 4.0) / 4.0
 
 
 def log_mel(pcm: bytes, bands: int) -> NDArray[np.float32]:
-    """The spectrogram of PCM16 at 16 kHz: `bands` rows, a column for every 10 ms."""
+    """Return the spectrogram of PCM16 at 16 kHz: `bands` rows, a column for every 10 ms."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768.0
     padded = np.pad(samples, _WINDOW // 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
@@ -46,7 +46,7 @@ def _hann() -> NDArray[np.float32]:
 
 @functools.cache
 def _filters(bands: int) -> NDArray[np.float32]:
-    """Triangles of equal area, evenly spaced on Slaney's mel scale."""
+    """Return triangles of equal area, evenly spaced on Slaney's mel scale."""
     edges = _mel_to_hz(np.linspace(0.0, _NYQUIST_MEL, bands + 2))
     bins = np.linspace(0.0, RATE_HZ / 2, _WINDOW // 2 + 1)
     rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]

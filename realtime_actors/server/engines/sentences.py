@@ -47,7 +47,7 @@ def split_sentences(text: str) -> list[str]:
 
 
 def is_complete(text: str) -> bool:
-    """Whether somebody who has said this may well be done."""
+    """Return whether a speaker who has said this may well be done."""
     text = text.rstrip().rstrip("\"'”’)")  # noqa: RUF001
     if text.endswith("?"):
         return True
@@ -64,7 +64,7 @@ class SentenceSplitter:
         self._text = ""
 
     def feed(self, text: str) -> list[str]:
-        """Take the next piece, answer the sentences that it ended."""
+        """Take the next piece. Return the sentences that it ended."""
         self._text += text
         sentences = []
         while end := _find_end(self._text):
@@ -73,13 +73,13 @@ class SentenceSplitter:
         return sentences
 
     def flush(self) -> list[str]:
-        """Answer what is left at the end of the text."""
+        """Return what is left at the end of the text."""
         rest, self._text = self._text, ""
         return [rest] if rest else []
 
 
 def _find_end(text: str) -> int:
-    """Where the first sentence ends, the blank after it included. 0 while that is open.
+    """Return where the first sentence ends, with the blank after it. 0 while that is open.
 
     Never looks further than two characters past the longest sentence, so that a text
     falls into the same pieces however it arrives.
@@ -100,7 +100,7 @@ def _find_end(text: str) -> int:
 
 
 def _stops(before: str, upcoming: str) -> bool:
-    """Whether a full stop between these ends a sentence. '' upcoming: nothing yet."""
+    """Return whether a full stop between these ends a sentence. '' upcoming: nothing yet."""
     words = before.split()
     word = words[-1].lstrip("(\"'“‘").lower()  # noqa: RUF001
     if word in _TITLES or (len(word) == 1 and word.isalpha() and word != "i"):
@@ -113,7 +113,7 @@ def _stops(before: str, upcoming: str) -> bool:
 
 
 def _cut(head: str) -> int:
-    """Where to cut a sentence that is too long: after a comma, else a word, else anywhere."""
+    """Find where to cut a sentence that is too long: after a comma, a word, or anywhere."""
     ends = [match.end() for match in _SOFT_END.finditer(head)]
     end = max([*ends, 0])
     if end <= len(head) // 4:

@@ -18,7 +18,7 @@ _WORDS = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+
 
 
 def _byte_alphabet() -> dict[int, str]:
-    """The printable character that stands for each byte in a token."""
+    """Return the printable character that stands for each byte in a token."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     rest = [byte for byte in range(256) if byte not in printable]
     return {byte: chr(byte) for byte in printable} | {
@@ -48,7 +48,7 @@ class Vocabulary:
         raise EngineError(f"{model} is no model for ctranslate2: it has no vocabulary")
 
     def special(self, token: str) -> int:
-        """The id of a token like `<|startoftranscript|>`."""
+        """Return the id of a token like `<|startoftranscript|>`."""
         try:
             return self._ids[token]
         except KeyError:
@@ -58,12 +58,12 @@ class Vocabulary:
         return token in self._ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of some tokens; special ones have none."""
+        """Return the text of some tokens; special ones have none."""
         text = "".join(self._tokens[each] for each in ids if each < self._end_of_text)
         return bytes(_TO_BYTE[character] for character in text).decode("utf-8", "replace")
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text, as the model's own tokeniser would choose them."""
+        """Return the tokens of a text, as the model's own tokeniser would choose them."""
         return [token for word in _WORDS.findall(text) for token in self._encode_word(word)]
 
     def _encode_word(self, word: str) -> list[int]:

@@ -37,7 +37,7 @@ _LEAST_LOG_PROBABILITY: Final = -0.8
 _MOST_NO_SPEECH: Final = 0.6
 
 _MOST_PROMPT_TOKENS: Final = 200
-# More than anybody speaks: a decoder that has begun to repeat itself ends here.
+# More than a person says: a decoder that has begun to repeat itself ends here.
 _TOKENS_PER_SECOND: Final = 12
 _SPARE_TOKENS: Final = 24
 
@@ -163,7 +163,7 @@ def _windows(pcm: bytes) -> list[bytes]:
 
 
 def _quietest(pcm: bytes, start: int, end: int) -> int:
-    """The middle of the quietest fifth of a second between two positions, in bytes."""
+    """Find the middle of the quietest fifth of a second between two positions, in bytes."""
     samples = np.frombuffer(pcm[start:end], "<i2").astype(np.float64)
     energy = np.concatenate([[0.0], np.cumsum(samples * samples)])
     width = RATE_HZ // 5

@@ -57,25 +57,25 @@ _LINE_TO_SAY = re.compile(
 
 
 def line_to_say(instructions: str) -> str | None:
-    """The words that instructions want spoken, when that is all they want: "Say: hello"."""
+    """Return the words that instructions want spoken, if they want nothing else: "Say: hello"."""
     match = _LINE_TO_SAY.match(instructions)
     return match[1] if match else None
 
 
 def words_in_a_note(note: str) -> str | None:
-    """The words that a note to the model gives it to say: 'Say "I may not tell you that."'"""
+    """Return the words that a note to the model gives it to say: 'Say "I may not tell."'"""
     match = _WORDS_IN_A_NOTE.search(note)
     return match[1] if match else None
 
 
 def greeting(instructions: str) -> str:
-    """How to begin: as the instructions say in quotation marks, else politely."""
+    """Return how to begin: as the instructions say in quotation marks, else politely."""
     match = _QUOTED_GREETING.search(instructions)
     return match[1].strip() if match else _DEFAULT_GREETING
 
 
 def answer_from(instructions: str, text: str, embedder: Embedder) -> str | None:
-    """The sentence of the instructions that answers a question best, if one does."""
+    """Return the sentence of the instructions that answers a question best, if one does."""
     facts = [fact for fact in _facts(instructions) if not _FOR_THE_AGENT.match(fact)]
     if not facts:
         return None
@@ -100,7 +100,7 @@ def _facts(instructions: str) -> list[str]:
 
 
 def _in_first_person(fact: str) -> str:
-    """What the instructions tell the agent about itself, as the agent says it."""
+    """Turn what the instructions tell the agent about itself into what the agent says."""
     fact = re.sub(r"^You are\b", "I am", fact)
     return re.sub(r"^Your\b", "My", fact)
 
@@ -143,7 +143,7 @@ _REFUSAL = re.compile(
 
 
 def small_talk(text: str, *, instructions: str, said_before: str) -> str | None:
-    """The reply to a greeting and the like; None for everything that asks for more.
+    """Return the reply to a greeting and the like; None for everything that asks for more.
 
     `said_before` is what the agent said last, for who didn't hear it.
     """
@@ -155,5 +155,5 @@ def small_talk(text: str, *, instructions: str, said_before: str) -> str | None:
 
 
 def refuses(text: str) -> bool:
-    """Whether somebody who was asked for something doesn't want to go on."""
+    """Return whether a speaker who was asked for something doesn't want to go on."""
     return bool(_REFUSAL.match(text))

@@ -51,7 +51,7 @@ _ORDER = (
 def find_arguments(
     text: str, parameters: Iterable[Parameter], *, today: date, action: str = ""
 ) -> dict[str, Any]:
-    """The arguments that a sentence gives, by name, in the order of the parameters.
+    """Return the arguments that a sentence gives, by name, in the order of the parameters.
 
     `today` is for parameters that want a calendar's day: others get "tomorrow" as it was
     said. `action` is the tool's name in words: what follows its verb may be its object.
@@ -69,7 +69,7 @@ def find_arguments(
 
 
 def answer_to(text: str, parameter: Parameter, *, today: date) -> Any:
-    """What somebody means who was asked for this parameter, None if it isn't to be seen."""
+    """Return the value in the answer to a question for this parameter, None without one."""
     found = find_arguments(text, [parameter], today=today).get(parameter.name)
     if found is not None:
         return found
@@ -107,7 +107,7 @@ class _Sentence:
         self._taken: list[Span] = []
 
     def take(self, spans: Iterable[Span]) -> Span | None:
-        """The first of the spans that nobody has taken."""
+        """Return the first of the spans that is not taken, and take it."""
         for span in spans:
             if self.is_free(span):
                 self._taken.append(span)
@@ -118,20 +118,20 @@ class _Sentence:
         return not any(span.overlaps(taken) for taken in self._taken)
 
     def before(self, span: Span) -> str:
-        """The word before a span, in small letters, articles left out."""
+        """Return the word before a span, in small letters, articles left out."""
         words = re.findall(r"[\w']+", self.text[: span.start].lower())
         while words and words[-1] in ("the", "a", "an", "my", "our", "about"):
             words.pop()
         return words[-1] if words else ""
 
     def around(self, span: Span) -> list[str]:
-        """The stems of three words after a span, and of two before it."""
+        """Return the stems of three words after a span, and of two before it."""
         after = re.findall(r"[\w']+", self.text[span.end :])[:3]
         before = re.findall(r"[\w']+", self.text[: span.start])[-2:]
         return [stem(word) for word in [*after, *before]]
 
     def rest(self, start: int, end: int | None = None) -> str:
-        """What nobody has taken of a part of the text."""
+        """Return what is not taken of a part of the text."""
         end = len(self.text) if end is None else end
         letters = list(self.text[start:end])
         for taken in self._taken:
@@ -152,13 +152,13 @@ _ROLES = (
 
 
 def _cues(parameter: Parameter) -> tuple[str, ...]:
-    """The words that stand before a value of this parameter, if its name tells."""
+    """Return the words that stand before a value of this parameter, if its name tells."""
     words = set(parameter.words.split())
     return next((cues for names, cues in _ROLES if words & names), ())
 
 
 def _by_cue(sentence: _Sentence, parameter: Parameter, spans: Sequence[Span]) -> list[Span]:
-    """The spans, those with the right word before them first."""
+    """Return the spans, those with the right word before them first."""
     cues = _cues(parameter)
     opposite = {
         cue for _, others in _ROLES if cues and others != cues for cue in others if cue not in cues
@@ -177,7 +177,7 @@ def _choice(sentence: _Sentence, parameter: Parameter) -> Any:
 
 
 def _choices(sentence: _Sentence, parameter: Parameter) -> dict[Span, Any]:
-    """Where the text names which choice, in order. "EUR" is in "euros", "on" isn't in "one"."""
+    """Find where the text names which choice. "EUR" is in "euros", "on" isn't in "one"."""
     found: dict[Span, Any] = {}
     for value in parameter.choices:
         words = humanized(str(value)).split() or [str(value).lower()]
@@ -195,7 +195,7 @@ def _choices(sentence: _Sentence, parameter: Parameter) -> dict[Span, Any]:
 
 
 def _any_form(word: str) -> str:
-    """A pattern for a word and its plural, whichever of the two it is."""
+    """Return a pattern for a word and its plural, whichever of the two it is."""
     if len(word) < 4:
         return re.escape(word)
     return re.escape(word if word.endswith("ss") else word.removesuffix("s")) + "(?:e?s)?"
@@ -362,7 +362,7 @@ def _wants_clause(parameter: Parameter) -> bool:
 
 
 def _after_own_name(sentence: _Sentence, parameter: Parameter) -> str | None:
-    """The "blue" of "the colour is blue"."""
+    """Return the "blue" of "the colour is blue"."""
     pattern = rf"\b{re.escape(parameter.words)}\s*(?:is|:|should be|as)\s+(.+)$"
     if match := re.search(pattern, sentence.text, re.IGNORECASE):
         return _plain(sentence.rest(match.start(1))) or None
@@ -370,7 +370,7 @@ def _after_own_name(sentence: _Sentence, parameter: Parameter) -> str | None:
 
 
 def _object(sentence: _Sentence, parameter: Parameter) -> str | None:
-    """What follows the tool's own verb: the "coffee" of "order a coffee for me"."""
+    """Return what follows the tool's own verb: the "coffee" of "order a coffee for me"."""
     if not parameter.required or _wants_clause(parameter):
         return None
     for word in re.finditer(r"[\w']+", sentence.text):
@@ -418,7 +418,7 @@ _LEAD_OUT = re.compile(r"(?:[\s,]+(?:please|thanks|thank you))*[\s.,!?]*$", re.I
 
 
 def _plain(text: str) -> str:
-    """An answer without what is only politeness around it."""
+    """Return an answer without the politeness around it."""
     stripped = _LEAD_OUT.sub("", text.strip())
     return _LEAD_IN.sub("", stripped).strip() or stripped
 

@@ -1,7 +1,7 @@
 """A brain behind any OpenAI-compatible chat endpoint: OpenAI itself, vLLM, llama.cpp, Ollama.
 
 The answer is streamed. The connection lives in an event loop of the calling thread, so
-that a response which nobody wants any more ends at once, whatever it was waiting for: the
+that a response which is cancelled ends at once, whatever it was waiting for: the
 endpoint's address, its first word or its next one.
 """
 
@@ -113,7 +113,7 @@ class ChatBrain:
 async def _next(
     pieces: asyncio.Queue[Mapping[str, Any] | Exception | None], cancelled: Cancelled
 ) -> Mapping[str, Any] | Exception | None:
-    """The next piece; None at the end, and as soon as nobody waits for it any more."""
+    """Return the next piece; None at the end, and as soon as the answer is cancelled."""
     while not cancelled():
         with suppress(TimeoutError):
             return await asyncio.wait_for(pieces.get(), _POLL_S)
@@ -135,7 +135,7 @@ def _refusal(status: int, body: bytes) -> str:
 
 
 def _message(answer: object) -> str:
-    """What an error object says; endpoints nest it differently."""
+    """Return what an error object says; endpoints nest it differently."""
     match answer:
         case {"error": {"message": str(message)}} | {"error": str(message)} | {"detail": message}:
             return str(message)
@@ -170,7 +170,7 @@ class _Answer:
             self.reason = choice.get("finish_reason") or self.reason
 
     def _call(self, call: Mapping[str, Any]) -> Iterator[BrainOutput]:
-        """A piece of a call. Its id comes once, its index always, or the other way round."""
+        """Read a piece of a call. Its id comes once, its index always, or the other way round."""
         function = call.get("function") or {}
         key = (call.get("index"), call.get("id") or self.key[1])
         if self.index < 0 or key != self.key:

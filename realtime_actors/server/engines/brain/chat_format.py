@@ -20,7 +20,7 @@ Message = dict[str, Any]
 
 
 def chat_request(request: BrainRequest, *, model: str | None) -> dict[str, Any]:
-    """The body of the request. What a chat endpoint has no word for is left out."""
+    """Return the body of the request. What a chat endpoint has no word for is left out."""
     body: dict[str, Any] = {
         "messages": list(_messages(request)),
         "stream": True,
@@ -75,7 +75,7 @@ def _messages(request: BrainRequest) -> Iterator[Message]:
 
 
 def _called(calls: Sequence[tuple[FunctionCallItem, str]]) -> Iterator[Message]:
-    """Calls made together are one message, and their outputs follow it at once."""
+    """Put calls that were made together into one message, and their outputs behind it."""
     if not calls:
         return
     yield {

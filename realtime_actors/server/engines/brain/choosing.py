@@ -43,7 +43,7 @@ _SMALL_TALK_SHARE: Final = 0.7
 _THRESHOLD_OF_WORDS: Final = 0.023
 
 NOT_ASKED_FOR: Final = -1.0
-"""How certain a tool is that fits, and that nobody has asked for."""
+"""How certain a tool is that fits, and was not asked for."""
 
 _SMALL_TALK: Final = (
     "Hello.",
@@ -104,7 +104,7 @@ class Choice:
 
 
 def known_tools(tools: Sequence[Mapping[str, Any]]) -> tuple[KnownTool, ...]:
-    """The functions among wire-shaped tools. Others (MCP) are the server's own to call."""
+    """Return the functions among wire-shaped tools. Others (MCP) are the server's own to call."""
     return tuple(
         _known_tool(tool)
         for tool in tools
@@ -130,7 +130,7 @@ def _known_tool(tool: Mapping[str, Any]) -> KnownTool:
 def choose_tool(
     text: str, tools: Sequence[KnownTool], embedder: Embedder, *, today: date
 ) -> Choice | None:
-    """The tool that the text is most likely to ask for. None when there are no tools."""
+    """Return the tool that the text is most likely to ask for. None when there are no tools."""
     if not tools:
         return None
     asked = asked_for(text)
@@ -176,7 +176,7 @@ def _score(text: str, tool: KnownTool, embedder: Embedder, today: date) -> float
 
 
 def _worth(parameter: Parameter, value: Any) -> float:
-    """How much an argument that was found says about what was meant."""
+    """Return how much an argument that was found says about what was meant."""
     match parameter.kind:
         case Kind.TEXT | Kind.LIST | Kind.OBJECT:
             return 0.0  # anything can be taken for a text

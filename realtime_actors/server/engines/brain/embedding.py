@@ -163,7 +163,7 @@ class EmbeddingBrain:
     def _asked_after_handoff(
         self, items: Sequence[Item], tools: Sequence[KnownTool]
     ) -> _Ask | None:
-        """What the agent who was handed over to asked about the words that led there."""
+        """Return what the agent that was handed over to asked about the words that led there."""
         _, handed_over = _latest_outputs(items, tools)
         if not handed_over:
             return None
@@ -194,7 +194,7 @@ class EmbeddingBrain:
         return _call_or_ask(choice.tool, self._arguments(choice.tool, asked_for(text)))
 
     def _several(self, text: str, tools: Sequence[KnownTool]) -> tuple[_Call, ...]:
-        """Several calls, where each half of a sentence asks for something else, in full."""
+        """Return several calls, where each half of a sentence asks for something else, in full."""
         calls: list[_Call] = []
         parts = re.split(r"\b(?:and|then)\b(?: also)?|(?<=[.?!])\s", text)
         if not 1 < len(parts) <= _MOST_CALLS:
@@ -244,7 +244,7 @@ class EmbeddingBrain:
         return find_arguments(text, tool.parameters, today=self._today(), action=tool.words)
 
     def _forced(self, tool: KnownTool, text: str) -> _Call:
-        """A call that has to be made: what is missing is filled with something of its type."""
+        """Return a call that has to be made: what is missing gets some value of its type."""
         found = self._arguments(tool, text)
         arguments = {
             each.name: found[each.name] if each.name in found else _filler(each, text)
@@ -305,7 +305,7 @@ def _filler(parameter: Parameter, text: str) -> Any:
 
 
 def _noted(items: Sequence[Item]) -> str | None:
-    """What a system message at the end of the conversation gives to say, if it does."""
+    """Return what a system message at the end of the conversation gives to say, if it does."""
     match items[-1:]:
         case [MessageItem(role="system") as note]:
             return words_in_a_note(words_of(note))
@@ -314,7 +314,7 @@ def _noted(items: Sequence[Item]) -> str | None:
 
 
 def _latest_outputs(items: Sequence[Item], tools: Sequence[KnownTool]) -> tuple[list[str], str]:
-    """The outputs that nobody has spoken yet, and who was handed over to, if anybody.
+    """Return the outputs that were not spoken yet, and the agent that was handed over to, if any.
 
     An agent that can still hand over has not done so: that handoff failed.
     """
@@ -337,7 +337,7 @@ def _latest_outputs(items: Sequence[Item], tools: Sequence[KnownTool]) -> tuple[
 
 
 def _at_last_call(items: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]]:
-    """The conversation up to the last tool call and its output, and what came then."""
+    """Split the conversation behind the last tool call and its output."""
     for place in range(len(items), 0, -1):
         if isinstance(items[place - 1], FunctionCallItem | FunctionCallOutputItem):
             return items[:place], items[place:]
@@ -345,12 +345,12 @@ def _at_last_call(items: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]
 
 
 def _is_part_of(words: str, text: str) -> bool:
-    """Whether these words are a text, or its beginning: all that was heard before a barge-in."""
+    """Return whether words are a text, or its beginning: all that was heard before a barge-in."""
     return " ".join(text.split()).startswith(" ".join(words.split()).rstrip("….- "))
 
 
 def _streamed(text: str, max_tokens: int | None, cancelled: Cancelled) -> Iterator[BrainOutput]:
-    """A text word by word, as far as the tokens go."""
+    """Give a text word by word, as far as the tokens go."""
     room = None if max_tokens is None else max_tokens * _CHARACTERS_PER_TOKEN
     for word in re.findall(r"\S+\s*", text):
         if cancelled():

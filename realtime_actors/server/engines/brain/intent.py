@@ -50,7 +50,7 @@ class Act:
     looks_up: bool
     """It only tells something: a question asks for it, too."""
     must_be_named: bool
-    """It takes something away. Nobody means it who does not say it."""
+    """It takes something away. It is meant only where it is said."""
 
 
 _LOOKS_UP: Final = word_set(
@@ -67,7 +67,7 @@ _TAKES_AWAY: Final = word_set(
 
 
 def stem(word: str) -> str:
-    """The stem of a verb: "cancelled" is "cancel"."""
+    """Return the stem of a verb: "cancelled" is "cancel"."""
     found = dictionary.stem(word)
     return found[:-1] if found.endswith("ll") and len(found) > 4 else found
 
@@ -272,7 +272,7 @@ def act_of(name: str, description: str) -> Act:
 
 
 def is_command(text: str) -> bool:
-    """Whether a text is an order or a question, and so no answer to one."""
+    """Return whether a text is an order or a question, and so no answer to one."""
     rest = _FILLER.sub("", text)
     first = re.match(r"[A-Za-z']+", rest)
     return (
@@ -302,7 +302,7 @@ def _clauses(sentence: str) -> list[str]:
 
 
 def _kept(sentence: str) -> Iterator[str]:
-    """The clauses of a sentence that may ask for something."""
+    """Return the clauses of a sentence that may ask for something."""
     plain = _WHETHER.sub(" ", _POLITE_IF.sub(" ", sentence))
     if _CONDITION.search(plain) and not (_TELLS_WHEN.search(plain) and " if " not in plain):
         return
@@ -320,7 +320,7 @@ def _kept(sentence: str) -> Iterator[str]:
 
 
 def _begins_anew(clause: str) -> bool:
-    """Whether a clause has a verb or a subject of its own."""
+    """Return whether a clause has a verb or a subject of its own."""
     first = re.match(r"[A-Za-z']+", clause)
     if first is None:
         return False
@@ -351,7 +351,7 @@ def _wish(clause: str, act: Act, *, is_question: bool) -> Wish:
 
 
 def _is_free(words: list[str], place: int, *, asks: bool) -> bool:
-    """Whether a verb is asked for, and not denied, told of, or left to others."""
+    """Return whether a verb is asked for, and not denied, told of, or left to others."""
     word, before = words[place], words[:place]
     near = before[-6:]
     if _NEGATION & set(near) or (place and word.endswith("s") and not word.endswith("ss")):

@@ -32,7 +32,7 @@ _UNIT_DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 
 def iso_date(text: str, today: date) -> str | None:
-    """The day that is meant, the next one of its kind: "Friday" is never today's."""
+    """Return the day that is meant, the next one of its kind: "Friday" is never today's."""
     said = text.lower()
     for parse in (_relative, _weekday, _in_some_time, _in_figures, _of_a_month):
         found = parse(said, today)
@@ -69,7 +69,7 @@ def _in_some_time(said: str, today: date) -> date | None:
 
 
 def _in_figures(said: str, today: date) -> date | None:
-    """2026-01-31, 31.1.2026 and 1/31/2026."""
+    """Read 2026-01-31, 31.1.2026 and 1/31/2026."""
     if match := re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", said):
         return _date(int(match[1]), int(match[2]), int(match[3]))
     if match := re.fullmatch(r"(\d+)([./])(\d+)[./](\d+)", said):
@@ -80,7 +80,7 @@ def _in_figures(said: str, today: date) -> date | None:
 
 
 def _of_a_month(said: str, today: date) -> date | None:
-    """ "June 5th", "the third of March" and "the 21st"."""
+    """Read "June 5th", "the third of March" and "the 21st"."""
     month = next((place for place, name in enumerate(_MONTHS, 1) if name in said), None)
     rest = said.replace(_MONTHS[month - 1], "") if month else said
     day = int(_number(re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", rest)))
@@ -94,7 +94,7 @@ def _of_a_month(said: str, today: date) -> date | None:
 
 
 def _number(text: str) -> float:
-    """The number in a text, an ordinal included; "a week" is one."""
+    """Return the number in a text, an ordinal included; "a week" is one."""
     for ordinal, cardinal in _ORDINALS.items():
         text = re.sub(rf"\b{ordinal}\b", cardinal, text)
     text = re.sub(r"(?<=[a-z])th\b", "", text)
@@ -116,7 +116,7 @@ _HALF_DAYS: Final[tuple[tuple[str, Callable[[int], int]], ...]] = (
 
 
 def iso_time(text: str) -> str | None:
-    """The time of day that is meant. From one to seven without more is the afternoon."""
+    """Return the time of day that is meant. From one to seven without more is the afternoon."""
     said = text.lower()
     if re.search(r"\bnoon\b|\bmidday\b", said):
         return time(12).isoformat()

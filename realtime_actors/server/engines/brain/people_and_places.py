@@ -51,7 +51,7 @@ _SMALL_PLACE = re.compile(
 
 
 def find_people(text: str, *, others: bool) -> Iterator[Span]:
-    """People's names, the likeliest first: the speaker's own, or that of `others`."""
+    """Find people's names, the likeliest first: the speaker's own, or that of `others`."""
     patterns = (_OTHER_NAME, _OWN_NAME) if others else (_OWN_NAME, _SMALL_NAME)
     for pattern in patterns:
         for match in pattern.finditer(text):
@@ -60,7 +60,7 @@ def find_people(text: str, *, others: bool) -> Iterator[Span]:
 
 
 def find_places(text: str) -> Iterator[list[Span]]:
-    """Names of places, house numbers included: first the written ones, then all others."""
+    """Find names of places, house numbers included: first the written ones, then all others."""
     for pattern in (_PLACE, _SMALL_PLACE):
         spans = []
         for match in pattern.finditer(text):
@@ -71,7 +71,7 @@ def find_places(text: str) -> Iterator[list[Span]]:
 
 
 def _without_other_words(text: str, start: int, end: int) -> Span | None:
-    """A span as far as it can be a name: in capitals if it begins so, up to "Please"."""
+    """Cut a span to what can be a name: in capitals if it begins so, up to "Please"."""
     capitalized = any(letter.isupper() for letter in text[start:end])
     stop = start
     for word in re.finditer(r"[^\s,]+", text[start:end]):

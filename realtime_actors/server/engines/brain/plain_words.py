@@ -8,7 +8,7 @@ __all__ = ["content_stems", "humanized", "listed", "stem", "word_set"]
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text: a list of words that can be read."""
+    """Return the words of a text: a way to write a set of words that can be read."""
     return frozenset(text.split())
 
 
@@ -36,7 +36,7 @@ _BOILERPLATE = word_set(
 
 
 def content_stems(text: str) -> list[str]:
-    """The stems of the words that carry meaning, in order."""
+    """Return the stems of the words that carry meaning, in order."""
     words = (word.lower().replace("’", "'") for word in _WORD.findall(text))  # noqa: RUF001
     return [
         stem(word.removesuffix("'s"))
@@ -46,7 +46,7 @@ def content_stems(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """A word without its ending, so that "bookings" and "booked" are both "book"."""
+    """Return a word without its ending, so that "bookings" and "booked" are both "book"."""
     word = word.lower()
     for ending, replacement in (("ies", "y"), ("sses", "ss"), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
@@ -62,13 +62,13 @@ def stem(word: str) -> str:
 
 
 def humanized(name: str) -> str:
-    """An identifier as words: "orderNumber" and "order_number" are "order number"."""
+    """Turn an identifier into words: "orderNumber" and "order_number" are "order number"."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return " ".join(re.split(r"[\W_]+", spaced)).strip().lower()
 
 
 def listed(words: list[str], conjunction: str) -> str:
-    """Some words as one: "a, b or c"."""
+    """Join words to a list: "a, b or c"."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"

@@ -50,7 +50,7 @@ _NUMBER = re.compile(
 
 
 def find_numbers(text: str) -> list[Span]:
-    """All numbers, in order. "4 5 2" are three of them, "twenty five" is one."""
+    """Find all numbers, in order. "4 5 2" are three of them, "twenty five" is one."""
     return [
         Span(start=match.start(), end=match.end(), text=match[0], value=_value(match[0]))
         for match in _NUMBER.finditer(text)
@@ -81,7 +81,7 @@ _CODE = re.compile(
 
 
 def find_codes(text: str) -> Iterator[Span]:
-    """Numbers that are names: "A1234", "4 5 2 1", "four five two one"."""
+    """Find numbers that are names: "A1234", "4 5 2 1", "four five two one"."""
     for match in _CODE.finditer(text):
         words = re.split(r"[\s,]+", match[0])
         digits = [
@@ -111,7 +111,7 @@ _DATE = re.compile(
 
 
 def find_dates(text: str) -> list[Span]:
-    """All days, as they were said: "tomorrow", "next Monday", "the third of June"."""
+    """Find all days, as they were said: "tomorrow", "next Monday", "the third of June"."""
     return _spans(_DATE, text)
 
 
@@ -138,7 +138,7 @@ _TIME = re.compile(
 
 
 def find_times(text: str) -> list[Span]:
-    """All times of day, as they were said: "7 p.m.", "half past eight", "at seven"."""
+    """Find all times of day, as they were said: "7 p.m.", "half past eight", "at seven"."""
     return _spans(_TIME, text)
 
 
@@ -150,7 +150,7 @@ def _spans(pattern: re.Pattern[str], text: str) -> list[Span]:
 
 
 def _within(text: str) -> str:
-    """A text as it stands within a sentence: "tomorrow" for "Tomorrow", but "Monday"."""
+    """Write a text as it stands within a sentence: "tomorrow" for "Tomorrow", but "Monday"."""
     if re.match(rf"{_WEEKDAY}|{_MONTH}", text, re.IGNORECASE):
         return text
     return text[0].lower() + text[1:]

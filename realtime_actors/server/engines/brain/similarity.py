@@ -56,7 +56,7 @@ class Embedder:
         return self._model is not None
 
     def likeness(self, text: str, others: Iterable[str]) -> Sequence[float]:
-        """How like `text` each of the others is. All 0 where nothing is installed."""
+        """Return how like `text` each of the others is. All 0 where nothing is installed."""
         if self._model is None:
             return [0.0 for _ in others]
         vector = self._embed(text)

@@ -16,7 +16,7 @@ _TELLING_KEYS = ("message", "answer", "result", "text", "output", "content")
 
 
 def spoken(output: str) -> str:
-    """A tool's output as somebody would say it: a text as it is, an object in sentences."""
+    """Turn a tool's output into what can be said: a text as it is, an object in sentences."""
     try:
         value = json.loads(output)
     except ValueError:
@@ -62,7 +62,7 @@ def _plain(value: object) -> str:
 
 
 def question_for(parameter: Parameter) -> str:
-    """How to ask for an argument."""
+    """Return the question for an argument."""
     words = parameter.words
     if parameter.kind is Kind.CHOICE:
         choices = [str(each).replace("_", " ") for each in parameter.choices]
@@ -92,7 +92,7 @@ _MOST_ABILITIES = 5
 
 
 def abilities(tools: Sequence[KnownTool]) -> str:
-    """What the tools can do, in a sentence. "" without any."""
+    """Say what the tools can do, in a sentence. "" without any."""
     phrases = [_ability(tool) for tool in tools[:_MOST_ABILITIES]]
     return f"I can {listed(phrases, 'or')}." if phrases else ""
 
@@ -112,5 +112,5 @@ def _ability(tool: KnownTool) -> str:
 
 
 def tool_results(outputs: Iterable[str]) -> str:
-    """What several tools answered, one after the other."""
+    """Say what several tools answered, one after the other."""
     return " ".join(spoken(output) for output in outputs)

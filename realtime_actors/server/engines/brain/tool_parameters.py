@@ -88,7 +88,7 @@ _ENDS_OF_HEAD = word_set("of that for to in where at from on which under")
 
 
 def parameters_of(tool: Mapping[str, Any]) -> tuple[Parameter, ...]:
-    """The parameters of a wire-shaped tool, in order. What makes no sense is left out."""
+    """Return the parameters of a wire-shaped tool, in order. What makes no sense is left out."""
     schema = tool.get("parameters")
     if not isinstance(schema, Mapping):
         return ()
@@ -132,7 +132,7 @@ def _parameter(name: str, declared: Schema, root: Schema, *, required: bool) -> 
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
-    """A schema without references and alternatives: the first one that isn't null."""
+    """Follow references and alternatives of a schema, to the first one that isn't null."""
     for _ in range(8):  # schemas may refer to themselves
         reference = schema.get("$ref")
         if isinstance(reference, str) and reference.startswith("#/"):
@@ -187,7 +187,7 @@ def _kind(name: str, description: str, schema: Schema, has_choices: bool) -> Kin
 
 
 def _kind_of_words(words: list[str]) -> Kind | None:
-    """The kind that the last telling word stands for: an "order date" is a date."""
+    """Return the kind that the last telling word stands for: an "order date" is a date."""
     for word in reversed(words):
         for kind, telling in _KINDS:
             if word in telling:
@@ -200,7 +200,7 @@ def _kind_of_words(words: list[str]) -> Kind | None:
 
 
 def _head(description: str) -> list[str]:
-    """The words that say what it is: "day" of "Day of the visit"."""
+    """Return the words that say what it is: "day" of "Day of the visit"."""
     head: list[str] = []
     for word in humanized(description).split():
         if word in _ENDS_OF_HEAD or (word == "why" and not head):

@@ -19,7 +19,7 @@ __all__ = ["last_words", "words_of"]
 
 
 def words_of(item: Item) -> str:
-    """What a message says, spoken or written; "" for whatever isn't a message."""
+    """Return what a message says, spoken or written; "" for what isn't a message."""
     if not isinstance(item, MessageItem):
         return ""
     words = []
@@ -35,7 +35,7 @@ def words_of(item: Item) -> str:
 
 
 def last_words(items: Sequence[Item]) -> str:
-    """What the user said last, "" if that was nothing."""
+    """Return what the user said last, "" if that was nothing."""
     for item in reversed(items):
         if isinstance(item, MessageItem) and item.role == "user":
             return words_of(item)
