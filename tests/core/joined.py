@@ -46,9 +46,8 @@ from realtime_actors.items import (
     Item,
     MessageItem,
 )
-from realtime_actors.server import ConversationOptions, ServerConversation
+from realtime_actors.server import ConversationOptions, ServerConversation, server_messages
 from realtime_actors.server import server_effects as server_fx
-from realtime_actors.server import server_messages as server_messages
 from realtime_actors.server.turn_detection import SpeechStarted, SpeechStopped
 from tests.core.invariants import Watch
 from tests.core.machine import BYTES_PER_MS, AnyMessage, agent_with, resolve, tool_named

@@ -19,7 +19,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.core.machine import Phase
 from realtime_actors.core.messages import TimerFired
 from realtime_actors.items import FunctionCallItem, Item, MessageItem
-from realtime_actors.server import messages as server_messages
+from realtime_actors.server import server_messages
 from tests.core.joined import ALLOWED_ERRORS, SILENCE, World
 from tests.core.machine import words
 

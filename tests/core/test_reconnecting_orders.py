@@ -20,7 +20,7 @@ from realtime_actors.core.messages import AgentResolved, AnotherFailed, AnotherO
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.items import FunctionCallItem, Item
 from realtime_actors.server import server_effects as server_fx
-from realtime_actors.server import server_messages as server_messages
+from realtime_actors.server import server_messages
 from tests.core import joined
 from tests.core.machine import AnyMessage, ask, long_lists, resolve, times
 

@@ -254,7 +254,7 @@ SCENARIOS: Final = {
 # --- the frames ------------------------------------------------------------------------------
 
 
-def frames_of(scenario: Scenario) -> list[str]:
+def frames_of(scenario: Scenario) -> list[Any]:
     """Let a scenario happen. Return all that the client was sent, without what changes."""
     with scenario.server() as server:
         ending = []
@@ -264,12 +264,12 @@ def frames_of(scenario: Scenario) -> list[str]:
             except ConnectionClosed as closed:
                 ending = [{"closed": closed.rcvd and [closed.rcvd.code, closed.rcvd.reason]}]
     known: dict[str, str] = {}
-    return [json.dumps(_plain(each, known)) for each in [*caller.received, *ending]]
+    return [_plain(each, known) for each in [*caller.received, *ending]]
 
 
-def recorded(name: str) -> list[str]:
+def recorded(name: str) -> list[Any]:
     """Return the frames that a scenario has had."""
-    return (FOLDER / f"{name}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
 
 
 _ID = re.compile(r"\b(item|resp|call|conv|sess)_([0-9a-f]{18})\b")
@@ -304,7 +304,8 @@ def main() -> None:
     """Write all frames anew."""
     FOLDER.mkdir(exist_ok=True)
     for name, scenario in SCENARIOS.items():
-        (FOLDER / f"{name}.jsonl").write_text("\n".join(frames_of(scenario)) + "\n")
+        lines = [json.dumps(frame) for frame in frames_of(scenario)]
+        (FOLDER / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
