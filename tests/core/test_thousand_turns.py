@@ -8,7 +8,7 @@ import pytest
 
 from realtime_actors import messages
 from realtime_actors.config import SessionModelSettings
-from realtime_actors.server import messages as server_messages
+from realtime_actors.server import server_messages
 from tests.core.joined import CALLS, NO_NAMES, SILENCE, World
 from tests.core.sizes import sizes
 
