@@ -47,9 +47,19 @@ class Conversation:
 
     def take_moved(self) -> list[str]:
         """The items that have changed their places since this was asked last, in order."""
-        moved = list(self._moved)
+        moved = sorted(self._moved, key=lambda item_id: self._order.path(self._entries[item_id]))
         self._moved.clear()
         return moved
+
+    def told_place(self, item_id: str) -> str | None:
+        """Give `previous_id` to tell the subscribers: unless they don't know where that one stands
+        now, nothing else needs to be told of the item's place."""
+        previous_id = self.previous_id(item_id)
+        if previous_id in self._moved:
+            self._moved[item_id] = None
+        else:
+            self._moved.pop(item_id, None)
+        return previous_id
 
     def previous_id(self, item_id: str) -> str | None:
         """The id of the item right before one. None: it is the first."""

@@ -74,10 +74,8 @@ class History:
         now = self.conversation.get(item.id) if item.id is not None else None
         if change == "added":
             # With the words that came before it.
-            return [self._added(now or item), *self._moved(but=item.id)]
-        if item.id is not None and now != known:
-            return [self._updated(item.id), *self._moved(but=item.id)]
-        return self._moved()
+            return [self._added(now or item)]
+        return [self._updated(item.id)] if item.id is not None and now != known else []
 
     def _arrived(self, item_id: str) -> None:
         """An item is in the conversation: what was to be remembered of it is kept with it."""
@@ -87,11 +85,14 @@ class History:
             self._ours.discard(item_id)
             entry.is_ours = True
 
-    def announced(self, item_id: str | None, previous_id: str | None) -> Effects:
+    def announced(self, item_id: str | None, previous_id: str | None) -> None:
         """The server has committed the user's audio; its item is to come."""
         if item_id is not None and item_id not in self._deleted:
             self.conversation.reserve(item_id, previous_id)
-        return self._moved()
+
+    def moved(self) -> Effects:
+        """Tell of the items that stand somewhere else since another one has come."""
+        return [self._updated(item_id, "moved") for item_id in self.conversation.take_moved()]
 
     def retold(self, item_ids: Iterable[str | None]) -> None:
         """Another server is told these items, and no others. What it says of them is no news."""
@@ -226,15 +227,10 @@ class History:
 
     def _added(self, item: Item) -> Publish:
         self.readings.told((item,))
-        previous_id = self.conversation.previous_id(item.id) if item.id is not None else None
+        previous_id = self.conversation.told_place(item.id) if item.id is not None else None
         return Publish(
             events.HistoryAddedEvent(item=item, previous_item_id=previous_id, info=self.info)
         )
-
-    def _moved(self, *, but: str | None = None) -> Effects:
-        """Tell of the items that stand somewhere else now, and of which nothing else is told."""
-        moved = self.conversation.take_moved()
-        return [self._updated(item_id, "moved") for item_id in moved if item_id != but]
 
     def _updated(self, item_id: str, change: events.Change = "updated") -> Publish:
         history = self.items
@@ -246,7 +242,7 @@ class History:
                 item_id=item_id,
                 change=change,
                 item=item,
-                previous_item_id=None if item is None else self.conversation.previous_id(item_id),
+                previous_item_id=None if item is None else self.conversation.told_place(item_id),
                 info=self.info,
             )
         )

@@ -117,6 +117,15 @@ class Order(Generic[T]):
         """Return the place right before. None: it is the first."""
         return self._beside(place, -1)
 
+    def path(self, place: Place[T]) -> tuple[int, ...]:
+        """Return where a place is: what is before another one compares as less."""
+        path: list[int] = []
+        here: Any = place
+        while here.above is not None:
+            path.append(here.above.below.index(here))
+            here = here.above
+        return tuple(reversed(path))
+
     def snapshot(self) -> Snapshot[T]:
         """Return what is to be seen now, in order. Makes anew only what has changed."""
         tree = self._freeze(self._root)

@@ -182,6 +182,7 @@ class SessionMachine(Parts):
             effects = self._heard(message, now)
         else:
             effects = self._message(message, now)
+        effects += self._moved()
         effects += self._follow_up(now)
         reconnecting = self._reconnecting.go_on(effects, now)
         if reconnecting:
@@ -199,6 +200,10 @@ class SessionMachine(Parts):
         self._unsent.sent(effects)
         # First: what is sent may rely on it that nobody is heard.
         return self._with_hooks([*self._set_gate(now), *effects])
+
+    def _moved(self) -> Effects:
+        """Tell of the items that stand somewhere else now."""
+        return [] if self.phase is _ENDED else self._history.moved()
 
     def _follow_up(self, now: float) -> Effects:
         """Do what has become possible."""

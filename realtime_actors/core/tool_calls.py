@@ -110,13 +110,12 @@ class ToolCalls:
 
     def new_name(self, server_id: str) -> str:
         """Return an id for a call that no other has: a server may give one more than once."""
-        name, number = server_id, self._names.get(server_id, 0) + 1
-        while number > 1 and (name == server_id or name in self._names):
+        name, number = server_id, self._names.get(server_id, 1)
+        while name in self._names:
+            number += 1
             name = f"{server_id}#{number}"
-            number += name in self._names
         self._names[server_id] = number
-        if name != server_id:
-            self._names[name] = 1
+        self._names.setdefault(name, 1)
         return name
 
     def known_as(self, call_id: str, server_id: str | None) -> None:

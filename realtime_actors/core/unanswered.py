@@ -201,7 +201,7 @@ class Unanswered:
                 self._sent[:] = [
                     sent
                     for sent in self._sent[-MAX_SENT:]
-                    if now - sent.at < FORGET_AFTER or sent.kind in (UPDATE, CREATE_RESPONSE)
+                    if sent.kind in (UPDATE, CREATE_RESPONSE) or now - sent.at < FORGET_AFTER
                 ]
             self._sent.append(Sent(kind=kind, at=now, event_id=event_id, about=about))
 

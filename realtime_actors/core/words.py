@@ -295,8 +295,8 @@ class Words:
 
     def committed(self, item_id: str | None, previous_id: str | None) -> Effects:
         """A turn of the user's is part of the conversation; its item is to come."""
-        moved = self.history.announced(item_id, previous_id)
-        return [*moved, *self.transcripts.began(item_id), *self.transcripts.over(item_id)]
+        self.history.announced(item_id, previous_id)
+        return [*self.transcripts.began(item_id), *self.transcripts.over(item_id)]
 
     def cleared(self) -> Effects:
         """What the user was saying was thrown away."""

@@ -18,6 +18,8 @@ from tests.core.machine import (
     after,
     answers,
     ask,
+    committed,
+    created,
     empty,
     live,
     only,
@@ -27,6 +29,7 @@ from tests.core.machine import (
     transcript_done,
     written,
 )
+from tests.core.mirror import Mirror
 from tests.core.sizes import sizes
 
 
@@ -132,6 +135,29 @@ class TestWhatIsToldOfAChange:
 
         assert new == (HistoryAddedEvent, "b", "a")
         assert moved == [(HistoryUpdatedEvent, "c", "b"), (HistoryUpdatedEvent, "d", "c")]
+
+
+NAMED = st.sampled_from("abcdefgh")
+
+
+@times(5)
+@given(
+    st.lists(
+        st.builds(added, st.builds(written, NAMED), st.none() | NAMED)
+        | st.builds(committed, NAMED, NAMED)
+        | st.builds(transcript, st.just("word "), NAMED)
+        | st.builds(transcript_done, st.just("word "), NAMED)
+        | st.builds(lambda name: wire.ConversationItemDeleted(item_id=name), NAMED),
+        max_size=40,
+    )
+)
+def test_who_follows_the_events_shows_the_conversation(trace: list[wire.ServerEvent]) -> None:
+    machine, mirror = after(live(), created("r1")), Mirror()
+
+    for message in trace:
+        mirror.step(machine.handle(message, now=0.0))
+
+    assert mirror.ids == [item.id for item in machine.history]
 
 
 class PlainList:

@@ -78,6 +78,7 @@ def test_it_is_like_a_list_and_what_was_read_of_it_stays(steps: list[tuple[str, 
     assert all(
         order.next(one) is other and order.previous(other) is one for one, other in neighbours
     )
+    assert sorted(spots, key=order.path) == spots
     assert not spots or (order.previous(spots[0]) is None and order.next(spots[-1]) is None)
     assert order.snapshot() == [each.text for each in spots if each.text]
     for snapshot, before in read:
