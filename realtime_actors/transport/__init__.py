@@ -15,6 +15,7 @@ from realtime_actors.transport.base import (
     Disconnected,
     DroppedAudio,
     OutboundFullError,
+    PausableTransport,
     Transport,
     TransportFactory,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "MemoryPeer",
     "MemoryTransport",
     "OutboundFullError",
+    "PausableTransport",
     "Transport",
     "TransportFactory",
     "WebSocketTransport",

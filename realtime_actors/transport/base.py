@@ -8,7 +8,7 @@ at all). Anything else that keeps this contract will do as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from attrs import field, frozen
 
@@ -24,6 +24,7 @@ __all__ = [
     "Disconnected",
     "DroppedAudio",
     "OutboundFullError",
+    "PausableTransport",
     "Transport",
     "TransportFactory",
 ]
@@ -138,6 +139,32 @@ class Transport(Protocol):
     @property
     def connected(self) -> bool:
         """Whether `send` has somebody to send to."""
+        ...
+
+
+@runtime_checkable
+class PausableTransport(Transport, Protocol):
+    """A transport that reads no faster than its session can follow.
+
+    Without these three it works as well, but what the server says while the session is busy
+    waits in the session's mailbox, however much it is.
+    """
+
+    @property
+    def received_bytes(self) -> int:
+        """How much was read so far, of all that the server has sent. From any thread."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Read no more, so that the server has to wait. From any thread; never blocks.
+
+        What was read is still delivered. Sending goes on, and so does `close()`. Pings are
+        answered, and the end of the connection is noticed, when reading goes on.
+        """
+        ...
+
+    def resume_reading(self) -> None:
+        """Read on. Does nothing when reading was not paused."""
         ...
 
 

@@ -43,6 +43,8 @@ class Wants(NamedTuple):
     """READ, WRITE or both; 0 means that it is finished and wants to be let go."""
     deadline: float | None = None
     """A time of `time.monotonic()` at which it gets a turn in any case."""
+    stays: bool = False
+    """With a mask of 0: it is not finished, but waits for its deadline, or asks for a turn."""
 
 
 class Channel(Protocol):
@@ -209,11 +211,14 @@ class IoThread:
             self._let_go(channel)
 
     def _arrange(self, channel: Channel, before: Wants, wants: Wants) -> None:
-        if not wants.mask:
+        if not wants.mask and not wants.stays:
             self._let_go(channel)
             return
         if not before.mask:
-            self._selector.register(channel, wants.mask, channel)
+            if wants.mask:
+                self._selector.register(channel, wants.mask, channel)
+        elif not wants.mask:
+            self._selector.unregister(channel)
         elif wants.mask != before.mask:
             self._selector.modify(channel, wants.mask, channel)
         self._served[channel] = wants

@@ -93,6 +93,9 @@ class Link(ABC):
         self._lock = threading.Lock()
         self._outbound = Outbound(sock)
         self._read_wants_write = False
+        self._is_paused = False
+        self.received_bytes = 0
+        """See `PausableTransport.received_bytes`."""
         self._phase = Phase.OPEN
         self._deadline: float | None = None  # of BROKEN, CLOSING and LINGERING
         self._write_error: TransportError | None = None  # of BROKEN
@@ -154,6 +157,16 @@ class Link(ABC):
         if not self._is_reading_thread():
             self._released.wait(min(timeout + _GRACE, LONGEST_WAIT))
             self._join(_GRACE)
+
+    def pause_reading(self) -> None:
+        """See `PausableTransport.pause_reading`."""
+        self._is_paused = True
+        self._ask_for_turn()
+
+    def resume_reading(self) -> None:
+        """See `PausableTransport.resume_reading`."""
+        self._is_paused = False
+        self._ask_for_turn()
 
     @abstractmethod
     def start(self) -> None:
@@ -267,6 +280,7 @@ class Link(ABC):
             raise self._write_error or lost from error
         if data == b"" or (data is None and self._phase is Phase.BROKEN):
             raise self._write_error or TransportError("the connection was lost")
+        self.received_bytes += len(data) if data else 0
         return data
 
     def _make_room(self, audio_ms: float) -> DroppedAudio | None:
@@ -310,9 +324,16 @@ class Link(ABC):
                 raise self._write_error
             self._phase = Phase.GONE
 
+    @property
+    def _reads(self) -> bool:
+        """Whether the socket is read. What is delivered to nobody is, to find the goodbye in it."""
+        return not self._is_paused or self._phase in (Phase.CLOSING, Phase.LINGERING)
+
     def _interest(self) -> int:
         """What the socket has to become for things to go on."""
         unsent = self._outbound.size and not self._outbound.wants_read
+        if not self._reads:
+            return WRITE if unsent else READ if self._outbound.size else 0
         return READ | WRITE if unsent or self._read_wants_write else READ
 
 

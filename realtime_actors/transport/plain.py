@@ -87,18 +87,28 @@ class _Reader(Link):
                 if self._phase is Phase.GONE:
                     raise TransportError("the connection is closed")
                 self._flush()
-                data = self._read(size)
+                data = self._read(size) if self._reads else None
                 interest, deadline = self._interest(), self._deadline
             if data is not None:
                 return data
             self._wait(interest, deadline)
 
     def _wait(self, interest: int, deadline: float | None) -> None:
-        self._selector.modify(self._socket, interest)
+        self._select(interest)
         left = LONGEST_WAIT if deadline is None else deadline - time.monotonic()
         for key, _ in self._selector.select(min(max(0.0, left), LONGEST_WAIT)):
             if key.fileobj is self._wake_receiver:
                 self._wake_receiver.recv(4096)
+
+    def _select(self, interest: int) -> None:
+        known = self._socket in self._selector.get_map()
+        if not interest:
+            if known:
+                self._selector.unregister(self._socket)
+        elif known:
+            self._selector.modify(self._socket, interest)
+        else:
+            self._selector.register(self._socket, interest)
 
     def _run(self) -> None:
         while self._phase not in (Phase.LINGERING, Phase.GONE):

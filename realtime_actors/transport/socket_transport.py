@@ -88,6 +88,21 @@ class SocketTransport(ABC):
         link = self._open_link()
         return link.send(audio_payloads(self._dialect, audio, audio_format, commit=commit))
 
+    @property
+    def received_bytes(self) -> int:
+        """See `PausableTransport.received_bytes`."""
+        return 0 if self._link is None else self._link.received_bytes
+
+    def pause_reading(self) -> None:
+        """See `PausableTransport.pause_reading`."""
+        if self._link is not None:
+            self._link.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See `PausableTransport.resume_reading`."""
+        if self._link is not None:
+            self._link.resume_reading()
+
     def close(self, timeout: float = 2.0) -> None:
         """See `Transport.close`."""
         timeout = seconds(timeout, "the timeout of close()")

@@ -121,7 +121,8 @@ class _Channel(Link):
                 if self._phase is not Phase.GONE:
                     if ready & WRITE or self._outbound.wants_read:
                         self._flush()
-                    if ready & READ or self._read_wants_write or self._phase is Phase.BROKEN:
+                    readable = ready & READ or self._read_wants_write
+                    if self._reads and (readable or self._phase is Phase.BROKEN):
                         self._read_on(chunks)
         except TransportError as error:
             return chunks, error
@@ -143,9 +144,14 @@ class _Channel(Link):
         phase = self._phase
         if phase is Phase.GONE:
             return _FINISHED
-        if phase is Phase.OPEN and not self._outbound.size and not self._read_wants_write:
+        if (
+            phase is Phase.OPEN
+            and not self._outbound.size
+            and not self._read_wants_write
+            and not self._is_paused
+        ):
             return _READING  # nearly always; and the thread sees at a glance: no change
-        return Wants(self._interest(), self._deadline)
+        return Wants(self._interest(), self._deadline, stays=True)
 
     def leave_to_parent(self) -> None:
         super().leave_to_parent()

@@ -45,6 +45,7 @@ class Mutant:
 
 
 LOSSES = ("core/test_audio_losses.py", "session/test_lost_audio.py")
+PAUSING = ("transport/test_pausing.py", "transport/test_io_threads.py")
 WAITING_AUDIO = ("transport/test_audio_that_waits.py",)
 RESPONSES = ("core/test_responses.py", "core/test_wishes.py")
 LEFT_OUT = ("core/test_left_out.py", "core/test_sparse.py")
@@ -2848,5 +2849,77 @@ MUTANTS: Final = (
         " if where_ms <= audio_ms)",
         " if False)",
         ("recording/test_recorder.py",),
+    ),
+    Mutant(
+        20,
+        "a connection is read on though it is paused",
+        "transport/websocket.py",
+        "                    if self._reads and (",
+        "                    if (",
+        PAUSING,
+    ),
+    Mutant(
+        20,
+        "a connection of the plain transport is read on though it is paused",
+        "transport/plain.py",
+        "self._read(size) if self._reads else None",
+        "self._read(size)",
+        PAUSING,
+    ),
+    Mutant(
+        20,
+        "a paused connection is asked for its turn all the time",
+        "transport/link.py",
+        "            return WRITE if unsent else READ if self._outbound.size else 0",
+        "            return READ",
+        PAUSING,
+    ),
+    Mutant(
+        20,
+        "a paused connection sends nothing",
+        "transport/link.py",
+        "            return WRITE if unsent else READ if self._outbound.size else 0",
+        "            return 0",
+        PAUSING,
+    ),
+    Mutant(
+        20,
+        "a paused connection finds no goodbye",
+        "transport/link.py",
+        " or self._phase in (Phase.CLOSING, Phase.LINGERING)",
+        "",
+        PAUSING,
+    ),
+    Mutant(
+        20,
+        "a connection that is paused and broken is read on",
+        "transport/link.py",
+        "in (Phase.CLOSING, Phase.LINGERING)",
+        "is not Phase.OPEN",
+        PAUSING,
+    ),
+    Mutant(
+        20,
+        "a paused connection is let go",
+        "transport/websocket.py",
+        "self._deadline, stays=True)",
+        "self._deadline)",
+        PAUSING,
+    ),
+    Mutant(
+        20,
+        "nobody wakes a connection up that may be read again",
+        "transport/link.py",
+        "        self._is_paused = False\n        self._ask_for_turn()",
+        "        self._is_paused = False",
+        PAUSING,
+    ),
+    Mutant(
+        20,
+        "a channel that waits for nothing stays in the selector",
+        "transport/io_thread.py",
+        "            self._selector.unregister(channel)\n        elif wants.mask",
+        "            pass\n        elif wants.mask",
+        PAUSING,
     ),
 )

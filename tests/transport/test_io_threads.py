@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import queue
 import socket
 import threading
 from collections.abc import Iterator
@@ -219,6 +220,52 @@ def test_a_channel_that_raises_is_dropped_and_the_others_are_served_on(connect, 
 
     assert "a bug of ours" in caplog.text
     assert works(connection)
+
+
+class Resting:
+    """A channel that waits for nothing, until it has to do with its socket again, or is over."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.wants = Wants(0, stays=True)
+        self.turns: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.gone = threading.Event()
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def arrive(self, thread: object) -> None:
+        pass
+
+    def turn(self, ready: int) -> Wants:
+        self.turns.put(ready)
+        return self.wants
+
+    def let_go(self) -> None:
+        self.gone.set()
+
+
+def test_a_channel_that_waits_for_nothing_has_no_turns_but_those_that_it_asks_for(connect):
+    threads = IoThreads()
+    connection = connect(io_threads=threads)
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.send(b"something to read, and then the end")
+        theirs.close()
+        resting = Resting(ours)
+        thread = threads.serve(resting)
+        assert all(works(connection) for _ in range(20))
+        for _ in range(3):
+            thread.ask_for_turn(resting)
+            assert works(connection)
+        assert [resting.turns.get(timeout=PATIENCE) for _ in range(4)] == [READ, 0, 0, 0]
+        assert resting.turns.empty()
+
+        resting.wants = Wants(READ)
+        thread.ask_for_turn(resting)
+        assert [resting.turns.get(timeout=PATIENCE) for _ in range(2)] == [0, READ]
+        resting.wants = Wants(0)
+        assert resting.gone.wait(PATIENCE)
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
