@@ -58,13 +58,7 @@ MAX_BUFFER_BYTES = 200 * 2**20
 MIN_COMMIT_MS = 100
 LOOK_BACK_MS = 30_000
 """How much silence is kept while turns are looked for: the longest idle timeout."""
-BY_DURATION = (
-    None,
-    "whisper-1",
-    "gpt-transcribe",
-    "gpt-live-transcribe",
-    "gpt-realtime-whisper",
-)
+BY_DURATION = (None, "whisper-1", "gpt-transcribe", "gpt-live-transcribe", "gpt-realtime-whisper")
 """Models of transcription that are paid for by the second."""
 
 
@@ -154,7 +148,7 @@ class Hearing:
         """Drop all that is buffered, and the turn that is going on."""
         self._buffer.clear()
         self._forget_turn()
-        self._out.emit(InputAudioBufferCleared(event_id=self._out.event_id()))
+        self._out.emit(InputAudioBufferCleared())
 
     def configure(self) -> None:
         """Follow the session's settings, as they are now."""
@@ -185,9 +179,7 @@ class Hearing:
         self._turn = _Turn(item_id=self._out.new_id("item"), start_ms=found.audio_start_ms)
         self._out.emit(
             InputAudioBufferSpeechStarted(
-                event_id=self._out.event_id(),
-                item_id=self._turn.item_id,
-                audio_start_ms=found.audio_start_ms,
+                item_id=self._turn.item_id, audio_start_ms=found.audio_start_ms
             )
         )
         return True
@@ -209,9 +201,7 @@ class Hearing:
             return False
         self._turn = None
         self._out.emit(
-            InputAudioBufferSpeechStopped(
-                event_id=self._out.event_id(), item_id=turn.item_id, audio_end_ms=found.audio_end_ms
-            )
+            InputAudioBufferSpeechStopped(item_id=turn.item_id, audio_end_ms=found.audio_end_ms)
         )
         self._commit(turn.item_id, turn.start_ms, found.audio_end_ms)
         return True
@@ -223,10 +213,7 @@ class Hearing:
         item_id = self._out.new_id("item")
         self._out.emit(
             InputAudioBufferTimeoutTriggered(
-                event_id=self._out.event_id(),
-                item_id=item_id,
-                audio_start_ms=start_ms,
-                audio_end_ms=end_ms,
+                item_id=item_id, audio_start_ms=start_ms, audio_end_ms=end_ms
             )
         )
         self._commit(item_id, start_ms, end_ms)
@@ -240,9 +227,7 @@ class Hearing:
         audio = self._buffer.between(start_ms, end_ms)
         self._buffer.forget_before(end_ms)
         self._out.emit(
-            InputAudioBufferCommitted(
-                event_id=self._out.event_id(), item_id=item_id, previous_item_id=self._chain.last_id
-            )
+            InputAudioBufferCommitted(item_id=item_id, previous_item_id=self._chain.last_id)
         )
         item = MessageItem(
             id=item_id, status="completed", role="user", content=(InputAudio(audio=audio),)
@@ -330,7 +315,6 @@ class Hearing:
         if words.text is None:
             self._out.emit(
                 ConversationItemInputAudioTranscriptionFailed(
-                    event_id=self._out.event_id(),
                     item_id=item_id,
                     content_index=index,
                     error=ErrorDetail(
@@ -346,15 +330,11 @@ class Hearing:
         for piece in (words.text,) if in_one else re.findall(r"\s*\S+", words.text):
             self._out.emit(
                 ConversationItemInputAudioTranscriptionDelta(
-                    event_id=self._out.event_id(),
-                    item_id=item_id,
-                    content_index=index,
-                    delta=piece,
+                    item_id=item_id, content_index=index, delta=piece
                 )
             )
         self._out.emit(
             ConversationItemInputAudioTranscriptionCompleted(
-                event_id=self._out.event_id(),
                 item_id=item_id,
                 content_index=index,
                 transcript=words.text,

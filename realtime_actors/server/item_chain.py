@@ -189,11 +189,7 @@ class ItemChain:
         self._entries[item_id] = entry
         announcement = ConversationItemCreated if self._beta else ConversationItemAdded
         self._out.emit(
-            announcement(
-                event_id=self._out.event_id(),
-                item=without_audio(entry.item),
-                previous_item_id=self.previous_id(item_id),
-            )
+            announcement(item=without_audio(entry.item), previous_item_id=self.previous_id(item_id))
         )
 
     def done(self, item_id: str) -> None:
@@ -203,9 +199,7 @@ class ItemChain:
             return
         self._out.emit(
             ConversationItemDone(
-                event_id=self._out.event_id(),
-                item=without_audio(entry.item),
-                previous_item_id=self.previous_id(item_id),
+                item=without_audio(entry.item), previous_item_id=self.previous_id(item_id)
             )
         )
 

@@ -47,15 +47,13 @@ class Editing:
     def retrieve(self, item_id: str) -> None:
         """Show an item, with its audio."""
         entry = self._entry(item_id, "retrieving", "item_retrieve_invalid_item_id")
-        self._out.emit(
-            ConversationItemRetrieved(event_id=self._out.event_id(), item=entry.with_audio())
-        )
+        self._out.emit(ConversationItemRetrieved(item=entry.with_audio()))
 
     def delete(self, item_id: str) -> None:
         """Take an item out."""
         self._entry(item_id, "deleting", "item_delete_invalid_item_id")
         self._chain.remove(item_id)
-        self._out.emit(ConversationItemDeleted(event_id=self._out.event_id(), item_id=item_id))
+        self._out.emit(ConversationItemDeleted(item_id=item_id))
 
     def _entry(self, item_id: str, doing: str, code: str) -> Entry:
         entry = self._chain.get(item_id)
@@ -142,7 +140,6 @@ class Editing:
         entry.cut(event.audio_end_ms, words_so_far)
         self._out.emit(
             ConversationItemTruncated(
-                event_id=self._out.event_id(),
                 item_id=event.item_id,
                 content_index=event.content_index,
                 audio_end_ms=event.audio_end_ms,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attrs import evolve
+
 from realtime_actors.protocol import ServerEvent
 from realtime_actors.server.server_effects import Effect, Effects, Emit
 
@@ -20,13 +22,9 @@ class Outbox:
         self.new_id = ids
         self._effects: list[Effect] = []
 
-    def event_id(self) -> str:
-        """Return an id for a server event."""
-        return self.new_id("event")
-
     def emit(self, event: ServerEvent) -> None:
-        """Send an event to the client."""
-        self._effects.append(Emit(event))
+        """Send an event to the client, with an id of its own."""
+        self._effects.append(Emit(evolve(event, event_id=self.new_id("event"))))
 
     def do(self, effect: Effect) -> None:
         """Have something else done."""

@@ -235,9 +235,7 @@ class Responses:
         run.created()
         reserved = plan.max_output_tokens or MAX_OUTPUT_TOKENS
         refused = self._limiter.take(now, tokens=self._count(running).total + reserved)
-        self._out.emit(
-            RateLimitsUpdated(event_id=self._out.event_id(), rate_limits=self._limiter.report(now))
-        )
+        self._out.emit(RateLimitsUpdated(rate_limits=self._limiter.report(now)))
         if refused:
             error = ErrorDetail(
                 type="rate_limit_exceeded",
@@ -318,9 +316,7 @@ class Responses:
                 image_tokens=read.image,
                 cached_tokens=cached.total,
                 cached_tokens_details=CachedTokensDetails(
-                    text_tokens=cached.text,
-                    audio_tokens=cached.audio,
-                    image_tokens=cached.image,
+                    text_tokens=cached.text, audio_tokens=cached.audio, image_tokens=cached.image
                 ),
             ),
             output_token_details=OutputTokenDetails(

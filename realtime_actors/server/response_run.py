@@ -136,9 +136,7 @@ class ResponseRun:
 
     def created(self) -> None:
         """Say that the response has begun."""
-        self._out.emit(
-            ResponseCreated(event_id=self._out.event_id(), response=self._wire("in_progress"))
-        )
+        self._out.emit(ResponseCreated(response=self._wire("in_progress")))
 
     def text(self, text: str) -> None:
         """Say or write a piece of text."""
@@ -148,7 +146,6 @@ class ResponseRun:
         delta = ResponseOutputAudioTranscriptDelta if self.plan.speaks else ResponseOutputTextDelta
         self._out.emit(
             delta(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 item_id=message.item_id,
                 output_index=len(self._finished),
@@ -165,7 +162,6 @@ class ResponseRun:
         self._audio_ms += calculate_audio_length_ms(audio, self.plan.speech.audio_format)
         self._out.emit(
             ResponseOutputAudioDelta(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 item_id=message.item_id,
                 output_index=len(self._finished),
@@ -181,7 +177,6 @@ class ResponseRun:
         self._characters += len(piece.arguments)
         self._out.emit(
             ResponseFunctionCallArgumentsDelta(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 item_id=call.item_id,
                 output_index=len(self._finished),
@@ -215,12 +210,7 @@ class ResponseRun:
 
     def _end(self, status: str, details: StatusDetails | None, usage: Usage) -> None:
         self._close("completed" if status == "completed" else "incomplete")
-        self._out.emit(
-            ResponseDone(
-                event_id=self._out.event_id(),
-                response=self._wire(status, details=details, usage=usage),
-            )
-        )
+        self._out.emit(ResponseDone(response=self._wire(status, details=details, usage=usage)))
 
     def _wire(
         self, status: str, *, details: StatusDetails | None = None, usage: Usage | None = None
@@ -250,7 +240,6 @@ class ResponseRun:
         self._open = message
         self._out.emit(
             ResponseContentPartAdded(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 item_id=item_id,
                 output_index=len(self._finished),
@@ -285,10 +274,7 @@ class ResponseRun:
         entry = Entry(item, self.plan.speech.audio_format)
         self._out.emit(
             ResponseOutputItemAdded(
-                event_id=self._out.event_id(),
-                response_id=self.id,
-                output_index=len(self._finished),
-                item=item,
+                response_id=self.id, output_index=len(self._finished), item=item
             )
         )
         if self.plan.in_conversation:
@@ -308,7 +294,6 @@ class ResponseRun:
                 entry.item = self._finish_call(call, status)
         self._out.emit(
             ResponseOutputItemDone(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 output_index=len(self._finished),
                 item=without_audio(entry.item),
@@ -328,7 +313,6 @@ class ResponseRun:
             part = OutputText(text)
             self._out.emit(
                 ResponseOutputTextDone(
-                    event_id=self._out.event_id(),
                     response_id=self.id,
                     item_id=message.item_id,
                     output_index=len(self._finished),
@@ -338,7 +322,6 @@ class ResponseRun:
             )
         self._out.emit(
             ResponseContentPartDone(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 item_id=message.item_id,
                 output_index=len(self._finished),
@@ -353,7 +336,6 @@ class ResponseRun:
     def _finish_speech(self, message: _Message, transcript: str) -> OutputAudio:
         self._out.emit(
             ResponseOutputAudioDone(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 item_id=message.item_id,
                 output_index=len(self._finished),
@@ -362,7 +344,6 @@ class ResponseRun:
         )
         self._out.emit(
             ResponseOutputAudioTranscriptDone(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 item_id=message.item_id,
                 output_index=len(self._finished),
@@ -376,7 +357,6 @@ class ResponseRun:
         arguments = "".join(call.arguments)
         self._out.emit(
             ResponseFunctionCallArgumentsDone(
-                event_id=self._out.event_id(),
                 response_id=self.id,
                 item_id=call.item_id,
                 output_index=len(self._finished),

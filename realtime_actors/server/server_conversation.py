@@ -253,13 +253,10 @@ class ServerConversation:
         seconds = self._options.max_session_seconds
         self._expires_at = now + seconds
         self._session.expires_at = int(opened.unix_time + seconds)
-        self._out.emit(SessionCreated(event_id=self._out.event_id(), session=self._session.info))
+        self._out.emit(SessionCreated(session=self._session.info))
         if self._beta:
             self._out.emit(
-                ConversationCreated(
-                    event_id=self._out.event_id(),
-                    conversation=ConversationInfo(id=self._conversation_id),
-                )
+                ConversationCreated(conversation=ConversationInfo(id=self._conversation_id))
             )
         self._hearing.configure()
 
@@ -270,7 +267,7 @@ class ServerConversation:
             spoke=self._responses.spoke,
             responding=self._responses.active is not None,
         )
-        self._out.emit(SessionUpdated(event_id=self._out.event_id(), session=self._session.info))
+        self._out.emit(SessionUpdated(session=self._session.info))
         self._hearing.configure()
         if self._idle_timeout_ms is None:
             self._idle_until = None
@@ -351,4 +348,4 @@ class ServerConversation:
     def _error(self, detail: ErrorDetail, cause: Message | None = None) -> None:
         if isinstance(cause, ClientEvent) and self._options.echo_event_ids:
             detail = evolve(detail, event_id=cause.event_id)
-        self._out.emit(ServerError(event_id=self._out.event_id(), error=detail))
+        self._out.emit(ServerError(error=detail))
