@@ -256,34 +256,16 @@ def _machine(
     attached: bool,
     reported: bool,
 ) -> Machine:
-    config = runner.config
     machine = SessionMachine(
         agent=runner.agent,
+        config=runner.config,
         session_type=runner.session_type,
         settings=settings,
         attached=attached,
         info=EventInfo(context),
-        guardrails=config.output_guardrails,
-        input_guardrails=config.input_guardrails,
-        guardrails_settings=config.guardrails_settings,
-        barge_in=config.barge_in,
-        max_handoffs_per_turn=config.max_handoffs_per_turn,
-        max_tool_rounds_per_turn=config.max_tool_rounds_per_turn,
-        reset_tool_choice=config.reset_tool_choice,
-        max_tool_output_chars=config.max_tool_output_chars,
         max_message_bytes=where.max_message_size,
-        parallel_tools=config.async_tool_calls,
-        max_concurrency=config.max_concurrency,
-        approval_timeout=config.approval_timeout,
-        tool_timeout=config.tool_timeout,
-        tool_texts=config.tool_texts,
         playback_reported=reported,
         model=model,
-        pricing=config.pricing,
-        max_cost=config.max_cost,
-        max_duration=config.max_duration,
-        idle_timeout=config.idle_timeout,
-        stall_timeout=config.stall_timeout,
     )
     return machine if trace is None else TracedMachine(machine, trace.write)
 

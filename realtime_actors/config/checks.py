@@ -42,6 +42,7 @@ __all__ = [
     "time_limit_or_none",
     "to_tuple",
     "whole",
+    "whole_or_none",
     "wrong",
 ]
 
@@ -194,6 +195,14 @@ def whole(low: int, high: int | None = None) -> Check:
     """Make a check that a value is a whole number within bounds, both included."""
     bounds = f"from {low} to {high}" if high is not None else f"of {low} or more"
     return check(lambda value: is_whole(value, low, high), f"a whole number {bounds}")
+
+
+def whole_or_none(at_least: int) -> Check:
+    """Make a check that a value is a whole number, or None for no limit."""
+    return check(
+        lambda value: value is None or is_whole(value, at_least),
+        f"a whole number of {at_least} or more, or None",
+    )
 
 
 def time_limit(settings: Any, attribute: Attribute[Any], value: Any) -> None:

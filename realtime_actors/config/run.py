@@ -20,6 +20,7 @@ from realtime_actors.config.checks import (
     time_limit_or_none,
     to_tuple,
     whole,
+    whole_or_none,
     wrong,
 )
 from realtime_actors.config.places import placed
@@ -134,7 +135,7 @@ class RunConfig(Settings):
     """Whether the user can talk over the model, and what is done about its echo."""
     max_handoffs_per_turn: int = field(default=5, validator=whole(1))
     """How often agents may pass the conversation on before the user says something again."""
-    max_tool_rounds_per_turn: int | None = field(default=10, validator=whole(1))
+    max_tool_rounds_per_turn: int | None = field(default=10, validator=whole_or_none(1))
     """How many responses in a row may call tools before the user says something again. Then
     the model is asked to answer without tools, and an `ErrorEvent` says so. None: any number."""
     reset_tool_choice: bool = field(default=True, validator=flag)
@@ -160,7 +161,7 @@ class RunConfig(Settings):
         validator=instance_of(ToolTexts, "ToolTexts, or a dict"),
     )
     """What the model is told when a tool fails, takes too long or is not approved."""
-    max_tool_output_chars: int | None = field(default=100_000, validator=whole(1))
+    max_tool_output_chars: int | None = field(default=100_000, validator=whole_or_none(1))
     """Characters that the output of a tool may have, and the model has to read: most models hear
     no more than that at a time. The model is told of a longer one that it was too long. None:
     as many as fit into a message (`ModelConfig.max_message_size`)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
 from attrs import define, field
@@ -10,7 +9,7 @@ from attrs import define, field
 from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
-from realtime_actors.config import BargeIn, GuardrailsSettings, SessionModelSettings, ToolTexts
+from realtime_actors.config import RunConfig, SessionModelSettings
 from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.announcements import Announcements
 from realtime_actors.core.approvals import Approvals
@@ -46,10 +45,9 @@ from realtime_actors.core.turns import Turns
 from realtime_actors.core.unanswered import Unanswered
 from realtime_actors.core.unsent import Unsent
 from realtime_actors.core.words import Words
-from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import Item
 from realtime_actors.snapshot import Snapshot
-from realtime_actors.usage import PRICES, Pricing, SessionUsage
+from realtime_actors.usage import SessionUsage
 
 __all__ = ["START", "Parts"]
 
@@ -74,40 +72,14 @@ class Parts:
     attached: bool = False
     """The server's session has settings of its own: see `Configuration.attached`."""
     info: events.EventInfo = events.NO_INFO
-    guardrails: tuple[OutputGuardrail, ...] = ()
-    """Guardrails of the run, added to each agent's own."""
-    input_guardrails: tuple[InputGuardrail, ...] = ()
-    guardrails_settings: GuardrailsSettings = field(factory=GuardrailsSettings)
-    barge_in: BargeIn = field(factory=BargeIn)
-    max_handoffs_per_turn: int = 5
-    max_tool_rounds_per_turn: int | None = None
-    """How many responses in a row may call tools; None for any number."""
-    max_tool_output_chars: int | None = None
-    """How long the output of a tool may be; None for as long as a message."""
+    config: RunConfig = field(factory=RunConfig)
+    """What holds for all agents. Its `model_settings` are in `settings` already."""
     max_message_bytes: int = MAX_MESSAGE_BYTES
     """How large a message may be, either way."""
-    reset_tool_choice: bool = True
-    """What forces the model to call a tool holds for the first response of a turn."""
-    parallel_tools: bool = True
-    approval_timeout: float | None = None
-    """Seconds until a call that nobody approves counts as rejected; None for no limit."""
-    max_concurrency: int | None = None
-    """How many tools may run at once; None for as many as the model calls."""
-    tool_timeout: float | None = None
-    """Seconds for tools that set none themselves; None for no limit."""
-    tool_texts: ToolTexts = field(factory=ToolTexts)
-    """What the model is told when a tool fails, takes too long or is not approved."""
     playback_reported: bool = False
     """A `PlaybackTracker` reports what was heard."""
     model: str | None = None
     """The model that we asked for, until the server says which it is."""
-    pricing: Pricing = PRICES
-    max_cost: Decimal | None = None
-    max_duration: float | None = None
-    idle_timeout: float | None = None
-    stall_timeout: float | None = None
-    """Seconds without any event of a response in progress until it is cancelled; None for no
-    watch."""
 
     _event_ids: int = field(default=0, init=False)
     _reports: Reports = field(init=False)
@@ -148,7 +120,7 @@ class Parts:
             base=self.settings,
             attached=self.attached,
             session_type=self.session_type,
-            patient=self.barge_in.mode == "off",
+            patient=self.config.barge_in.mode == "off",
         )
         self._responses = ResponseMachine(self._new_id)
         self._responses.hold(START)
@@ -156,29 +128,29 @@ class Parts:
         self._history = History(self.info, self._readings)
         ledger = PlaybackLedger(reported=self.playback_reported)
         self._speech = Speech(self.info, self._history, self._responses, ledger)
-        self._echo = EchoPolicy(self.barge_in, self._speech)
+        self._echo = EchoPolicy(self.config.barge_in, self._speech)
         self._rounds = Rounds(
             info=self.info,
             configuration=self._configuration,
             responses=self._responses,
-            limit=self.max_tool_rounds_per_turn,
-            frees_choice=self.reset_tool_choice,
+            limit=self.config.max_tool_rounds_per_turn,
+            frees_choice=self.config.reset_tool_choice,
         )
         hosted = HostedCalls(
-            info=self.info, rounds=self._rounds, timeout=self.tool_timeout or HOSTED_WITHIN
+            info=self.info, rounds=self._rounds, timeout=self.config.tool_timeout or HOSTED_WITHIN
         )
         self._calls = ToolCalls(
             rounds=self._rounds,
             outputs=Outputs(
                 rounds=self._rounds,
-                max_chars=self.max_tool_output_chars,
+                max_chars=self.config.max_tool_output_chars,
                 max_message_bytes=self.max_message_bytes,
             ),
             hosted=hosted,
             info=self.info,
-            at_once=self.max_concurrency if self.parallel_tools else 1,
-            timeout=self.tool_timeout,
-            texts=self.tool_texts,
+            at_once=self.config.max_concurrency if self.config.async_tool_calls else 1,
+            timeout=self.config.tool_timeout,
+            texts=self.config.tool_texts,
         )
         self._editing = Editing(self._new_id, self._history, self._calls, self._readings)
         self._transcripts = Transcripts(self.info, self._history, self._configuration)
@@ -194,7 +166,7 @@ class Parts:
             editing=self._editing,
             speech=self._speech,
             reconnect=lambda handoff: self._reconnecting.begin(handoff),
-            limit=self.max_handoffs_per_turn,
+            limit=self.config.max_handoffs_per_turn,
         )
         self._offers = Offers(
             info=self.info,
@@ -207,9 +179,9 @@ class Parts:
             new_id=self._new_id,
             calls=self._calls,
             handoffs=self._handoffs,
-            timeout=self.approval_timeout,
+            timeout=self.config.approval_timeout,
         )
-        self._stalls = StallWatch(self.stall_timeout)
+        self._stalls = StallWatch(self.config.stall_timeout)
         self._announcements = Announcements()
         self._turn_taking = TurnTaking(
             configuration=self._configuration,
@@ -233,10 +205,10 @@ class Parts:
             handoffs=self._handoffs,
             speech=self._speech,
             responses=self._responses,
-            guardrails=self.guardrails,
-            debounce=self.guardrails_settings.debounce_text_length,
-            holds=self.guardrails_settings.mode == "hold",
-            timeout=self.guardrails_settings.verdict_timeout,
+            guardrails=self.config.output_guardrails,
+            debounce=self.config.guardrails_settings.debounce_text_length,
+            holds=self.config.guardrails_settings.mode == "hold",
+            timeout=self.config.guardrails_settings.verdict_timeout,
             play=self._play,
         )
         self._screening = Screening(
@@ -244,9 +216,9 @@ class Parts:
             handoffs=self._handoffs,
             speech=self._speech,
             responses=self._responses,
-            guardrails=self.input_guardrails,
-            holds=self.guardrails_settings.mode == "hold",
-            timeout=self.guardrails_settings.verdict_timeout,
+            guardrails=self.config.input_guardrails,
+            holds=self.config.guardrails_settings.mode == "hold",
+            timeout=self.config.guardrails_settings.verdict_timeout,
         )
         self._words = Words(
             history=self._history,
@@ -289,7 +261,10 @@ class Parts:
             self.max_message_bytes,
         )
         self._accounting = Accounting(
-            info=self.info, model=self.model, pricing=self.pricing, max_cost=self.max_cost
+            info=self.info,
+            model=self.model,
+            pricing=self.config.pricing,
+            max_cost=self.config.max_cost,
         )
         self._unsent = Unsent(
             info=self.info,
@@ -307,9 +282,9 @@ class Parts:
             responses=self._responses,
             speech=self._speech,
             turn_taking=self._turn_taking,
-            max_cost=self.max_cost,
-            max_duration=self.max_duration,
-            idle_timeout=self.idle_timeout,
+            max_cost=self.config.max_cost,
+            max_duration=self.config.max_duration,
+            idle_timeout=self.config.idle_timeout,
         )
         self._airs = not (self._guarding.holds or self._echo.follows_speech)
 

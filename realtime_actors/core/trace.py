@@ -17,13 +17,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 from attrs import define, field
 
-from realtime_actors import config, items, messages
-from realtime_actors.agent import Agent, Handoff
+from realtime_actors import config, items, messages, usage
+from realtime_actors.agent import Agent, AnyTool, Handoff
 from realtime_actors.core import messages as core_messages
 from realtime_actors.core.effects import (
     Answer,
@@ -41,39 +41,27 @@ from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import ConfigError, RealtimeError
 from realtime_actors.events import EventInfo
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
+from realtime_actors.hooks import AgentHooks
 from realtime_actors.protocol import MalformedEvent, ServerEvent, dialect
 from realtime_actors.snapshot import Snapshot
 from realtime_actors.surrogates import replace_surrogates
-from realtime_actors.tools import Tool
+from realtime_actors.tools import HostedMcpTool, Tool
 from realtime_actors.usage import SessionUsage
 
 __all__ = ["TracedMachine", "as_text", "describe", "replay"]
 
 CLASSES: Final[Mapping[str, type[Any]]] = {
     name: cls
-    for module in (config, core_messages, items, messages)
+    for module in (config, core_messages, items, messages, usage)
     for name, cls in vars(module).items()
     if isinstance(cls, type) and attrs.has(cls)
 }
-_OPTIONS: Final = (
-    "session_type",
-    "attached",
-    "max_handoffs_per_turn",
-    "max_tool_rounds_per_turn",
-    "reset_tool_choice",
-    "max_tool_output_chars",
-    "max_message_bytes",
-    "parallel_tools",
-    "approval_timeout",
-    "max_concurrency",
-    "tool_timeout",
-    "playback_reported",
-    "model",
-    "max_duration",
-    "idle_timeout",
-    "stall_timeout",
-)
+_PLAIN: Final = ("session_type", "attached", "max_message_bytes", "playback_reported", "model")
 """What of a machine is plain data."""
+
+
+_OF_AGENTS: Final = ("voice", "tools", "handoffs", "output_guardrails", "input_guardrails")
+"""What the core looks at of an agent, beside its name and whether it has hooks."""
 
 
 class TracedMachine:
@@ -87,20 +75,11 @@ class TracedMachine:
         self._write = write
         self._write(
             {
-                "agent": machine.agent.name,
-                "voice": machine.agent.voice,
+                "agent": _encode(machine.agent),
                 "settings": _encode(machine.settings),
-                "guardrails": [
-                    each.name for each in (*machine.agent.output_guardrails, *machine.guardrails)
-                ],
-                "input_guardrails": [
-                    each.name
-                    for each in (*machine.agent.input_guardrails, *machine.input_guardrails)
-                ],
-                "guardrails_settings": _encode(machine.guardrails_settings),
-                "barge_in": _encode(machine.barge_in),
-                "tool_texts": _encode(machine.tool_texts),
-                **{name: getattr(machine, name) for name in _OPTIONS},
+                # Of the settings it has what the program wrote: above is what came of it.
+                "config": _encode(attrs.evolve(machine.config, model_settings={})),
+                **{name: getattr(machine, name) for name in _PLAIN},
             }
         )
 
@@ -211,35 +190,35 @@ def _ids(event: object) -> str:
 
 def _machine(header: Mapping[str, Any], cast: _Cast) -> SessionMachine:
     return SessionMachine(
-        agent=cast.agent(header["agent"], header.get("voice")),
+        agent=cast.decode(header["agent"]),
         settings=cast.decode(header["settings"]),
-        guardrails=tuple(
-            OutputGuardrail(name=name, check=_passes) for name in header["guardrails"]
-        ),
-        input_guardrails=tuple(
-            InputGuardrail(name=name, check=_passes) for name in header.get("input_guardrails", ())
-        ),
-        guardrails_settings=cast.decode(header["guardrails_settings"]),
-        barge_in=cast.decode(header.get("barge_in", {"$": "BargeIn"})),
-        tool_texts=cast.decode(header.get("tool_texts", {"$": "ToolTexts"})),
-        **{name: header[name] for name in _OPTIONS if name in header},
+        config=cast.decode(header["config"]),
+        **{name: header[name] for name in _PLAIN if name in header},
     )
 
 
 def _encode(value: Any) -> Any:
     match value:
-        case Agent(name=name, voice=voice):
-            return {"$agent": name} if voice is None else {"$agent": name, "voice": voice}
+        case Agent(name=name):
+            hooks = {} if value.hooks is None else {"hooks": True}
+            return {"$agent": name, **_members_of(value, _OF_AGENTS), **hooks}
+        case OutputGuardrail(name=name):
+            return {"$guardrail": name}
+        case InputGuardrail(name=name):
+            return {"$input_guardrail": name}
         case Tool(name=name):
-            return {"$tool": name, "timeout": value.timeout, "texts": _encode(value.texts)}
+            told = {"$tool": name, "timeout": value.timeout, "texts": _encode(value.texts)}
+            return {**told, **_varies(value)}
+        case HostedMcpTool(server_label=label):
+            return {"$mcp": label, **_varies(value)}
         case Handoff():
-            return {"$handoff": value.tool_name, "voice": value.voice}
+            return {"$handoff": value.tool_name, "voice": value.voice, **_varies(value)}
         case ServerEvent():
             return {"$server": _said(value)}
         case bytes():
             return {"$bytes": items.encode64(value)}
         case Decimal():
-            return str(value)
+            return {"$decimal": str(value)}
         case RealtimeError():
             return {"$error": str(value)}
         case Mapping():
@@ -257,6 +236,10 @@ def _encode(value: Any) -> Any:
             return value
 
 
+def _varies(tool: AnyTool) -> dict[str, Any]:
+    return {"varies": True} if callable(tool.is_enabled) else {}
+
+
 def _said(event: ServerEvent) -> Any:
     if isinstance(event, MalformedEvent):
         return {"type": event.type, "reason": event.reason, "kind": event.kind}
@@ -271,8 +254,19 @@ def _heard(said: Any) -> ServerEvent:
 
 
 def _members(value: Any) -> dict[str, Any]:
-    members = {each.name: getattr(value, each.name) for each in attrs.fields(type(value))}
-    return {name: _encode(member) for name, member in members.items() if member is not None}
+    return _members_of(value, [each.name for each in attrs.fields(type(value))])
+
+
+def _members_of(value: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Encode those that are not as they are by themselves."""
+    by_name = attrs.fields_dict(type(value))
+    given = ((by_name[name], getattr(value, name)) for name in names)
+    return {each.name: _encode(member) for each, member in given if member != _default(each)}
+
+
+def _default(attribute: attrs.Attribute[Any]) -> object:
+    default: Any = attribute.default
+    return default.factory() if hasattr(default, "factory") else default
 
 
 @define
@@ -281,21 +275,42 @@ class _Cast:
 
     _agents: dict[str, Agent] = field(factory=dict)
 
-    def agent(self, name: str, voice: str | None = None) -> Agent:
-        return self._agents.setdefault(name, Agent(name=name, voice=voice))
+    def agent(self, name: str, written: Mapping[str, Any]) -> Agent:
+        if name not in self._agents:
+            members = {each: self.decode(written[each]) for each in _OF_AGENTS if each in written}
+            hooks = AgentHooks() if written.get("hooks") else None
+            self._agents[name] = Agent(name=name, hooks=hooks, **members)
+        return self._agents[name]
 
     def decode(self, value: Any) -> Any:
         match value:
             case {"$": str(kind)}:
                 members = {name: each for name, each in value.items() if name != "$"}
                 return CLASSES[kind](**self.decode(members))
-            case {"$agent": name}:
-                return self.agent(name, value.get("voice"))
+            case {"$agent": str(name)}:
+                return self.agent(name, value)
+            case {"$guardrail": name}:
+                return OutputGuardrail(name=name, check=_passes)
+            case {"$input_guardrail": name}:
+                return InputGuardrail(name=name, check=_passes)
+            case {"$decimal": text}:
+                return Decimal(text)
             case {"$tool": name, "timeout": timeout}:
                 texts = self.decode(value.get("texts", {"$": "ToolTexts"}))
-                return Tool(name=name, invoke=_no_tool, timeout=timeout, texts=texts)
+                return Tool(
+                    name=name,
+                    invoke=_no_tool,
+                    timeout=timeout,
+                    texts=texts,
+                    is_enabled=_is_enabled(value),
+                )
+            case {"$mcp": label}:
+                return HostedMcpTool(
+                    server_label=label, connector_id="a trace", is_enabled=_is_enabled(value)
+                )
             case {"$handoff": name}:
-                return Handoff(_no_agent, tool_name=name, voice=value.get("voice", "refuse"))
+                voice, is_enabled = value.get("voice", "refuse"), _is_enabled(value)
+                return Handoff(_no_agent, tool_name=name, voice=voice, is_enabled=is_enabled)
             case {"$server": said}:
                 return _heard(said)
             case {"$bytes": text}:
@@ -308,6 +323,10 @@ class _Cast:
                 return tuple(self.decode(each) for each in value)
             case _:
                 return value
+
+
+def _is_enabled(written: Mapping[str, Any]) -> Literal[True] | Callable[[], bool]:
+    return (lambda: True) if written.get("varies") else True
 
 
 def _passes(text: str) -> bool:

@@ -50,7 +50,7 @@ from realtime_actors.server import ConversationOptions, ServerConversation, serv
 from realtime_actors.server import server_effects as server_fx
 from realtime_actors.server.turn_detection import SpeechStarted, SpeechStopped
 from tests.core.invariants import Watch
-from tests.core.machine import BYTES_PER_MS, AnyMessage, agent_with, resolve, tool_named
+from tests.core.machine import BYTES_PER_MS, AnyMessage, agent_with, new, resolve, tool_named
 
 __all__ = ["DESK", "NO_NAMES", "World"]
 
@@ -173,7 +173,7 @@ class World:
         self.server = new_server(new_id, beta=self.beta)
         self.client = self.new_client()
         self.watch.reported = self.client.playback_reported
-        self.watch.idle_timeout = self.client.idle_timeout
+        self.watch.idle_timeout = self.client.config.idle_timeout
         for message in (Started(), Connected(), AgentResolved(resolve(DESK))):
             self.tell(message)
         self.serve(server_messages.Opened(unix_time=1.7e9))
@@ -182,12 +182,14 @@ class World:
     _dialect: Any = field(init=False, default=None)
 
     def new_client(self) -> SessionMachine:
-        return SessionMachine(
-            agent=DESK,
+        return new(
+            DESK,
             settings=self.settings,
-            guardrails_settings=GuardrailsSettings(debounce_text_length=8),
-            tool_timeout=30.0,
-            **self.options,
+            **{
+                "guardrails_settings": GuardrailsSettings(debounce_text_length=8),
+                "tool_timeout": 30.0,
+                **self.options,
+            },
         )
 
     # --- both sides ---------------------------------------------------------------------
@@ -225,7 +227,7 @@ class World:
                 case _:
                     pass
         limited = {key[1] for key in self.client_timers if key[:1] == ("approval",)}
-        assert limited == (self.watch.unapproved if self.client.approval_timeout else set())
+        assert limited == (self.watch.unapproved if self.client.config.approval_timeout else set())
 
     def _published(self, event: events.Event) -> None:
         match event:
@@ -504,7 +506,7 @@ class World:
         if gate.echo is not None:
             audio = self.filter.process(audio, gate.audio_format, gate.echo, self.now)
         believed = self.by_ear and not self.client.playback_reported
-        if self.client.barge_in.mode == "half_duplex" and believed:
+        if self.client.config.barge_in.mode == "half_duplex" and believed:
             self._check_is_deaf(audio)
         self.to_server.append(self._dialect.encode_client(wire.InputAudioBufferAppend(audio=audio)))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import define, field, fields
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent, Handoff
-from realtime_actors.config import SessionModelSettings, default_session_settings
+from realtime_actors.config import RunConfig, SessionModelSettings, default_session_settings
 from realtime_actors.core.effects import (
     Answer,
     CancelTimer,
@@ -86,9 +86,26 @@ def resolve(agent: Agent) -> ResolvedAgent:
     )
 
 
+OF_CONFIG = {each.name for each in fields(RunConfig)}
+UNLIMITED = {
+    "approval_timeout": None,
+    "max_tool_output_chars": None,
+    "max_tool_rounds_per_turn": None,
+    "stall_timeout": None,
+    "tool_timeout": None,
+}
+"""Nothing happens by itself, unless it is what a test is about."""
+
+
 def new(agent: Agent = AGENT, **options: Any) -> SessionMachine:
-    """A machine to which nothing has happened."""
-    return SessionMachine(agent=agent, **{"settings": default_session_settings("ga"), **options})
+    """A machine to which nothing has happened. `options` are its own, or of its `RunConfig`."""
+    of_config = {name: each for name, each in options.items() if name in OF_CONFIG}
+    own = {name: each for name, each in options.items() if name not in OF_CONFIG}
+    return SessionMachine(
+        agent=agent,
+        config=RunConfig(**{**UNLIMITED, **of_config}),
+        **{"settings": default_session_settings("ga"), **own},
+    )
 
 
 def live(agent: Agent = AGENT, **options: Any) -> SessionMachine:

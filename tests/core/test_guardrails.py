@@ -68,7 +68,7 @@ def tripped(response_id: str = "r1", item_id: str = "i1") -> GuardrailsFinished:
 
 
 def test_the_agents_guardrails_judge_with_those_of_the_run() -> None:
-    machine = guarded(guardrails=(NO_NAMES,))
+    machine = guarded(output_guardrails=(NO_NAMES,))
 
     effects = machine.handle(transcript("0123456789"), now=0.0)
 

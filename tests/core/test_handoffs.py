@@ -254,7 +254,7 @@ class TestARefusal:
         assert creates(effects) == 1
 
     def test_lets_the_next_call_run_when_they_run_one_by_one(self) -> None:
-        machine = after(asked_to_hand_over(parallel_tools=False), called("c2", "weather"))
+        machine = after(asked_to_hand_over(async_tool_calls=False), called("c2", "weather"))
 
         effects = play(machine, handed_over(BILLING), self.REFUSED)
 
@@ -361,7 +361,7 @@ class TestTwoAtOnce:
 
     def test_one_by_one_the_calls_behind_it_still_run(self) -> None:
         machine = after(
-            asked_to_hand_over(parallel_tools=False),
+            asked_to_hand_over(async_tool_calls=False),
             called("c2", "transfer_to_sales"),
             called("c3", "weather"),
         )

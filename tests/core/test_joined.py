@@ -52,7 +52,7 @@ worlds = st.fixed_dictionaries(
         "by_ear": st.booleans(),
         "options": st.fixed_dictionaries(
             {
-                "parallel_tools": st.booleans(),
+                "async_tool_calls": st.booleans(),
                 "playback_reported": st.booleans(),
                 "approval_timeout": st.sampled_from([None, 5.0]),
                 "stall_timeout": st.sampled_from([None, 3.0]),

@@ -296,7 +296,7 @@ def when_it_ends(
 ) -> float:
     """The time at which a session ends: after the trace nothing comes but its timers."""
     timers, waiting = Timers(), list(trace)
-    limits = {DURATION_TIMER: machine.max_duration, IDLE_TIMER: machine.idle_timeout}
+    limits = {DURATION_TIMER: machine.config.max_duration, IDLE_TIMER: machine.config.idle_timeout}
     timers.due.update({key: start + after for key, after in limits.items() if after})
     while True:
         timer = timers.next()
@@ -319,7 +319,7 @@ ALMOST = messages.PlaybackPosition("i1", 0, 1999, absolute=True)
 def guarded(**options: object) -> SessionMachine:
     guardrail = OutputGuardrail(name="no_prices", check=lambda text: "$" in text)
     hold = GuardrailsSettings(mode="hold", debounce_text_length=1)
-    return live(guardrails=(guardrail,), guardrails_settings=hold, **options)
+    return live(output_guardrails=(guardrail,), guardrails_settings=hold, **options)
 
 
 @pytest.mark.parametrize(

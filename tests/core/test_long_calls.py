@@ -100,7 +100,7 @@ class TestWhatIsLongOver:
         assert only(InputTranscriptEvent, [*retrieved, *again]) == []
 
     def test_an_answer_that_is_told_again_is_not_judged_as_part_of_another_one(self) -> None:
-        machine = live(guardrails=(NO_PRICES,))
+        machine = live(output_guardrails=(NO_PRICES,))
         after(machine, created("r"), transcript("It costs $5.", "a", response_id="r"))
         after(machine, transcript_done("It costs $5.", "a", response_id="r"), done("r"))
         after(machine, passed("r", "It costs $5."))

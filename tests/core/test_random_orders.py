@@ -405,7 +405,7 @@ traces = long_lists(steps, 120)
 modes = st.fixed_dictionaries(
     {
         "guards": st.sampled_from(["stream", "stream", "hold"]),
-        "parallel_tools": st.booleans(),
+        "async_tool_calls": st.booleans(),
         "max_tool_rounds_per_turn": st.sampled_from([None, 1, 3]),
         "playback_reported": st.booleans(),
         "stall_timeout": st.sampled_from([None, 2.0]),

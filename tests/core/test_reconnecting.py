@@ -325,7 +325,7 @@ class TestQuiet:
 
     def test_a_verdict_is_waited_for(self) -> None:
         strict = OutputGuardrail(name="strict", check=lambda text: False)
-        machine = opening(guardrails=(strict,))
+        machine = opening(output_guardrails=(strict,))
         verdict = GuardrailsFinished(response_id="r0", item_id="i1", text=GREETING)
 
         assert self.waits(machine)
@@ -650,7 +650,7 @@ class TestACallBesideTheHandoff:
         assert creates(effects) == 1
 
     def test_may_begin_with_the_answer_itself(self) -> None:
-        machine = after(live(MARIN, parallel_tools=False), say(), created("r1"), speech("i1"))
+        machine = after(live(MARIN, async_tool_calls=False), say(), created("r1"), speech("i1"))
         after(machine, speech_done("i1"), output_done(CALL), called("c2", "weather"))
         after(machine, handed_over(CEDAR), done("r1"), OPENED, at=1.0)
 

@@ -22,7 +22,7 @@ from realtime_actors.items import FunctionCallItem, Item
 from realtime_actors.server import server_effects as server_fx
 from realtime_actors.server import server_messages
 from tests.core import joined
-from tests.core.machine import AnyMessage, ask, long_lists, resolve, times
+from tests.core.machine import AnyMessage, ask, long_lists, new, resolve, times
 
 BILLING = evolve(
     joined.BILLING,
@@ -95,12 +95,14 @@ class World(joined.World):
 
     def new_client(self) -> Any:
         machine = super().new_client()
-        machine = type(machine)(
-            agent=DESK,
+        machine = new(
+            DESK,
             settings=machine.settings,
-            guardrails_settings=machine.guardrails_settings,
-            tool_timeout=machine.tool_timeout,
-            **self.options,
+            **{
+                "guardrails_settings": machine.config.guardrails_settings,
+                "tool_timeout": machine.config.tool_timeout,
+                **self.options,
+            },
         )
         return Client(machine, self.before)
 
@@ -211,7 +213,7 @@ worlds = st.fixed_dictionaries(
         "beta": st.booleans(),
         "options": st.fixed_dictionaries(
             {
-                "parallel_tools": st.booleans(),
+                "async_tool_calls": st.booleans(),
                 "playback_reported": st.booleans(),
                 "approval_timeout": st.sampled_from([None, 5.0]),
             }

@@ -320,7 +320,7 @@ class TestOneByOne:
     """`async_tool_calls=False`"""
 
     def test_a_call_waits_for_the_one_before(self) -> None:
-        machine = after(live(AGENT, parallel_tools=False, tool_timeout=5.0), created("r1"))
+        machine = after(live(AGENT, async_tool_calls=False, tool_timeout=5.0), created("r1"))
 
         first = play(machine, called("c1"), called("c2", "time"), called("c3"))
         assert started(first) == ["c1"]
@@ -331,12 +331,12 @@ class TestOneByOne:
         assert creates(play(machine, finished("c3"), done("r1"))) == 1
 
     def test_a_limit_runs_only_while_the_tool_does(self) -> None:
-        machine = after(live(AGENT, parallel_tools=False, tool_timeout=5.0), created("r1"))
+        machine = after(live(AGENT, async_tool_calls=False, tool_timeout=5.0), created("r1"))
 
         assert len(only(SetTimer, play(machine, called("c1"), called("c2")))) == 1
 
     def test_unknown_tools_hold_up_nothing(self) -> None:
-        machine = after(live(AGENT, parallel_tools=False), created("r1"), called("c1"))
+        machine = after(live(AGENT, async_tool_calls=False), created("r1"), called("c1"))
 
         play(machine, called("c2", "dance"), called("c3"))
 
@@ -366,7 +366,7 @@ class TestSoManyAtOnce:
         assert [call_id for call_id, _ in ended(effects)] == ["c1", "c2"]
 
     def test_one_by_one_means_one_at_a_time_whatever_the_limit(self) -> None:
-        machine = after(live(AGENT, parallel_tools=False, max_concurrency=5), created("r1"))
+        machine = after(live(AGENT, async_tool_calls=False, max_concurrency=5), created("r1"))
 
         assert started(play(machine, called("c1"), called("c2"))) == ["c1"]
 
@@ -404,7 +404,7 @@ class TestTheEnd:
     @pytest.mark.parametrize("parallel", [True, False])
     def test_closing_ends_all_calls_and_tells_their_tasks(self, parallel) -> None:
         machine = after(
-            live(AGENT, parallel_tools=parallel), created("r1"), called("c1"), called("c2")
+            live(AGENT, async_tool_calls=parallel), created("r1"), called("c1"), called("c2")
         )
 
         effects = machine.handle(ask(messages.Close()), now=0.0)

@@ -277,7 +277,7 @@ class TestCallsOfAResponseThatWasStopped:
 
     @STOPS
     def test_one_that_waits_for_another(self, stop) -> None:
-        machine = after(live(AGENT, parallel_tools=False), say(), created("r1"))
+        machine = after(live(AGENT, async_tool_calls=False), say(), created("r1"))
         after(machine, called("c1", "time"), called("c2"))
 
         stopped = machine.handle(stop, now=1.0)
@@ -315,7 +315,7 @@ class TestCallsOfAResponseThatWasStopped:
         assert [run.call_id for run in only(RunTool, effects)] == ["c2"]
 
     def test_those_of_a_response_that_was_heard_to_its_end_run(self) -> None:
-        machine = after(live(AGENT, parallel_tools=False), say(), created("r1"))
+        machine = after(live(AGENT, async_tool_calls=False), say(), created("r1"))
         after(machine, called("c1", "time"), called("c2"), done("r1"))
         after(machine, user_speaks(), at=1.0)
 

@@ -16,11 +16,13 @@ from realtime_actors.core.effects import Publish
 from realtime_actors.core.messages import AgentResolved, ApprovalNeeded, Connected, Started
 from realtime_actors.errors import ConfigError
 from realtime_actors.events import AgentEndEvent, AudioEvent, RawModelEvent
-from realtime_actors.guardrails import InputGuardrail
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
+from realtime_actors.hooks import AgentHooks
 from realtime_actors.server import RealtimeServer
 from realtime_actors.server.engines.scripted import Call
 from realtime_actors.testing import Probe
 from realtime_actors.tracing import TracedMachine, as_text, describe, replay
+from realtime_actors.usage import InputTokenDetails, OutputTokenDetails, Pricing, Usage
 from tests.core.machine import (
     agent_with,
     ask,
@@ -28,8 +30,10 @@ from tests.core.machine import (
     committed,
     created,
     done,
+    handed_over,
     new,
     resolve,
+    transcript,
     updated,
     user_speaks,
     user_stops,
@@ -79,19 +83,36 @@ def test_a_trace_gives_the_same_events_again(tmp_path):
     assert [event.agent.name for event in ends] == ["Desk", "Desk", "Desk", "Billing"]
 
 
+KINDS = [f"{what}_{how}" for what in ("text", "audio") for how in ("input", "cached", "output")]
+POLITE = OutputGuardrail(name="polite", check=lambda text: False)
+TOKENS = Usage(
+    input_tokens=5,
+    output_tokens=5,
+    total_tokens=10,
+    input_token_details=InputTokenDetails(text_tokens=5),
+    output_token_details=OutputTokenDetails(text_tokens=5),
+)
+PRICED = Pricing.from_dict({"gpt-x": dict.fromkeys(KINDS, "1000"), "ears": {"per_minute": "2"}})
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"barge_in": BargeIn(mode="off")},
         {"session_type": "transcription"},
         {"approval_timeout": 5.0},
-        {"max_handoffs_per_turn": 0},
+        {"max_handoffs_per_turn": 1},
+        {"tool_timeout": None},
+        {"stall_timeout": 3.0},
+        {"max_cost": "0.000001", "model": "gpt-x", "pricing": PRICED},
+        {"output_guardrails": (OutputGuardrail(name="no_prices", check=lambda text: False),)},
         {"input_guardrails": (InputGuardrail(name="no_names", check=lambda text: False),)},
     ],
     ids=lambda options: next(iter(options)),
 )
 def test_the_machine_is_made_again_as_it_was(options):
-    desk = agent_with("weather", name="Desk", handoffs=[agent_with(name="Billing")])
+    billing = agent_with(name="Billing", hooks=AgentHooks(), output_guardrails=[POLITE])
+    desk = agent_with("weather", name="Desk", hooks=AgentHooks(), handoffs=[billing])
     machine = new(desk, **options)
     lines: list[str] = []
     traced = TracedMachine(machine, lambda line: lines.append(as_text(line)))
@@ -100,8 +121,10 @@ def test_the_machine_is_made_again_as_it_was(options):
         updated(input_audio_transcription=TranscriptionConfig(model="gpt-transcribe")),
         *(user_speaks("u1"), user_stops("u1"), committed("u1"), user_words("Hi.", "u1")),
         *(created("r1"), called("c1"), ApprovalNeeded("c1")),
-        *(called("c2", "transfer_to_billing"), done("r1")),
+        *(called("c2", "transfer_to_billing"), done("r1", usage=TOKENS)),
+        *(handed_over(billing, "c2"), updated()),
         ask(messages.CreateResponse(), None),
+        *(created("r2"), transcript("x" * 200, "i2", response_id="r2"), done("r2")),
     ]
 
     first = [list(describe(traced.handle(message, 0.0))) for message in story]

@@ -131,7 +131,7 @@ def a_world(chance: random.Random) -> RoughWorld:
         hold=chance.random() < 0.3,
         by_ear=chance.random() < 0.5,
         options={
-            "parallel_tools": chance.random() < 0.7,
+            "async_tool_calls": chance.random() < 0.7,
             "max_tool_rounds_per_turn": chance.choice((None, 10, 1)),
             "max_concurrency": chance.choice((None, None, 2)),
             "playback_reported": chance.random() < 0.5,

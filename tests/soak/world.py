@@ -80,8 +80,8 @@ class RoughWorld(World):
     def new_client(self) -> SessionMachine:
         client = super().new_client()
         self.watch.holds = self.hold
-        guarding = evolve(client.guardrails_settings, mode="hold" if self.hold else "stream")
-        return evolve(client, guardrails_settings=guarding)
+        guarding = evolve(client.config.guardrails_settings, mode="hold" if self.hold else "stream")
+        return evolve(client, config=evolve(client.config, guardrails_settings=guarding))
 
     # --- the way back ---------------------------------------------------------------------
 

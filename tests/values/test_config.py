@@ -394,3 +394,14 @@ def test_a_mistake_in_a_run_is_named(run: dict[str, Any], says: str) -> None:
 
 def test_a_tool_may_have_all_the_time_it_wants() -> None:
     assert RunConfig(tool_timeout=None).tool_timeout is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("approval_timeout", "idle_timeout", "max_concurrency", "max_cost", "max_duration"),
+        *("max_tool_output_chars", "max_tool_rounds_per_turn", "stall_timeout", "tool_timeout"),
+    ],
+)
+def test_every_limit_of_a_run_can_be_taken_away(name: str) -> None:
+    assert getattr(RunConfig(**{name: None}), name) is None
