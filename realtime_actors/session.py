@@ -77,8 +77,6 @@ class Line:
     """What is wrong with something that the server sent before the session was ready."""
     over: str = ""
     """Why nothing can be asked any more."""
-    handing_out: int | None = None
-    """The thread that is handing speech to direct subscribers."""
     supervisor: otp.ServerRef | None = None
     """Who may start the session again."""
     closing: bool = False
@@ -110,7 +108,7 @@ class Line:
         """Share nothing with the parent's threads any more, in a child of fork."""
         self._lock = threading.Lock()
         self.subscribers = Subscribers(self.subscribers.session)
-        self.transport = self.successor = self.supervisor = self.handing_out = None
+        self.transport = self.successor = self.supervisor = None
 
     def drop(self) -> None:
         """Close all connections at once."""
@@ -163,11 +161,10 @@ class Session(otp.ServerRef):
 
         Raises `DeadSessionError` (a `SessionClosedError`, and a `pykka.ActorDeadError`)
         when the session has ended, `otp.CallTimeout` after `timeout` seconds (None: never), and
-        `otp.DeadlockError` from inside the session, or from the `put` of a direct
-        subscriber. Not `block`: gives a future.
+        `otp.DeadlockError` from inside the session: from the `put` of a subscriber, for one.
+        Not `block`: gives a future.
         """
         if block:
-            self._check_may_wait("Session.ask", message, timeout)
             return self._answered(message, partial(super().ask, message, timeout=timeout))
         asked = super().ask(message, block=False, timeout=timeout)
         future: pykka.Future[Any] = pykka.ThreadingFuture()
@@ -352,13 +349,14 @@ class Session(otp.ServerRef):
             session.subscribe(dashboard, only=[ErrorEvent, UsageEvent])
             session.subscribe(player, only=[AudioEvent, AudioInterruptedEvent], direct=True)
 
-        With `direct`, audio does not wait for the session: the thread that reads the
-        socket hands it over. That is sooner, and in a process with many sessions takes a
-        third of the work away; but it comes before the events around it (the transcript,
-        `AgentStartEvent`), and a `put` that waits holds up every session of the process:
-        no verb but `send_audio` may be called in it. All other events come by the session's
-        thread, so that two threads may call `put` at once.
-        As always, none of a response follows its `AudioInterruptedEvent`.
+        The queues of the standard library, streams and most actors' refs never keep the
+        session waiting, so events come from the thread that has read them. Any other `put` may
+        wait: as long as such a subscriber is there, the session hands events out in its own
+        thread, which costs two changes of thread for each read. `direct` is the promise that
+        this `put` does not wait. Break it, and it holds up all sessions of the process.
+        All subscribers get all events in one order, one after the other, and none of a
+        response's audio follows its `AudioInterruptedEvent`. No verb but `send_audio` may be
+        called in a `put`: the others raise `otp.DeadlockError`.
         """
         self._verb(messages.Subscribe(subscriber, only=only, raw=raw, direct=direct))
 
@@ -445,7 +443,6 @@ class Session(otp.ServerRef):
         timeout = seconds(timeout, "the timeout of close()")
         if self._is_the_parents:
             raise DeadSessionError(f"close: {self.line.over}")
-        self._check_may_wait("Session.close", None, timeout)
         self.line.closing = True
         try:
             otp.stop(self, timeout=timeout)
@@ -496,15 +493,6 @@ class Session(otp.ServerRef):
         def __getattr__(self, name):
             hint = "" if name.startswith("_") else hint_for_verb(name, dir(type(self)))
             raise AttributeError(f"a Session has no {name!r}" + (f": {hint}" if hint else ""))
-
-    def _check_may_wait(self, operation: str, message: object, timeout: float | None) -> None:
-        """Raise `otp.DeadlockError` from the `put` of a direct subscriber.
-
-        The session may wait until all speech is handed out, and nobody reads meanwhile.
-        """
-        if self.line.handing_out == threading.get_ident():
-            where = otp.InCall(operation, self, message, timeout)
-            raise otp.DeadlockError("calling_from_a_direct_subscriber", where)
 
     def _is_over(self) -> str:
         """Why nothing will come any more: it has ended, and nobody would start it again."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
@@ -17,7 +17,6 @@ from typing import Any, Final, Literal, TypeVar, cast
 from attrs import define, field, frozen
 
 from realtime_actors import events, messages, otp
-from realtime_actors._inlet import Aired, Frames, Inlet
 from realtime_actors._successor import Successor
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent
@@ -52,18 +51,19 @@ from realtime_actors.errors import (
     TransportError,
 )
 from realtime_actors.playback import PlaybackTracker
-from realtime_actors.protocol import MalformedEvent
+from realtime_actors.protocol import MalformedEvent, ServerEvent
 from realtime_actors.session import Session
 from realtime_actors.subscribers import Only, Subscribers
 from realtime_actors.trace_writer import TraceWriter
 from realtime_actors.transport.base import Disconnected, Transport
 from realtime_actors.usage import NOTHING_USED, SessionUsage
 from realtime_actors.user_code import (
-    HookRunner,
+    NO_MORE_HOOKS,
     hand_off,
     judge,
     resolve_agent,
     resolve_tools,
+    run_hooks,
     run_tool,
     screen,
 )
@@ -104,6 +104,24 @@ class SessionPlan:
     """Done once the server has taken the configuration, or with what kept it from that."""
 
 
+@define(eq=False)
+class _Frames:
+    """What one read of the socket gave."""
+
+    events: Sequence[ServerEvent | Disconnected]
+    receiver: _Receiver
+
+
+@define(eq=False)
+class _Receiver:
+    """What a connection hands its events to. Each has its own, to be told from the others."""
+
+    session: Session
+
+    def receive(self, batch: Sequence[ServerEvent | Disconnected]) -> None:
+        otp.send_inline(self.session, _Frames(batch, self))
+
+
 @frozen(eq=False)
 class _Due:
     """What a timer sends. One that was taken back, or set anew, may have sent its own already."""
@@ -134,10 +152,15 @@ class _Proxied:
 
 
 class SessionServer(otp.GenServer):
-    """The actor behind a `Session`."""
+    """The actor behind a `Session`.
+
+    No handler waits: what may take long is a task's, or left to `terminate`. So whoever brings a
+    message may handle it, the thread that reads the sockets above all.
+    """
 
     ref_class = Session
     kind = "session"
+    inline = True
 
     # -- callbacks -------------------------------------------------------------------
 
@@ -162,7 +185,7 @@ class SessionServer(otp.GenServer):
             self._line.playback_tracker = tracker
         running = _Running(plan.machine())
         self._line.machine = running.machine
-        self._inlet = self._new_inlet(running)
+        self._receiver = _Receiver(self._session)
         for subscriber in self._line.subscribers.all:  # of the incarnation before
             self._watch(subscriber, running)
         self._info = running.machine.info
@@ -172,6 +195,10 @@ class SessionServer(otp.GenServer):
         self._process.farewell = (self._say_if_killed, *self._process.farewell)
         return otp.Ok(running, continue_=Started())
 
+    def lends_turn(self) -> bool:
+        # The `put` of a subscriber may keep its own session waiting, and no other one.
+        return not self._line.subscribers.may_wait
+
     def handle_continue(self, message: Started, state: _Running) -> otp.NoReply | otp.Stop:
         # Connecting is slow, so it has a task of its own, beside the agent's user code.
         def connected(reason: object) -> Message | None:
@@ -179,7 +206,7 @@ class SessionServer(otp.GenServer):
                 return None
             return ConnectFailed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
 
-        self._task(state, connected, self._connect, self._inlet)
+        self._task(state, connected, self._connect, self._receiver)
         return self._handle(state, message)
 
     def handle_call(
@@ -206,15 +233,12 @@ class SessionServer(otp.GenServer):
 
     def handle_info(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
         match message:
-            case Frames():
+            case _Frames():
                 return self._frames(message, state)
             case otp.Down():
                 return self._down(message, state)
             case _Due():
                 return self._timer_fired(message, state)
-            case Aired():
-                self._catch_up(state)
-                return otp.NoReply(state)
             case AudioWasDropped():
                 return self._handle(state, self._line.dropped_audio.take())
             case otp.ExitMessage():
@@ -225,7 +249,6 @@ class SessionServer(otp.GenServer):
     def terminate(self, reason: otp.Reason, state: _Running) -> None:
         machine = state.machine
         self._is_closing = True
-        self._inlet.air(None)
         self._tell_end()
         if isinstance(reason, BaseException):
             # Nothing trusts the state of a machine that failed: only say so, and clean up.
@@ -237,7 +260,6 @@ class SessionServer(otp.GenServer):
         elif self._plan.supervisor is not None and not otp.is_orderly(reason):
             self._break_off(state, SessionClosedError(f"the session was ended: {reason!r}"))
         elif machine.phase is not Phase.ENDED:
-            self._catch_up(state)
             self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
         self._line.over = f"the session has ended ({self._line.gate.reason})"
         self._line.gate = fx.Gate(False, self._line.over)
@@ -295,14 +317,12 @@ class SessionServer(otp.GenServer):
 
     # -- what comes in -----------------------------------------------------------------
 
-    def _frames(self, frames: Frames, state: _Running) -> otp.NoReply | otp.Stop:
-        inlet = frames.inlet
-        if inlet is not self._inlet:
-            return otp.NoReply(state)  # by a connection that another one has replaced
-        self._catch_up(state)
+    def _frames(self, frames: _Frames, state: _Running) -> otp.NoReply | otp.Stop:
         machine, subscribers = state.machine, self._line.subscribers
         now = self._now()  # one read, one time
         for event in frames.events:
+            if frames.receiver is not self._receiver:
+                break  # it is from a connection that another one has replaced
             if isinstance(event, Disconnected):
                 log.info("session %s lost its connection: %s", self.actor_urn, event.code)
                 effects = machine.handle(ConnectionLost(code=event.code, reason=event.reason), now)
@@ -312,12 +332,7 @@ class SessionServer(otp.GenServer):
                 effects = machine.handle(event, now)
                 if type(event) is MalformedEvent and not self._plan.ready.done():
                     self._line.unreadable = event.reason
-            if subscribers.direct:
-                self._inlet.air(machine.airing)
             self._perform(state, effects)
-            if inlet is not self._inlet:
-                break
-        inlet.handled()
         return self._go_on(state)
 
     def _handle(self, state: _Running, message: Message) -> otp.NoReply | otp.Stop:
@@ -325,25 +340,7 @@ class SessionServer(otp.GenServer):
         return self._go_on(state)
 
     def _tell(self, state: _Running, message: Message) -> None:
-        self._catch_up(state)
-        effects = state.machine.handle(message, self._now())
-        # Before an interruption is published: no speech follows it.
-        self._inlet.air(state.machine.airing)
-        self._perform(state, effects)
-
-    def _catch_up(self, state: _Running) -> None:
-        """Tell the machine what its direct subscribers have heard already."""
-        machine, subscribers = state.machine, self._line.subscribers
-        for at, delta in self._inlet.aired():
-            effects = machine.handle(delta, at)
-            if not subscribers.audio_beside:
-                continue
-            if subscribers.wants_raw:
-                subscribers.publish_raw(events.RawModelEvent(event=delta, info=machine.info))
-            for effect in effects:
-                match effect:
-                    case fx.Publish(event=events.AudioEvent() as audio):  # or nothing: see `airing`
-                        subscribers.publish_beside(audio)
+        self._perform(state, state.machine.handle(message, self._now()))
 
     def _go_on(self, state: _Running) -> otp.NoReply | otp.Stop:
         if state.ended is None:
@@ -375,12 +372,9 @@ class SessionServer(otp.GenServer):
         """What needs no decision of the core."""
         match message:
             case messages.Subscribe(subscriber=subscriber):
-                self._inlet.air(state.machine.airing)
-                with self._inlet.lock:  # what was aired before, was aired to others
-                    self._catch_up(state)
-                    self._line.subscribers.add(
-                        subscriber, only=message.only, raw=message.raw, direct=message.direct
-                    )
+                self._line.subscribers.add(
+                    subscriber, only=message.only, raw=message.raw, direct=message.direct
+                )
                 self._watch(subscriber, state)
             case messages.Unsubscribe(subscriber=subscriber):
                 self._line.subscribers.remove(subscriber)
@@ -458,9 +452,9 @@ class SessionServer(otp.GenServer):
                     if state.hooks is None:
                         context = self._plan.context
                         state.hooks = self._as_started(
-                            otp.start_link, HookRunner, self._session, context
+                            otp.Task.start_link, run_hooks, self._session, context
                         )
-                    otp.cast(state.hooks, effect)
+                    otp.send(state.hooks, effect)
                 case fx.SetGate(gate=gate):
                     self._line.gate = gate
                 case fx.OpenAnother():
@@ -528,13 +522,13 @@ class SessionServer(otp.GenServer):
         assert context is not None  # until the end of our own thread
         return context.copy().run(start, *arguments)
 
-    def _connect(self, inlet: Inlet) -> Message | None:
+    def _connect(self, receiver: _Receiver) -> Message | None:
         try:
             transport = self._transport = self._plan.transport()
             if not self._line.adopt(transport, self._is_ending):
                 transport.close(0.0)
                 return None
-            transport.connect(inlet.deliver)
+            transport.connect(receiver.receive)
         except RealtimeError as error:
             return ConnectFailed(error)
         except Exception as error:  # of the program's own transport
@@ -548,10 +542,6 @@ class SessionServer(otp.GenServer):
         if self._transport is None:
             raise NotConnectedError("there is no connection yet: nothing was sent")
         return self._transport
-
-    def _new_inlet(self, state: _Running) -> Inlet:
-        info = state.machine.info
-        return Inlet(self._session, self._line.subscribers, info, self._plan.clock)
 
     def _open_another(self, state: _Running, effect: fx.OpenAnother) -> None:
         def failed(error: RealtimeError) -> AnotherFailed:
@@ -583,12 +573,12 @@ class SessionServer(otp.GenServer):
         successor = self._line.successor
         assert successor is not None  # the core was told that it is there
         assert successor.transport is not None
-        before, self._inlet = self._connection, self._new_inlet(state)
+        before, self._receiver = self._connection, _Receiver(self._session)
         # In this order: whenever we are killed, both are closed, by us or in `_say_if_killed`.
         self._transport = self._line.transport = successor.transport
         self._line.successor = None
         _close_beside(before)
-        successor.take_over(self._inlet.deliver)
+        successor.take_over(self._receiver.receive)
         for event in successor.greeting if self._line.subscribers.wants_raw else ():
             raw = events.RawModelEvent(event=event, info=state.machine.info)
             self._line.subscribers.publish_raw(raw)
@@ -683,12 +673,12 @@ class SessionServer(otp.GenServer):
 
     def _let_hooks_finish(self, hooks: Any) -> None:
         """Give the hooks that are due a moment, but no more than that."""
+        monitor = otp.monitor(hooks)
+        otp.send(hooks, NO_MORE_HOOKS)
         try:
-            otp.stop(hooks, timeout=0.3)
-        except otp.CallTimeout:
-            otp.exit_signal(hooks, otp.KILL)
-        except otp.CallExit:
-            return
+            otp.receive(0.3, match=lambda each: getattr(each, "monitor_ref", None) is monitor)
+        except TimeoutError:
+            hooks.kill()
 
     def _say_if_killed(self) -> None:
         """Do what `terminate` had no time for, in the thread of whoever has ended us."""
@@ -697,7 +687,6 @@ class SessionServer(otp.GenServer):
         if self._claim_end():  # else it was about to end, and says so itself
             line.over = "the session has ended (it was killed)"
             line.gate = fx.Gate(False, line.over)
-            self._inlet.air(None)
             killed = SessionClosedError("the session was killed")
             self._break_off(self.state, killed, wanted=line.closing)
             with suppress(InvalidStateError):  # it is ready, or becomes so just now

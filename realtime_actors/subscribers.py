@@ -32,7 +32,7 @@ from attrs import define, field
 from realtime_actors import otp
 from realtime_actors.errors import ConfigError
 from realtime_actors.event_stream import EVENTS_LIMIT, EventStream
-from realtime_actors.events import AudioEvent, Event, RawModelEvent
+from realtime_actors.events import Event, RawModelEvent
 from realtime_actors.messages import SessionEvent
 from realtime_actors.otp.mailbox import BoundedMailbox, Mailbox
 
@@ -55,7 +55,6 @@ class _Subscription:
     put: Put
     only: tuple[type[Any], ...] | None
     raw: bool
-    direct: bool = False
     dropped: int = 0
     turn: Lock | None = None
     """Held while a subscriber that may wait is in its `put`."""
@@ -82,13 +81,10 @@ class Subscribers:
     session: Any
     wants_raw: bool = field(default=False, init=False)
     """Whether somebody wants every event of the server."""
-    direct: bool = field(default=False, init=False)
-    """Whether somebody wants audio before the session has heard of it."""
-    audio_beside: bool = field(default=False, init=False)
-    """Whether somebody else wants audio too."""
+    may_wait: bool = field(default=False, init=False)
+    """Whether the `put` of one of them may take long."""
     # All of these are replaced as a whole under the lock, so that publishing needs none.
     _subscriptions: tuple[_Subscription, ...] = ()
-    _direct: tuple[_Subscription, ...] = field(default=(), init=False)
     # Who wants events of this class: looked for once, so that a filter costs nothing.
     _wanting: dict[type[Any], tuple[_Subscription, ...]] = field(factory=dict, init=False)
     # What is left of streams. It is noted here first, since a stream may be collected at any
@@ -106,16 +102,18 @@ class Subscribers:
     def add(
         self, subscriber: Any, *, only: Only = None, raw: bool = False, direct: bool = False
     ) -> None:
-        """Subscribe, or change how one is subscribed. Raises `ConfigError`."""
+        """Subscribe, or change how one is subscribed. Raises `ConfigError`.
+
+        `direct` promises that its `put` never waits.
+        """
         put, waits = _put_for(subscriber)
         held: Any = subscriber
         if isinstance(subscriber, EventStream):
             held = weakref.ref(subscriber, self._gone.append)
-        new = _Subscription(held, put, event_classes(only), raw, direct)
-        if waits:
+        new = _Subscription(held, put, event_classes(only), raw)
+        if waits and not direct:
             new.turn = Lock()
-            if not direct:
-                new.put = partial(_in_turn, new.turn, put)
+            new.put = partial(_in_turn, new.turn, put)
         with self._lock:
             others = [each for each in self._subscriptions if not each.is_of(subscriber)]
             self._replace((*others, new))
@@ -141,19 +139,6 @@ class Subscribers:
         if wanting:
             message = SessionEvent(self.session, event)
             for each in wanting:
-                self._hand(each, message)
-
-    def publish_direct(self, audio: AudioEvent) -> None:
-        """Hand audio to those who don't wait for the session."""
-        message = SessionEvent(self.session, audio)
-        for each in self._direct:
-            self._hand(each, message)
-
-    def publish_beside(self, audio: AudioEvent) -> None:
-        """Hand audio to everyone else who wants it."""
-        message = SessionEvent(self.session, audio)
-        for each in self._subscriptions:
-            if each.wants(AudioEvent) and not each.direct:
                 self._hand(each, message)
 
     def publish_raw(self, event: RawModelEvent) -> None:
@@ -229,10 +214,7 @@ class Subscribers:
         self._subscriptions = subscriptions
         self._wanting = {}
         self.wants_raw = any(each.raw for each in subscriptions)
-        audio = [each for each in subscriptions if each.wants(AudioEvent)]
-        self._direct = tuple(each for each in audio if each.direct)
-        self.direct = bool(self._direct)
-        self.audio_beside = self.wants_raw or len(audio) > len(self._direct)
+        self.may_wait = any(each.turn is not None for each in subscriptions)
 
     def _find_wanting(self, kind: type[Any]) -> tuple[_Subscription, ...]:
         # A raw subscriber has had a raw event already, with all the others.

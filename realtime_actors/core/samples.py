@@ -38,10 +38,6 @@ class WholeSamples:
             self.halves[part], audio = audio[-1:], audio[:-1]
         return evolve(event, delta=audio)
 
-    def waits(self, response_id: str) -> bool:
-        """Whether a half of this response is held back."""
-        return any(part[0] == response_id for part in self.halves)
-
     def over(self, response_id: str | None) -> None:
         """Forget the half of a response that has ended: there is no other one to come."""
         for part in tuple(self.halves):

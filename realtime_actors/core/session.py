@@ -149,16 +149,6 @@ class SessionMachine(Parts):
     _refusal: wire.ErrorDetail | None = field(default=None, init=False)  # the last error
     _gate: Gate | None = field(default=None, init=False)  # the open one, as it was published
 
-    @property
-    def airing(self) -> str | None:
-        """See `Machine.airing`."""
-        response_id = self._responses.active_id
-        if response_id is None or not self._airs:
-            return None
-        if self._speech.is_silenced(response_id) or self._speech.samples.waits(response_id):
-            return None
-        return response_id
-
     def handle(self, message: Message | wire.ServerEvent, now: float) -> Effects:
         """Take a message; give what is to be done, in order."""
         if self.phase is _ENDED:

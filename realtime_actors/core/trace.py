@@ -94,11 +94,6 @@ class TracedMachine:
         return self._machine.info
 
     @property
-    def airing(self) -> str | None:
-        """See `Machine.airing`."""
-        return self._machine.airing
-
-    @property
     def history(self) -> Snapshot[items.Item]:
         """See `SessionMachine.history`."""
         return self._machine.history

@@ -83,13 +83,12 @@ class GenServer(pykka.ThreadingActor):
     mailbox: ClassVar[Bounded | None] = None
     """How many messages may wait; None: as many as like."""
 
-    inline: bool = False
+    inline: ClassVar[bool] = False
     """Whether a thread that brings a message (`otp.send_inline`) may handle it, as the server.
 
     A promise of the class: no handler waits for anything, and none minds which thread it runs
     in. Callbacks still run one at a time and in order; `init`, `handle_continue` and `terminate`
-    run in the server's own thread. A handler may say `self.inline = False` for as long as the
-    promise can't be kept.
+    run in the server's own thread.
     """
 
     kind: ClassVar[str] = "server"
@@ -126,6 +125,10 @@ class GenServer(pykka.ThreadingActor):
         """Handle any other message: `otp.send`, timers, Down, exits, tasks."""
         log.info("%s dropped a message of type %s", self._process.label, type(message).__name__)
         return NoReply(state)
+
+    def lends_turn(self) -> bool:
+        """Say whether the promise of `inline` can be kept now. Asked before each such message."""
+        return True
 
     def terminate(self, reason: Reason, state: Any, /) -> object:
         """Clean up. Runs after a stop, a crash, or the parent's exit if exits are trapped.
@@ -221,7 +224,7 @@ class GenServer(pykka.ThreadingActor):
     def _loop(self, process: Process, first: Ok) -> Reason:
         mailbox, handle = process.mailbox, self._within(self._call_back)
         take, get, rest = mailbox.take, mailbox.get, mailbox.rest
-        timeout, continue_ = first.timeout, first.continue_
+        timeout, continue_, inline = first.timeout, first.continue_, type(self).inline
         result: Any
         while True:
             try:
@@ -232,7 +235,7 @@ class GenServer(pykka.ThreadingActor):
                         message = take()
                     except IndexError:
                         # Whose time may run out handles what comes itself.
-                        message = rest() if timeout is None and self.inline else get(timeout)
+                        message = rest() if timeout is None and inline else get(timeout)
                     result = message.result() if type(message) is _Left else handle(message)
                 if process.dead:
                     raise Cancelled(process.reason)
@@ -256,7 +259,7 @@ class GenServer(pykka.ThreadingActor):
 
         Whatever is more than a new state and an answer is left to our own thread.
         """
-        if not self.inline:
+        if not self.lends_turn():
             return False
         left = None
         try:

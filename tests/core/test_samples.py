@@ -114,13 +114,3 @@ def test_speech_that_is_held_back_is_released_in_whole_samples() -> None:
     effects = judged.handle(passed, now=0.0)
 
     assert heard(effects) == [AUDIO[:2], AUDIO[2:8], AUDIO[8:]]
-
-
-def test_while_a_half_waits_the_session_sees_each_piece_itself() -> None:
-    machine = talking()
-
-    seen = [after(machine, piece(audio)).airing for audio in (b"ab", b"abc", b"def", b"g", b"hi")]
-
-    assert seen == ["r1", None, "r1", None, None]
-    assert after(machine, done("r1")).airing is None
-    assert after(machine, created("r2")).airing == "r2"

@@ -295,7 +295,6 @@ class Actor(otp.GenServer):
 
     def init(self, world: World, label: str, script: Any) -> Any:
         self._world = world
-        self.inline = world.inline and not any(map(waits, script.get("on", {}).values()))
         self._own_thread = threading.get_ident()
         self._script = script
         self._who = world.enter(label, self.actor_ref)
@@ -317,6 +316,9 @@ class Actor(otp.GenServer):
                 return otp.Ignore()
             case ["bad", value]:
                 return value
+
+    def lends_turn(self) -> bool:
+        return not any(map(waits, self._script.get("on", {}).values()))
 
     def handle_continue(self, message: Any, state: Any) -> Any:
         return self._handle("handle_continue", message, state)

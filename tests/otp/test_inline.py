@@ -189,11 +189,17 @@ def test_two_servers_that_send_to_each_other_inline_both_go_on():
 
 
 def test_a_server_may_take_its_promise_back_and_give_it_again():
-    server = resting()
+    class Moody(Inline):
+        promise = True
+
+        def lends_turn(self) -> bool:
+            return self.promise
+
+    server = resting(Moody)
 
     def promise(kept: bool) -> Any:
         def handle(server: Any, from_: Any, state: Any) -> otp.Reply:
-            server.inline = kept
+            server.promise = kept
             return otp.Reply(None, state)
 
         return handle

@@ -28,6 +28,10 @@ class Calls:
         """Calls of these functions by the thread that counts."""
         return sum(self._counts[self._here, name] for name in names)
 
+    def by(self, thread: threading.Thread) -> int:
+        """All calls of built-in functions by a thread: what never runs makes none."""
+        return sum(n for (ident, _), n in list(self._counts.items()) if ident == thread.ident)
+
     def elsewhere(self, *names: str) -> int:
         """Calls of these functions by all threads that were started since."""
         counts = list(self._counts.items())

@@ -1,4 +1,4 @@
-"""Audio handed over by the thread that reads: `subscribe(..., direct=True)`."""
+"""One order of events for all subscribers, whichever thread handles what the server says."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import itertools
 import queue
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import pykka
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import realtime_actors as ra
 from realtime_actors import otp
-from realtime_actors.errors import SessionError
+from realtime_actors.errors import SessionClosedError, SessionError
 from realtime_actors.events import AudioEvent, AudioInterruptedEvent, ConnectionEvent
 from realtime_actors.messages import History, Interrupt, SessionEvent
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.wire import audio_delta, response_created, response_done, transcript_delta
-from tests.speed.talking import AGENT, messages_handled
+from tests.speed.talking import AGENT
 
 Queue = queue.SimpleQueue[SessionEvent]
 
@@ -100,11 +101,130 @@ def numbers(events: Queue) -> list[int]:
     return found
 
 
-def test_audio_is_there_when_the_thread_that_read_it_goes_on(script):
+class Sink:
+    """A subscriber of the program's own."""
+
+    def __init__(self, take: Callable[[SessionEvent], object]) -> None:
+        self.put = take
+
+
+class Teller(otp.GenServer):
+    """An actor that passes on what it is told."""
+
+    def init(self, take: Callable[[SessionEvent], object]) -> otp.Ok:
+        return otp.Ok(take)
+
+    def handle_cast(self, message: SessionEvent, state: Any) -> otp.NoReply:
+        state(message)
+        return otp.NoReply(state)
+
+
+class FullTeller(Teller):
+    """One whose mailbox keeps its senders waiting."""
+
+    mailbox = otp.Bounded(1)
+
+
+class PlainTeller(pykka.ThreadingActor):
+    """One that is none of ours."""
+
+    use_daemon_thread = True
+
+    def __init__(self, take: Callable[[SessionEvent], object]) -> None:
+        super().__init__()
+        self._take = take
+
+    def on_receive(self, message: Any) -> None:
+        self._take(message)
+
+
+def at_rest(session: ra.Session) -> None:
+    """Wait until the session's own thread sleeps."""
+    pause = threading.Event()
+    for _ in range(10_000):
+        found = (each for _, each in otp.observe().walk() if each.ref is session)
+        if next(found).status is otp.Status.IDLE:
+            return
+        pause.wait(0.001)
+    raise AssertionError("the session never rests")
+
+
+NEVER_WAIT = {
+    "a SimpleQueue": lambda taken: taken,
+    "a Queue": lambda taken: queue.Queue(),
+    "a queue with an end": lambda taken: queue.Queue(maxsize=10),
+    "an actor": lambda taken: otp.start(Teller, taken.put),
+    "a plain pykka actor": lambda taken: PlainTeller.start(taken.put),
+}
+MAY_WAIT = {
+    "an object of the program's own": lambda taken: Sink(taken.put),
+    "an actor whose mailbox has an end": lambda taken: otp.start(FullTeller, taken.put),
+}
+
+
+def let_go(subscriber: Any) -> None:
+    if isinstance(subscriber, pykka.ActorRef):
+        subscriber.stop()
+
+
+def handled_by(script: ScriptedTransport, session: ra.Session) -> int:
+    """The thread in which the session handles what this thread reads."""
+    threads: queue.SimpleQueue[int] = queue.SimpleQueue()
+    noting = Sink(lambda message: threads.put(threading.get_ident()))
+    session.subscribe(noting, only=AudioEvent, direct=True)
+    at_rest(session)
+    script.emit(audio_delta())
+    thread = threads.get(timeout=10)
+    session.unsubscribe(noting)
+    return thread
+
+
+@pytest.mark.inline
+@pytest.mark.parametrize("kind", NEVER_WAIT)
+def test_what_never_waits_is_handed_events_by_the_thread_that_has_read_them(script, kind):
+    with ra.run(AGENT, transport=script) as session:
+        speaking(script, session)
+        subscriber = NEVER_WAIT[kind](queue.SimpleQueue())
+        session.subscribe(subscriber)
+
+        assert handled_by(script, session) == threading.get_ident()
+        let_go(subscriber)
+
+
+@pytest.mark.parametrize("kind", MAY_WAIT)
+def test_what_may_wait_is_waited_for_by_its_own_session_alone(script, kind):
+    with ra.run(AGENT, transport=script) as session:
+        speaking(script, session)
+        subscriber = MAY_WAIT[kind](queue.SimpleQueue())
+        session.subscribe(subscriber)
+
+        assert handled_by(script, session) != threading.get_ident()
+        let_go(subscriber)
+
+
+@pytest.mark.inline
+def test_a_subscriber_that_promises_not_to_wait_is_believed_and_one_that_goes_is_forgotten(script):
+    with ra.run(AGENT, transport=script) as session:
+        speaking(script, session)
+        subscriber = Sink(lambda message: None)
+        threads = [handled_by(script, session)]
+        for direct in (False, True, False):
+            session.subscribe(subscriber, direct=direct)
+            threads.append(handled_by(script, session))
+        session.unsubscribe(subscriber)
+        threads.append(handled_by(script, session))
+
+    here = threading.get_ident()
+    assert [thread == here for thread in threads] == [True, False, True, False, True]
+
+
+@pytest.mark.inline
+def test_an_event_is_there_when_the_thread_that_read_it_goes_on(script):
     events: Queue = queue.SimpleQueue()
     with ra.run(AGENT, transport=script) as session:
-        session.subscribe(events, only=AudioEvent, direct=True)
+        session.subscribe(events, only=AudioEvent)
         speaking(script, session)
+        at_rest(session)
         script.emit(audio_delta(item_id="i1", ms=20))
 
         message = events.get_nowait()
@@ -114,15 +234,91 @@ def test_audio_is_there_when_the_thread_that_read_it_goes_on(script):
     assert message.event.audio.data == bytes(960)
 
 
-def test_a_session_whose_audio_nobody_else_wants_is_left_asleep(script):
-    with ra.run(AGENT, transport=script) as session:
-        session.subscribe(queue.SimpleQueue(), only=AudioEvent, direct=True)
-        speaking(script, session)
-        before = messages_handled(session)
-        for _ in range(20):
-            script.emit(audio_delta())
+KINDS = {**NEVER_WAIT, **MAY_WAIT, "a stream": None, "a promise": None}
 
-        assert messages_handled(session) == before
+
+@pytest.mark.parametrize("interval", [5e-6, 5e-3, 5e-2])
+def test_all_kinds_of_subscribers_get_the_same_events_and_no_audio_after_an_interruption(
+    script, interval
+):
+    wanted = [AudioEvent, AudioInterruptedEvent]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval)
+    taken: dict[str, Queue] = {kind: queue.SimpleQueue() for kind in KINDS}
+    try:
+        with ra.run(AGENT, transport=script) as session:
+            subscribers: dict[str, Any] = {
+                kind: make(taken[kind]) for kind, make in {**NEVER_WAIT, **MAY_WAIT}.items()
+            }
+            del subscribers["a queue with an end"], taken["a queue with an end"]  # it drops some
+            taken["a Queue"] = subscribers["a Queue"]
+            subscribers["a promise"] = Sink(taken["a promise"].put)
+            for kind, subscriber in subscribers.items():
+                session.subscribe(subscriber, only=wanted, direct=kind == "a promise")
+            stream = session.events(only=wanted, limit=1_000_000)
+            one: Queue = queue.SimpleQueue()
+            session.subscribe(one, only=wanted)
+            for number in range(10):
+                response_id = f"r{number}"
+                speaking(script, session, response_id)
+                speech = (piece(each % 65536, response_id) for each in itertools.count())
+                with flooded(script, session, speech):
+                    while one.get(timeout=10).event.response_id != response_id:
+                        pass
+                    session.interrupt()
+                script.emit(response_done(response_id, "cancelled"))
+            session.history()
+            for subscriber in subscribers.values():
+                let_go(subscriber)
+        seen = {kind: [each.event for each in drained(taken[kind])] for kind in subscribers}
+        *seen["a stream"], _ = stream  # the last one says that it is the last
+    finally:
+        sys.setswitchinterval(before)
+
+    first = seen["a SimpleQueue"]
+    for events in seen.values():
+        assert events == first
+    over: set[str] = set()
+    for event in first:
+        if isinstance(event, AudioInterruptedEvent):
+            over.add(event.response_id)
+        else:
+            assert event.response_id not in over
+    assert len(over) == 10
+
+
+def drained(events: Any) -> list[SessionEvent]:
+    return [events.get() for _ in range(events.qsize())]
+
+
+def test_a_subscriber_that_blocks_for_ever_holds_up_its_own_session_and_none_of_fifty_others():
+    blocked, go_on = threading.Event(), threading.Event()
+
+    class Blocking:
+        def put(self, message: SessionEvent) -> None:
+            blocked.set()
+            go_on.wait(60)
+
+    with contextlib.ExitStack() as stack:
+        calls = []
+        for _ in range(51):
+            script = stack.enter_context(ScriptedTransport(strict=False))
+            session = stack.enter_context(ra.run(AGENT, transport=script))
+            speaking(script, session)
+            events: Queue = queue.SimpleQueue()
+            session.subscribe(events, only=AudioEvent)
+            calls.append((script, session, events))
+        calls[0][1].subscribe(Blocking(), only=AudioEvent)
+        stack.callback(go_on.set)
+        for number in range(50):  # this thread reads for all of them
+            for script, _, _ in calls:
+                script.emit(piece(number))
+
+        assert blocked.wait(10)
+        for _, session, events in calls[1:]:
+            session.history()
+            assert numbers(events) == list(range(50))
+        assert numbers(calls[0][2]) == [0]
 
 
 def test_what_was_handed_over_counts_as_played_when_the_user_interrupts(script):
@@ -188,7 +384,8 @@ def test_an_interruption_waits_until_what_is_being_handed_over_is_with_everybody
     assert [type(event) for event in received] == [AudioEvent, AudioInterruptedEvent]
 
 
-def test_a_direct_subscriber_that_would_wait_for_the_session_is_told_at_once(script):
+@pytest.mark.parametrize("direct", [False, True])
+def test_a_subscriber_that_would_wait_for_its_session_is_told_at_once(script, direct):
     raised: Queue = queue.SimpleQueue()
 
     class Waiting:
@@ -199,11 +396,11 @@ def test_a_direct_subscriber_that_would_wait_for_the_session_is_told_at_once(scr
                 raised.put(error)
 
     with ra.run(AGENT, transport=script) as session:
-        session.subscribe(Waiting(), only=AudioEvent, direct=True)
+        session.subscribe(Waiting(), only=AudioEvent, direct=direct)
         speaking(script, session)
         script.emit(audio_delta())
 
-        assert raised.get_nowait().reason == "calling_from_a_direct_subscriber"
+        assert raised.get(timeout=10).reason == "calling_self"
         assert session.current_agent() is AGENT
 
 
@@ -225,7 +422,10 @@ def test_a_direct_subscriber_that_ends_the_session_holds_up_nobody(script, end):
         assert not reader.is_alive()
 
 
-def test_a_reader_that_was_interrupted_may_call_verbs_again(script):
+@pytest.mark.inline
+def test_ctrl_c_while_a_session_runs_in_the_main_thread_is_the_programs_and_ends_the_session(
+    script,
+):
     class Interrupted:
         def put(self, message: SessionEvent) -> None:
             raise KeyboardInterrupt
@@ -233,10 +433,13 @@ def test_a_reader_that_was_interrupted_may_call_verbs_again(script):
     with ra.run(AGENT, transport=script) as session:
         session.subscribe(Interrupted(), only=AudioEvent, direct=True)
         speaking(script, session)
+        at_rest(session)
         with pytest.raises(KeyboardInterrupt):
             script.emit(audio_delta())
 
-        assert session.current_agent() is AGENT
+        assert otp.self_() is None
+        with pytest.raises(SessionClosedError, match="KeyboardInterrupt"):
+            session.interrupt()
 
 
 def test_nothing_is_handed_over_after_the_end(restless):
