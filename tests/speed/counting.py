@@ -30,11 +30,11 @@ class Calls:
 
     def by(self, thread: threading.Thread) -> int:
         """All calls of built-in functions by a thread: what never runs makes none."""
-        return sum(n for (ident, _), n in list(self._counts.items()) if ident == thread.ident)
+        return sum(n for (ident, _), n in dict(self._counts).items() if ident == thread.ident)
 
     def elsewhere(self, *names: str) -> int:
         """Calls of these functions by all threads that were started since."""
-        counts = list(self._counts.items())
+        counts = dict(self._counts).items()
         return sum(n for (thread, name), n in counts if thread != self._here and name in names)
 
 
