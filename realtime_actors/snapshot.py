@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from realtime_actors.content import is_content_shown
 
-__all__ = ["WIDTH", "Branch", "Node", "Snapshot", "size_of"]
+__all__ = ["WIDTH", "Branch", "Node", "Snapshot"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -34,21 +34,19 @@ FEW: Final = 64
 
 
 class Branch(Generic[T_co]):
-    """A tree with smaller ones below it, none of them empty."""
+    """A tree with smaller ones below it, none of them empty. Its length is that of all items."""
 
-    __slots__ = ("below", "size")
+    __slots__ = ("_size", "below")
 
     def __init__(self, below: tuple[Node[T_co], ...]) -> None:
         self.below: Final = below
-        self.size: Final = sum(map(size_of, below))
+        self._size: Final = sum(map(len, below))
+
+    def __len__(self) -> int:
+        return self._size
 
 
 Node: TypeAlias = "tuple[T, ...] | Branch[T]"
-
-
-def size_of(node: Node[T]) -> int:
-    """How many items are in a tree."""
-    return node.size if isinstance(node, Branch) else len(node)
 
 
 class Snapshot(Sequence[T_co]):
@@ -75,7 +73,7 @@ class Snapshot(Sequence[T_co]):
         return snapshot
 
     def __len__(self) -> int:
-        return size_of(self.tree)
+        return len(self.tree)
 
     def __iter__(self) -> Iterator[T_co]:
         return chain.from_iterable(_leaves(self.tree))
@@ -97,7 +95,7 @@ class Snapshot(Sequence[T_co]):
         node = self.tree
         while isinstance(node, Branch):
             for each in node.below:
-                size = size_of(each)
+                size = len(each)
                 if index < size:
                     node = each
                     break

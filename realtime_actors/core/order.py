@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
-from realtime_actors.snapshot import WIDTH, Branch, Node, Snapshot, size_of
+from realtime_actors.snapshot import WIDTH, Branch, Node, Snapshot
 
 __all__ = ["Order", "Place"]
 
@@ -54,8 +54,10 @@ class Place(Generic[T]):
 
     above: _Node[T] | None = field(default=None, init=False, repr=False)
     """The node that it is in; None when it is in no order."""
+    shown: T | None = field(default=None, init=False, repr=False)
+    """What is to be seen here, in the last snapshot."""
     is_outdated: bool = field(default=True, init=False)
-    """What is seen here is not in the last snapshot."""
+    """It is something else now."""
 
     def render(self) -> T | None:
         """Return what is to be seen here. None: nothing."""
@@ -135,7 +137,7 @@ class Order(Generic[T]):
 
     def take_news(self) -> list[T]:
         """Return what is new in the snapshots since this was asked last."""
-        seen = [item for place in self._news if (item := place.render()) is not None]
+        seen = [place.shown for place in self._news if place.shown is not None]
         self._news.clear()
         return seen
 
@@ -171,21 +173,24 @@ class Order(Generic[T]):
         return None
 
     def _freeze(self, node: _Node[T]) -> Node[T]:
-        if node.frozen is None:
-            if node.has_nodes:
-                parts = (self._freeze(each) for each in node.below)
-                node.frozen = Branch(tuple(each for each in parts if size_of(each)))
-            else:
-                shown = (self._shown(each) for each in node.below)
-                node.frozen = tuple(each for each in shown if each is not None)
+        if node.frozen is not None:
+            return node.frozen
+        if node.has_nodes:
+            # Looked at here as well: most have not changed, and a call costs more than a look.
+            parts = [
+                self._freeze(each) if each.frozen is None else each.frozen for each in node.below
+            ]
+            below = tuple(each for each in parts if each)
+            node.frozen = Branch(below) if below else ()
+        else:
+            items = [self._look(each) if each.is_outdated else each.shown for each in node.below]
+            node.frozen = tuple(each for each in items if each is not None)
         return node.frozen
 
-    def _shown(self, place: Place[T]) -> T | None:
-        item = place.render()
-        if place.is_outdated:
-            place.is_outdated = False
-            self._news[place] = None
-        return item
+    def _look(self, place: Place[T]) -> T | None:
+        place.shown, place.is_outdated = place.render(), False
+        self._news[place] = None
+        return place.shown
 
 
 def _node_of(place: Place[T]) -> _Node[T]:

@@ -2749,10 +2749,18 @@ MUTANTS: Final = (
     ),
     Mutant(
         19,
-        "every change renders all of the history anew",
+        "an item is rendered anew for what has changed beside it",
         "core/order.py",
-        "        if node.frozen is None:\n            if node.has_nodes:",
-        "        if True:\n            if node.has_nodes:",
+        "self._look(each) if each.is_outdated else each.shown",
+        "self._look(each)",
+        LONG,
+    ),
+    Mutant(
+        19,
+        "the history is made anew each time that it is read",
+        "core/order.py",
+        "            return node.frozen\n        if",
+        "            pass\n        if",
         LONG,
     ),
     Mutant(
