@@ -10,6 +10,7 @@ What a change costs does not depend on how long the conversation is: see `Order`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from attrs import define, field
@@ -44,6 +45,11 @@ class Conversation:
         """The items that are new, or others, since this was asked last, as far as `items` has
         given them."""
         return self._order.take_news()
+
+    @property
+    def moved(self) -> Iterable[str]:
+        """Those of them that are not taken yet."""
+        return self._moved
 
     def take_moved(self) -> list[str]:
         """The items that have changed their places since this was asked last, in order."""

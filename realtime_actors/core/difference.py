@@ -96,7 +96,12 @@ class _Comparison:
                 )
             else:
                 self.edited.add(at)
-        found = list(self.match.values())
+        # Those that were moved meanwhile, by the server, are in the list where they were.
+        found = [
+            at
+            for number, at in self.match.items()
+            if not self.seen.has_moved(str(self.wanted[number].id))
+        ]
         if found != sorted(found):
             raise ConfigError("items of a conversation cannot change places: delete and add them")
 
@@ -108,7 +113,7 @@ class _Comparison:
                 start = self.match[number] + 1
             elif item.id is None:
                 content = content_of(item)
-                for at in range(start, self._next_match(number)):
+                for at in range(start, self._next_match(number, start)):
                     place = self.places[at]
                     if (
                         at not in taken
@@ -141,8 +146,8 @@ class _Comparison:
                 yield evolve(told, id=name), previous
                 previous = name
 
-    def _next_match(self, number: int) -> int:
-        later = (at for other, at in self.match.items() if other > number)
+    def _next_match(self, number: int, start: int) -> int:
+        later = (at for other, at in self.match.items() if other > number and at >= start)
         return min(later, default=len(self.places))
 
     def _was_seen(self, place: Place) -> bool:

@@ -71,6 +71,7 @@ class History:
         )
         if item.id is not None:
             self._arrived(item.id)
+        self.readings.moved(self.conversation.moved)
         now = self.conversation.get(item.id) if item.id is not None else None
         if change == "added":
             # With the words that came before it.
@@ -92,6 +93,7 @@ class History:
 
     def moved(self) -> Effects:
         """Tell of the items that stand somewhere else since another one has come."""
+        self.readings.moved(self.conversation.moved)
         return [self._updated(item_id, "moved") for item_id in self.conversation.take_moved()]
 
     def retold(self, item_ids: Iterable[str | None]) -> None:

@@ -43,6 +43,8 @@ class Seen:
     """Whether the item of this id was in it."""
     is_as_it_was: Callable[[Item], bool]
     """Whether an item is as it was then, or at any other time: not edited, that is."""
+    has_moved: Callable[[str], bool] = lambda _: False
+    """Whether the item of this id has come to stand somewhere else since then."""
     made: Container[str] = frozenset()
     """Items that whoever edits it has made by an edit before, answered or not."""
 
@@ -73,6 +75,7 @@ class _Known:
     latest: Item
     first: int  # the reading that it was in first
     versions: list[_Version] = field(factory=list)
+    moved: int = 0  # the last reading before it came to stand somewhere else
 
 
 @define
@@ -107,6 +110,12 @@ class Readings:
                 known.versions.append(_Version(content, self._count))
                 del known.versions[:-MAX_VERSIONS]
 
+    def moved(self, item_ids: Iterable[str]) -> None:
+        """These items stand somewhere else now."""
+        for item_id in item_ids:
+            if item_id in self._known:
+                self._known[item_id].moved = self._count
+
     def deleted(self, item_id: str) -> None:
         """An item is gone. A list that was read before may still have it."""
         known = self._known.pop(item_id, None)
@@ -127,6 +136,9 @@ class Readings:
         return Seen(
             has=lambda item_id: (known := self._find(item_id)) is None or known.first <= reading,
             is_as_it_was=self._was_read,
+            has_moved=lambda item_id: (
+                (known := self._find(item_id)) is not None and reading <= known.moved
+            ),
             made=self.made,
         )
 

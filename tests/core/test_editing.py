@@ -371,6 +371,17 @@ class TestWhatTheProgramEditsIsWhatItSaw:
             ("+In short.", "root"),
         ]
 
+    def test_what_has_moved_meanwhile_is_no_change(self) -> None:
+        machine = after(live(), added(written("u3", "u3"), "u2"), added(written("u1", "u1")))
+        items = read(machine)
+        after(machine, added(written("u2", "u2"), "u1"))  # and u3 follows it
+
+        summary = user_message("In short.")
+        wanted = (items[0], summary, items[1])
+        assert edited(machine, messages.UpdateHistory(wanted)) == [("+In short.", "u3")]
+        assert edited(machine, messages.UpdateHistory(wanted)) == []
+        assert [item.id for item in machine.history] == ["u1", "u2", "u3"]
+
     def test_somebody_else_who_reads_meanwhile_changes_nothing(self) -> None:
         machine, items = self.reading("u1", "u2")
         after(machine, transcript("there", "a"), added(written("u3", "u3"), "a"))

@@ -1386,6 +1386,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         12,
+        "an edit is refused because the server has moved an item since it was read",
+        "core/difference.py",
+        "            if not self.seen.has_moved(str(self.wanted[number].id))\n",
+        "",
+        EDITING,
+    ),
+    Mutant(
+        12,
         "an edit counts as one of what somebody else has read since",
         "core/readings.py",
         "if earliest <= number <= latest]",
@@ -1751,8 +1759,8 @@ MUTANTS: Final = (
         15,
         "a response that was given up is heard when another one speaks",
         "core/stalls.py",
-        "            return response_id not in self._given_up\n        watched",
-        "            return True\n        watched",
+        "return named is None or named not in self._given_up",
+        "return True",
         STALLS,
     ),
     Mutant(
