@@ -15,6 +15,7 @@
     18  actors: times, ends, forks, and those who are told
     19  long calls: what a change costs, what is told of it, what is remembered
     20  what waits is bounded, and what is lost is told
+    21  the embedded server: how a connection ends, what it stops then, what it waits for
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -44,6 +45,8 @@ class Mutant:
     """Below `tests/`."""
 
 
+SERVER = ("server/test_server.py",)
+SERVER_TURNS = ("server/test_turns.py", "server/test_session.py", "server/test_properties.py")
 LOSSES = ("core/test_audio_losses.py", "session/test_lost_audio.py")
 PAUSING = ("transport/test_pausing.py", "transport/test_io_threads.py")
 WAITING_AUDIO = ("transport/test_audio_that_waits.py",)
@@ -3107,5 +3110,69 @@ MUTANTS: Final = (
         "            self._selector.unregister(channel)\n        elif wants.mask",
         "            pass\n        elif wants.mask",
         PAUSING,
+    ),
+    Mutant(
+        21,
+        "a session of the embedded server never ends by itself",
+        "server/client_connection.py",
+        "        self._set_alarm()\n        return otp.NoReply(None)",
+        "        return otp.NoReply(None)",
+        SERVER,
+    ),
+    Mutant(
+        21,
+        "a connection that has failed says that all is well",
+        "server/client_connection.py",
+        'else _Goodbye(1011, "internal error")',
+        'else _Goodbye(1000, "")',
+        SERVER,
+    ),
+    Mutant(
+        21,
+        "the model goes on when its client has left",
+        "server/client_connection.py",
+        "            work.stopped.set()\n        self._silence",
+        "            pass\n        self._silence",
+        SERVER,
+    ),
+    Mutant(
+        21,
+        "the model goes on when its response was cancelled",
+        "server/client_connection.py",
+        "            self._work[key].stopped.set()",
+        "            pass",
+        SERVER,
+    ),
+    Mutant(
+        21,
+        "a server that is stopped says no goodbye",
+        "server/client_connection.py",
+        "                self._goodbye = goodbye\n",
+        "",
+        SERVER,
+    ),
+    Mutant(
+        21,
+        "a caller is taken for silent at the first look at the clock",
+        "server/server_conversation.py",
+        "            and now >= self._idle_until\n",
+        "",
+        SERVER_TURNS,
+    ),
+    Mutant(
+        21,
+        "a session lasts as long as it likes",
+        "server/server_conversation.py",
+        "and now >= self._expires_at:",
+        "and now > 2 * self._expires_at:",
+        SERVER_TURNS,
+    ),
+    Mutant(
+        21,
+        "events of the embedded server have no ids",
+        "server/outbox.py",
+        'Emit(evolve(event, event_id=self.new_id("event")))',
+        "Emit(event)",
+        ("server/test_frames.py",),
     ),
 )
