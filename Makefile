@@ -9,7 +9,7 @@ ARGS ?=
 INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-fast test-all soak mutants bench bench-quick bench-otp check lint floors types format docs lock clean
+.PHONY: help install demo test test-fast test-all coverage dist soak mutants bench bench-quick bench-otp check lint floors types format docs lock clean
 
 help: ## Show this
 	@echo "make ...   (PYTHON=$(PYTHON), VENV=$(VENV))"
@@ -35,6 +35,16 @@ test-all: ## Run all tests on every supported Python found here
 			|| failed="$$failed $$version"; \
 	done <<< "$$(.ci/pythons)"; \
 	if [ -n "$$failed" ]; then echo "failed on Python$$failed"; exit 1; fi
+
+coverage: $(INSTALLED) ## Run all tests, and write to build/coverage which branches they never take
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-report=html:build/coverage $(ARGS)
+
+dist: $(INSTALLED) ## Build the wheel and the source package into dist/, and try the wheel alone
+	rm -rf dist build/dist-venv
+	$(BIN)/python -m hatchling build
+	$(PYTHON) -m venv build/dist-venv
+	build/dist-venv/bin/python -m pip install -qq --disable-pip-version-check dist/*.whl
+	build/dist-venv/bin/python .ci/core_alone.py
 
 soak: $(INSTALLED) ## Try the rules of a conversation for a million steps (ARGS="--seed 7 --steps 5000")
 	$(BIN)/python -m tests.soak $(ARGS)
