@@ -104,7 +104,8 @@ class AgentEndEvent:
     """Why it was cancelled, failed or incomplete: turn_detected, client_cancelled,
     max_output_tokens, content_filter, or the code of the error."""
     held_ms: int = 0
-    """How long guardrails in the mode "hold" kept the first of its speech from being heard."""
+    """How long the first of its speech was kept from being heard: by guardrails in the mode
+    "hold", or because another response spoke."""
     final: bool = True
     """Nothing more is owed for this turn: no tool call is open, no response is wanted."""
     info: EventInfo = NO_INFO

@@ -138,19 +138,24 @@ class Guarding:
         response_id, held = event.response_id, self.speech.held
         if self.speech.is_silenced(response_id):
             return []
-        if not self.holds:
-            return self._hear(event, now)
-        if self.responses.is_over(response_id) and response_id not in held:
+        if self.holds and self.responses.is_over(response_id) and response_id not in held:
             return []  # nothing comes any more that could pass
-        watch = self._watch(response_id, event.item_id, is_news=True)
-        if watch is None and not held:
-            return self._hear(event, now)
-        until = 0  # nobody judges it; but what came before it is heard first
+        watch = self._watch(response_id, event.item_id, is_news=True) if self.holds else None
         if watch is not None:
             part = event.item_id, event.content_index
             until = watch.whole.get(part, len(watch.text) + 1)
-        held.keep(event, until, now)
+            held.keep(event, until, now, judged=True)
+            return self._release(now)
+        # What is judged and came before is heard before, but not in the middle of a part.
+        waits = self.holds and bool(held) and self.speech.voice != response_id
+        if self.speech.may_speak(response_id) and not waits:
+            return [*self._hear(event, now), *self.go_on(now)]
+        held.keep(event, 0, now, judged=False)
         return self._release(now)
+
+    def go_on(self, now: float) -> Effects:
+        """Let be heard what has waited for another voice to end."""
+        return self._release(now) if self.speech.held else []
 
     def response_done(self, response_id: str | None, now: float) -> Effects:
         """The response has ended: judge what is left."""
@@ -261,10 +266,14 @@ class Guarding:
 
     def _release(self, now: float) -> Effects:
         """Let be heard what may be."""
-        due, done = self.speech.held.take(now, has_begun=self.responses.has_begun)
-        effects = [effect for event in due for effect in self._hear(event, now)]
-        for response_id in done:
-            self.speech.response_done(response_id)
+        held = self.speech.held
+        effects: Effects = []
+        has_begun = self.responses.has_begun
+        while (event := held.take(now, voice=self.speech.voice, has_begun=has_begun)) is not None:
+            effects += self._hear(event, now)
+        for response_id in held.take_finished():
+            if self.responses.is_over(response_id):
+                self.speech.response_done(response_id)
         return effects
 
     def _hear(self, event: SpeechEvent, now: float) -> Effects:

@@ -1,11 +1,12 @@
-"""Speech that is kept back until its transcript has passed the guardrails.
+"""Speech that is kept back until its transcript has passed the guardrails, or it is its turn.
 
-    kept --the transcript has passed--> released, in the order in which it came
+    kept --the transcript has passed, and no other voice speaks--> released, in order
       |-----blocked, interrupted, lost--> dropped
 
 Nothing says which words a piece of speech has. A piece goes with the words around it: it
 is released once a transcript has passed that goes on behind the place where the piece
-came, or that is the whole one of its part. Responses are released one after the other.
+came, or that is the whole one of its part. Responses that are judged are released one after
+the other; others part by part (see `Speech.voice`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class _Kept:
     """What is kept of a response."""
 
     since: float
+    judged: bool = False  # more of it is kept until it is over
     passed: int = 0
     over: bool = False  # all of it has passed, and no more will come
     pieces: deque[_Piece] = field(factory=deque)
@@ -43,6 +45,10 @@ class _Kept:
     @property
     def is_due(self) -> bool:
         return bool(self.pieces) and (self.over or self.pieces[0].until <= self.passed)
+
+    @property
+    def is_finished(self) -> bool:
+        return not self.pieces and (self.over or not self.judged)
 
 
 @define
@@ -66,9 +72,13 @@ class Held:
         """Whether speech of one of these responses is kept."""
         return any(each in self._kept for each in response_ids)
 
-    def keep(self, event: SpeechEvent, until: int, now: float) -> None:
-        """Keep a piece until so many characters have passed."""
+    def keep(self, event: SpeechEvent, until: int, now: float, *, judged: bool) -> None:
+        """Keep a piece until so many characters have passed.
+
+        If nothing is `judged`, it only waits until no other voice speaks.
+        """
         kept = self._kept.setdefault(event.response_id, _Kept(now))
+        kept.judged = kept.judged or judged
         kept.pieces.append(_Piece(event, until))
 
     def complete(self, response_id: str, item_id: str, content_index: int, length: int) -> None:
@@ -91,25 +101,26 @@ class Held:
             kept.over = True
 
     def take(
-        self, now: float, *, has_begun: Callable[[str], bool]
-    ) -> tuple[list[SpeechEvent], list[str]]:
-        """Give what may be heard now, in order, and the responses that are done with it.
+        self, now: float, *, voice: str | None, has_begun: Callable[[str], bool]
+    ) -> SpeechEvent | None:
+        """Give the next piece that may be heard now, while `voice` speaks, or nobody does.
 
-        One that has not begun, and so may never end, keeps no other one waiting.
+        A response that has not begun, and so may never end, keeps no other one waiting.
         """
-        due: list[SpeechEvent] = []
-        done: list[str] = []
         for response_id, kept in self._kept.items():
-            while kept.is_due:
+            if kept.is_due and voice in (None, response_id):
                 self._note(response_id, kept, now)
-                due.append(kept.pieces.popleft().event)
-            if kept.over:
-                done.append(response_id)
-            elif has_begun(response_id):
-                break  # what comes after it is heard after it
-        for response_id in done:
+                return kept.pieces.popleft().event
+            if not kept.is_finished and has_begun(response_id):
+                return None  # what comes after it is heard after it
+        return None
+
+    def take_finished(self) -> list[str]:
+        """Forget the responses of which nothing is kept any more. Give their ids."""
+        finished = [each for each, kept in self._kept.items() if kept.is_finished]
+        for response_id in finished:
             del self._kept[response_id]
-        return due, done
+        return finished
 
     def drop(self, now: float, bytes_per_ms: int, response_id: str | None = None) -> list[Heard]:
         """Throw away what is kept, of one response or of all. Gives what was not heard."""

@@ -164,9 +164,9 @@ class SessionMachine(Parts):
                 message = self._speech.samples.whole(message)
                 if not message.delta:
                     return []
-            if self._airs:
+            if self._airs and self._speech.is_voice(message.response_id):
                 return self._speech.audio(message, now)
-            effects = self._speech_came(message, now)
+            effects = self._guarding.speech_came(message, now)
             return [*self._set_gate(now), *effects]
         if isinstance(message, wire.ServerEvent):
             effects = self._heard(message, now)
@@ -199,7 +199,7 @@ class SessionMachine(Parts):
         """Do what has become possible."""
         effects = self._turn_taking.end_calls()
         effects += self._calls.run(lambda: self.history)
-        effects += self._rounds.go_on()
+        effects += self._rounds.go_on() + self._guarding.go_on(now)
         return effects + self._turns.settle() + self._turn_taking.ask(now)
 
     def _message(self, message: Message, now: float) -> Effects:
@@ -302,7 +302,7 @@ class SessionMachine(Parts):
             case wire.ResponseDone(response=response):
                 return self._response_done(event, response, now)
             case wire.ResponseOutputAudioDelta():
-                return self._speech_came(self._speech.samples.whole(event), now)
+                return self._guarding.speech_came(self._speech.samples.whole(event), now)
             case wire.ResponseOutputAudioDone():
                 return self._guarding.speech_came(event, now)
             case wire.ResponseOutputAudioTranscriptDelta() | wire.ResponseOutputTextDelta():
@@ -765,15 +765,11 @@ class SessionMachine(Parts):
         return effects + self._guarding.response_done(response.id, now)
 
     def _output_item_done(self, item: Item, response_id: str | None, now: float) -> Effects:
+        self._speech.ended(item.id)
         effects = self._words.item(item, None, now, response_id=response_id, is_done=True)
         return effects + self._calling.item_done(item, response_id)
 
     # -- speech --------------------------------------------------------------------
-
-    def _speech_came(self, event: wire.ResponseOutputAudioDelta, now: float) -> Effects:
-        if self._guarding.holds:
-            return self._guarding.speech_came(event, now)
-        return self._play(event, now)
 
     def _speech_started(self, event: wire.InputAudioBufferSpeechStarted, now: float) -> Effects:
         started = events.SpeechStartedEvent(

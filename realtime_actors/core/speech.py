@@ -2,6 +2,15 @@
 
 The fence: once a response is interrupted it is silenced. No audio of it is published
 after its `AudioInterruptedEvent`, however late its deltas come.
+
+One voice at a time: several responses may speak at once, one in the conversation and others out
+of band. A player plays what comes in the order in which it comes, so a part of one response that
+has begun is published to its end before anything of another. What comes meanwhile of others is
+kept, and published after it (see `Held`).
+
+    nobody speaks --a piece of a part--> its response is the voice
+         ^                                       |
+         +--the end of the part, item or response; it is stopped, or given up
 """
 
 from __future__ import annotations
@@ -48,6 +57,7 @@ class Speech:
     """What has come and must not be heard yet."""
     samples: WholeSamples = field(factory=WholeSamples)
     """Those of which only a half has come."""
+    _last: ResponseOutputAudioDelta | None = None  # the last piece of a part that has not ended
     _silenced: RecentSet[str | None] = field(factory=RecentSet)
     _learned: str | None = None  # the id of the last response that began without one
     _stops: list[ClientEvent] = field(factory=list)  # what the last interruption sent
@@ -62,8 +72,33 @@ class Speech:
         self.samples.change_format(bytes_per_sample(name))
         self.ledger.bytes_per_ms = sample_rate(name) * bytes_per_sample(name) // 1000
 
+    @property
+    def voice(self) -> str | None:
+        """The response that is in the middle of a part: no other one is heard meanwhile."""
+        if self._last is None:
+            return None
+        response_id = self._last.response_id
+        is_over = self.responses.is_over(response_id) and response_id not in self.held
+        # One that has not begun may never end.
+        may_end = self.responses.has_begun(response_id)
+        return None if is_over or self.is_silenced(response_id) or not may_end else response_id
+
+    def is_voice(self, response_id: str) -> bool:
+        """Whether a response goes on with a part that is being heard, if it is not stopped."""
+        return self._last is not None and self._last.response_id == response_id
+
+    def may_speak(self, response_id: str) -> bool:
+        """Whether a piece of a response is heard as it comes, and not after another voice."""
+        return self.voice in (None, response_id)
+
+    def ended(self, item_id: str | None, content_index: int | None = None) -> None:
+        """Nothing more comes of a part, or of any part of an item."""
+        last = self._last
+        if last is not None and last.item_id == item_id:
+            self._last = last if content_index not in (None, last.content_index) else None
+
     def audio(self, event: ResponseOutputAudioDelta, now: float) -> Effects:
-        """A piece of speech came."""
+        """Let a piece of speech be heard, unless its response is stopped."""
         self.started = True  # also by what nobody will hear
         response_id = event.response_id
         if response_id in self._silenced or self._is_unnamed(response_id):
@@ -71,6 +106,7 @@ class Speech:
             length_ms = len(event.delta) // self.ledger.bytes_per_ms
             self.history.conversation.lengthen(event.item_id, event.content_index, length_ms)
             return []
+        self._last = event
         self._aired.add(event.item_id)
         length = len(event.delta)
         self.ledger.received(response_id, event.item_id, event.content_index, length, now)
@@ -109,6 +145,7 @@ class Speech:
 
     def done(self, event: ResponseOutputAudioDone) -> Effects:
         """All of a part's speech has come."""
+        self.ended(event.item_id, event.content_index)
         self.ledger.complete(event.item_id, event.content_index)
         if event.response_id in self._silenced:
             return []
@@ -289,6 +326,7 @@ class Speech:
         self._silenced.clear()
         self._unsent.clear()
         self._aired.clear()
+        self._last = None
         self.started = False
 
     def moved(self) -> None:
@@ -298,6 +336,7 @@ class Speech:
         self._silenced.clear()
         self._unsent.clear()
         self._aired.clear()
+        self._last = None
         self.started = False
 
     def _stop(self, now: float) -> list[Heard]:

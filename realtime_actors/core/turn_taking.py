@@ -179,12 +179,15 @@ class TurnTaking:
 
     def began(self, now: float) -> Effects:
         """A response of the conversation began. Stop it if that was decided before."""
-        self.speech.began(self.responses.active_id)
+        response_id = self.responses.active_id
+        self.speech.began(response_id)
         stopped = self.responses.is_stopped
         if isinstance(self._user, Owed):
             stopped, self._user = stopped or self._user.stopped, SILENT
         if stopped:
             return self.speech.interrupt(now, cancel=True)
+        if response_id is not None and self.speech.is_silenced(response_id):
+            return self.speech.refuse(response_id)  # heard, and stopped, before that
         self.responses.release(_INTERRUPTED)
         return []
 

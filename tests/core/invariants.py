@@ -71,6 +71,8 @@ class Watch:
     """Those that have ended: the beginning of one may be told with its end."""
     beside: set[str] = field(factory=set)
     """Those that may be beside the conversation: the server names none for them."""
+    voice: events.Audio | None = None
+    """The last piece that was heard of a part which may go on."""
     received: Counter[str] = field(factory=Counter)
     silenced: set[str] = field(factory=set)
     stopped_with: set[str] = field(factory=set)
@@ -178,6 +180,8 @@ class Watch:
         self._whose_turn(message)
         self._check_ends()
         self._decided(message, effects)
+        if any(isinstance(effect, End) for effect in effects):
+            self.unapproved.clear()  # they are withdrawn, and then the turns end
         self.edits.step(message, effects)
         self.mirror.step(effects)
         self.words.holds = self.holds
@@ -305,6 +309,8 @@ class Watch:
                     self.active = None
             case wire.ResponseOutputAudioDelta(item_id=item_id, delta=delta):
                 self.received[item_id] += len(delta)
+            case wire.ResponseOutputItemDone(item=item):
+                self.voice = None if self.voice and self.voice.item_id == item.id else self.voice
             case wire.InputAudioBufferCommitted(item_id=item_id):
                 self.turn, self.answer = item_id, None
             case GuardrailsFinished(response_id=response_id, failure=str()):
@@ -463,12 +469,17 @@ class Watch:
                 assert response_id not in self.given_up, f"heard: {response_id}"
                 unjudged = self.holds and response_id in self.unjudged
                 assert not unjudged, f"heard, and never judged: {response_id}"
+                self._one_voice(audio)
                 self.audio_at[response_id] = self.now
                 self.audio_seconds += len(audio.data) / BYTES_PER_MS / 1000
             case events.InputAudioDroppedEvent(dropped_ms=ms):
                 self.lost_ms -= ms
                 assert ms > 0, "nothing was lost"
                 assert self.lost_ms >= 0, "more is told than was lost"
+            case events.AudioEndEvent(item_id=item_id, content_index=index):
+                voice = self.voice
+                if voice is not None and (voice.item_id, voice.content_index) == (item_id, index):
+                    self.voice = None
             case events.LimitReachedEvent(limit=limit):
                 assert self.limit_at is None, "two limits"
                 self.limit_at = self.now
@@ -537,6 +548,7 @@ class Watch:
                     assert not (event.final and open_calls), f"not the end: {open_calls}"
                 if status == "lost":
                     self.given_up.add(response_id)
+                    self.voice = None
                     self.active = None if self.active == response_id else self.active
             case events.InputTranscriptEvent(item_id=item_id, status="partial"):
                 assert not self.told_words[item_id], f"more words after the end: {item_id}"
@@ -547,6 +559,14 @@ class Watch:
                 assert cost is None or cost >= 0
                 self.counted[response_id] += 1
                 assert self.counted[response_id] == 1, f"counted twice: {response_id}"
+
+    def _one_voice(self, audio: events.Audio) -> None:
+        """Check that nothing is heard in the middle of a part of another response."""
+        before, self.voice = self.voice, audio
+        if before is None or before.response_id == audio.response_id:
+            return
+        may_go_on = before.response_id in self.known - self.over - self.silenced
+        assert not may_go_on, f"{audio.response_id} is heard within {before.response_id}"
 
 
 def _begins_a_turn(message: AnyMessage) -> bool:

@@ -105,6 +105,14 @@ class TestABeginningThatIsNotTold:
         assert [event.response_id for event in only(AudioInterruptedEvent, effects)] == ["r1"]
         assert wire.ResponseCancel(response_id="r1") in sent(effects)
 
+    def test_is_that_of_a_stopped_response_if_it_is_told_after_the_stop(self) -> None:
+        machine = after(live(), speech("i1", 1000), interrupt())
+
+        effects = machine.handle(created("r1"), now=0.5)
+
+        assert sent(effects) == [wire.ResponseCancel(response_id="r1")]
+        assert only(AudioEvent, machine.handle(speech("i1", 1000), now=0.5)) == []
+
     def test_keeps_the_next_response_waiting(self) -> None:
         machine = after(live(), say(), speech())
 

@@ -86,6 +86,7 @@ USAGE = ("values/test_usage.py", *LIMITS)
 TURN_TAKING = ("core/test_turn_taking.py", "core/test_interruption.py")
 SETTINGS = ("session/test_settings.py", "core/test_handoffs.py", "core/test_starting.py")
 UNSENT = ("core/test_unsent.py", "session/test_unsent.py")
+ONE_VOICE = ("core/test_one_voice.py", "core/test_random_orders.py")
 BESIDE = ("core/test_spoken_beside.py",)
 LISTENING = ("core/test_transcription.py", "session/test_transcription.py")
 TIMES = ("values/test_seconds.py", "otp/test_timer.py", "project/test_times.py")
@@ -345,14 +346,6 @@ MUTANTS: Final = (
         "core/samples.py",
         "part = event.response_id, event.item_id, event.content_index",
         'part = event.response_id, "", 0',
-        SAMPLES,
-    ),
-    Mutant(
-        3,
-        "what comes after half of a sample overtakes it",
-        "core/session.py",
-        " or self._speech.samples.waits(response_id):",
-        ":",
         SAMPLES,
     ),
     Mutant(
@@ -1318,8 +1311,8 @@ MUTANTS: Final = (
         10,
         "speech of a response that never begins keeps the others waiting",
         "core/held.py",
-        "            elif has_begun(response_id):\n",
-        "            else:\n",
+        "if not kept.is_finished and has_begun(response_id):",
+        "if not kept.is_finished:",
         GUARDRAILS,
     ),
     # 12: editing
@@ -2259,6 +2252,70 @@ MUTANTS: Final = (
         "return [effect for effect in effects if not _is_delta(effect)]",
         "return effects",
         FENCE,
+    ),
+    Mutant(
+        16,
+        "two voices are heard in pieces of each",
+        "core/speech.py",
+        "return self.voice in (None, response_id)",
+        "return True",
+        ONE_VOICE,
+    ),
+    Mutant(
+        16,
+        "a second voice waits until the whole response before it is over",
+        "core/speech.py",
+        "        self.ended(event.item_id, event.content_index)\n",
+        "",
+        ONE_VOICE,
+    ),
+    Mutant(
+        16,
+        "a second voice waits for a part whose item is done",
+        "core/session.py",
+        "        self._speech.ended(item.id)\n",
+        "",
+        ONE_VOICE,
+    ),
+    Mutant(
+        16,
+        "a second voice waits for one that has been stopped or is over",
+        "core/speech.py",
+        "return None if is_over or self.is_silenced(response_id) or not may_end else response_id",
+        "return response_id",
+        ONE_VOICE,
+    ),
+    Mutant(
+        16,
+        "a response that never began keeps all other voices silent",
+        "core/speech.py",
+        "        may_end = self.responses.has_begun(response_id)\n",
+        "        may_end = True\n",
+        ONE_VOICE,
+    ),
+    Mutant(
+        16,
+        "what has waited for another voice is never heard",
+        "core/session.py",
+        " + self._guarding.go_on(now)\n",
+        "\n",
+        ONE_VOICE,
+    ),
+    Mutant(
+        16,
+        "what has waited for another voice begins to wait again for no verdict",
+        "core/held.py",
+        "return not self.pieces and (self.over or not self.judged)",
+        "return not self.pieces and self.over",
+        ONE_VOICE,
+    ),
+    Mutant(
+        16,
+        "a response that was stopped before it was told to begin goes on",
+        "core/turn_taking.py",
+        "if response_id is not None and self.speech.is_silenced(response_id):",
+        "if False:",
+        LEFT_OUT,
     ),
     Mutant(
         16,
