@@ -16,6 +16,7 @@ BENCHMARKS = (
     ("barge_in",),
     ("gil_noise",),
     ("memory",),
+    ("long_call",),
     ("scale",),
     ("scale", "--tls"),
 )

@@ -23,7 +23,7 @@ TEMPLATE = Path(__file__).with_name("page.md")
 
 ORDER = (
     *("recv_flood", "recv_paced", "scale", "scale_tls", "barge_in", "send", "gil_noise"),
-    *("memory", "import_time", "decode", "otp"),
+    *("memory", "long_call", "import_time", "decode", "otp"),
 )
 
 Result: TypeAlias = dict[str, Any]

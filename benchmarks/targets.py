@@ -100,6 +100,13 @@ TARGETS: Final[dict[str, Target]] = {
     "memory_process": Target(
         "memory", "memory of a process with 50 sessions: ours / agents'", "at most", 0.4
     ),
+    "long_call_cpu_ms": Target(
+        "long_call", "a turn at 10,000 items: CPU / at 100 items", "at most", 1.2
+    ),
+    "long_call_unread_cpu_ms": Target("long_call", "the same with events unread", "at most", 1.2),
+    "long_call_bytes_per_event": Target(
+        "long_call", "an event that waits, at 10,000 items: memory / at 100 items", "at most", 1.2
+    ),
     "barge_in_p99": Target(
         "barge_in",
         "50 sessions: p99 from speech started to AudioInterruptedEvent in a subscriber",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import queue
 import threading
@@ -28,6 +29,7 @@ from benchmarks.measuring import (
 )
 from realtime_actors.events import AudioEvent, AudioInterruptedEvent, SpeechStartedEvent
 from realtime_actors.protocol import dialect
+from realtime_actors.testing import ScriptedTransport
 
 AGENT = ra.agent(name="Load", instructions="Be brief.")
 
@@ -50,6 +52,92 @@ def decode(texts: list[str], repeat: int) -> dict[str, float]:
             for message in messages:
                 decode_server(message)
     return {"cpu_us": spent.cpu_s * 1e6 / repeat / len(texts)}
+
+
+def long_call(items: int, turns: int) -> dict[str, float]:
+    """Turns of a call that has a history already: with their events read, and unread."""
+    script = ScriptedTransport(strict=False)
+    with ra.run(AGENT, transport=script) as session:
+        numbers = itertools.count()
+        for number in itertools.islice(numbers, items // 2):
+            turn(script, number)
+            session.history()  # once this is answered, all before it has been dealt with
+        events: queue.SimpleQueue[ra.SessionEvent] = queue.SimpleQueue()
+        session.subscribe(events)
+
+        def go_on(*, read: bool) -> None:
+            for number in itertools.islice(numbers, turns):
+                turn(script, number)
+                session.history()
+                while read and events.qsize():
+                    events.get()
+
+        with spending() as reading:
+            go_on(read=True)
+        with spending() as waiting:
+            go_on(read=False)
+        while events.qsize():
+            events.get()
+        with spending() as asking:
+            for _ in range(turns):
+                session.history()
+        left_by_read = growth(lambda: go_on(read=True))
+        left_by_unread = growth(lambda: go_on(read=False))
+        count = events.qsize()
+    return {
+        "cpu_ms": reading.cpu_s * 1e3 / turns,
+        "unread_cpu_ms": waiting.cpu_s * 1e3 / turns,
+        "history_us": asking.cpu_s * 1e6 / turns,
+        "bytes_per_event": (left_by_unread - left_by_read) / count,
+        "events_per_turn": count / turns,
+    }
+
+
+def growth(work: Callable[[], object]) -> int:
+    """Bytes that Python has more of after than before."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        work()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def turn(script: ScriptedTransport, number: int) -> None:
+    """Have the server say what it says in a turn."""
+    user, answer, response = f"user_{number}", f"answer_{number}", f"resp_{number}"
+    before = f"answer_{number - 1}" if number else None
+    words = [f"Word {number} {each}. " for each in range(5)]
+    spoken = [{"type": "input_audio"}]
+    asked = {"type": "message", "role": "user", "id": user, "content": spoken}
+    said = {"type": "message", "role": "assistant", "id": answer}
+    begun = {**said, "status": "in_progress", "content": []}
+    part = {"type": "output_audio", "transcript": "".join(words)}
+    whole = {**said, "status": "completed", "content": [part]}
+    place = {"response_id": response, "item_id": answer, "output_index": 0, "content_index": 0}
+    speech = "response.output_audio_transcript"
+    ended = {"id": response, "status": "completed", "conversation_id": "conv_1", "output": [whole]}
+    told: list[tuple[str, dict[str, object]]] = [
+        ("input_audio_buffer.committed", {"item_id": user, "previous_item_id": before}),
+        ("conversation.item.added", {"item": asked, "previous_item_id": before}),
+        ("conversation.item.done", {"item": asked, "previous_item_id": before}),
+        ("response.created", {"response": {"id": response, "conversation_id": "conv_1"}}),
+        ("response.output_item.added", {"response_id": response, "item": begun}),
+        ("conversation.item.added", {"item": begun, "previous_item_id": user}),
+        *((f"{speech}.delta", {**place, "delta": word}) for word in words),
+        (
+            "conversation.item.input_audio_transcription.completed",
+            {"item_id": user, "content_index": 0, "transcript": f"Question {number}?"},
+        ),
+        (f"{speech}.done", {**place, "transcript": "".join(words)}),
+        ("response.output_item.done", {"response_id": response, "item": whole}),
+        ("conversation.item.done", {"item": whole, "previous_item_id": user}),
+        ("response.done", {"response": ended}),
+    ]
+    for kind, members in told:
+        script.emit({"type": kind, "event_id": f"event_{number}", **members})
 
 
 class Sink:
