@@ -20,10 +20,12 @@ from tests.core.machine import (
     ask,
     committed,
     created,
+    done,
     empty,
     live,
     only,
     play,
+    spoken,
     times,
     transcript,
     transcript_done,
@@ -137,6 +139,31 @@ class TestWhatIsToldOfAChange:
         assert moved == [(HistoryUpdatedEvent, "c", "b"), (HistoryUpdatedEvent, "d", "c")]
 
 
+class TestWhoFollowsTheEvents:
+    def test_sees_items_that_move_together_in_their_order(self) -> None:
+        early = added(written("c"), "a"), added(written("b"), "a"), added(written("first"))
+
+        mirror = mirrored(*early, added(written("a")))
+
+        assert mirror.ids == ["first", "a", "b", "c"]
+
+    def test_sees_an_item_behind_one_that_has_moved_meanwhile(self) -> None:
+        ended = done("r1", "completed", spoken("b", "One."), spoken("d", "Two."))
+
+        mirror = mirrored(created("r1"), added(written("c"), "b"), added(written("z")), ended)
+
+        assert mirror.ids == ["z", "b", "c", "d"]
+
+
+def mirrored(*trace: wire.ServerEvent) -> Mirror:
+    """What one sees who follows the events of a conversation; it is compared with that."""
+    machine, mirror = live(), Mirror()
+    for message in trace:
+        mirror.step(machine.handle(message, now=0.0))
+    assert mirror.ids == [item.id for item in machine.history]
+    return mirror
+
+
 NAMED = st.sampled_from("abcdefgh")
 
 
@@ -152,12 +179,7 @@ NAMED = st.sampled_from("abcdefgh")
     )
 )
 def test_who_follows_the_events_shows_the_conversation(trace: list[wire.ServerEvent]) -> None:
-    machine, mirror = after(live(), created("r1")), Mirror()
-
-    for message in trace:
-        mirror.step(machine.handle(message, now=0.0))
-
-    assert mirror.ids == [item.id for item in machine.history]
+    mirrored(created("r1"), *trace)
 
 
 class PlainList:
