@@ -56,7 +56,7 @@ def test_without_a_script_it_repeats_what_was_said() -> None:
     assert said == "You said: Hello there"
 
 
-def test_a_reply_that_nobody_wants_is_not_finished() -> None:
+def test_a_reply_that_is_cancelled_is_not_finished() -> None:
     assert list(ScriptedBrain(["Hello."]).respond(HELLO, cancelled=lambda: True)) == []
 
 

@@ -36,7 +36,7 @@ def test_tones_have_the_pitch_of_their_voice_and_the_speed_that_was_asked_for() 
     )
 
 
-def test_a_tone_that_nobody_wants_ends_after_its_sentence() -> None:
+def test_a_tone_that_is_cancelled_ends_after_its_sentence() -> None:
     chunks = ToneVoice().speak("One. Two. Three.", cancelled=lambda: enough)
     enough = False
     next(chunks)

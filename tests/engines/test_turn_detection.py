@@ -53,7 +53,7 @@ def test_a_turn_begins_before_its_speech_and_ends_after_its_silence() -> None:
     assert events == [SpeechStarted(700), SilenceBegan(2000), SpeechStopped(2300)]
 
 
-def test_somebody_who_goes_on_after_a_pause_has_not_finished() -> None:
+def test_a_speaker_who_goes_on_after_a_pause_has_not_finished() -> None:
     events = detector().feed(
         sound(0, 1000) + sound(1, 400) + sound(0, 300) + sound(1, 400) + sound(0, 500)
     )

@@ -136,7 +136,7 @@ def test_text_alone_needs_no_voice() -> None:
     assert kinds(findings(TextDelta("Hi."), Finished(), speech=None)) == "te"
 
 
-def test_what_nobody_can_say_is_text_without_sound() -> None:
+def test_a_text_that_cannot_be_spoken_comes_without_sound() -> None:
     assert kinds(findings(TextDelta("😀"), Finished())) == "te"
 
 

@@ -377,20 +377,22 @@ def test_the_first_update_names_the_model_when_the_url_does_not(server: Realtime
         assert update(websocket, model="gpt-realtime-2.1")["error"]["param"] == "session.model"
 
 
-def test_it_names_one_that_there_is(server: RealtimeServer) -> None:
+def test_the_first_update_names_a_model_that_there_is(server: RealtimeServer) -> None:
     with connect(server.url) as websocket:
         assert update(websocket, model="none")["error"]["code"] == "model_not_found"
         assert update(websocket, model="other")["session"]["model"] == "other"
 
 
 @pytest.mark.parametrize("first", [{"instructions": "Be brief."}, {"model": "gpt-realtime-2.1"}])
-def test_later_ones_do_not(server: RealtimeServer, first: dict[str, Any]) -> None:
+def test_later_updates_do_not_name_another_model(
+    server: RealtimeServer, first: dict[str, Any]
+) -> None:
     with connect(server.url) as websocket:
         assert update(websocket, **first)["type"] == "session.updated"
         assert update(websocket, model="other")["error"]["param"] == "session.model"
 
 
-def test_a_model_in_the_url_stays(server: RealtimeServer) -> None:
+def test_a_model_in_the_url_stays_as_it_is(server: RealtimeServer) -> None:
     with connect(f"{server.url}?model=other") as websocket:
         assert update(websocket, model="gpt-realtime-2.1")["error"]["param"] == "session.model"
 

@@ -284,7 +284,7 @@ def test_a_second_response_in_the_conversation_is_refused() -> None:
     )
 
 
-def test_out_of_band_responses_run_beside_it_and_leave_no_items() -> None:
+def test_out_of_band_responses_run_beside_the_conversation_and_leave_no_items() -> None:
     talk = started("Hello")
     beside = talk(
         {

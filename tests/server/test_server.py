@@ -342,7 +342,7 @@ def test_neither_keys_nor_words_are_logged_where_everything_is(caplog) -> None:
         ({"models": ["gpt-realtime"]}, {"query": "model=gpt-9"}, "model_not_found"),
     ],
 )
-def test_who_is_not_served_gets_an_error_and_close_4000(
+def test_a_client_that_is_not_served_gets_an_error_and_close_4000(
     options: dict[str, Any], connecting: dict[str, Any], code: str
 ) -> None:
     with RealtimeServer.scripted(**options) as server, client(server, **connecting) as caller:
@@ -454,7 +454,7 @@ def test_stopping_twice_and_starting_again() -> None:
         caller.until("response.done")
 
 
-def test_stopping_does_not_wait_for_anybody() -> None:
+def test_stopping_waits_for_no_client() -> None:
     server, _ = endless()
     server.start()
     # One that has not even asked yet, one that does not read what it gets.

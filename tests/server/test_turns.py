@@ -239,7 +239,7 @@ def test_a_failed_transcription_is_told_and_the_response_goes_on() -> None:
     assert [type(effect) for effect in doings(effects)] == [Generate]
 
 
-def test_the_words_of_a_deleted_item_are_told_to_nobody() -> None:
+def test_the_words_of_a_deleted_item_are_not_told() -> None:
     talk = manual(transcription={"model": "whisper-1"})
     talk.all(append(speech(300)), InputAudioBufferCommit())
     talk({"type": "conversation.item.delete", "item_id": "item_1"})
@@ -524,7 +524,7 @@ def test_whatever_happens_ends_the_waiting(ending: str) -> None:
     assert not is_waiting(talk)
 
 
-def test_a_response_beside_the_conversation_does_not() -> None:
+def test_a_response_out_of_band_does_not_end_the_waiting() -> None:
     talk = idle()
     talk({"type": "response.create"})
     talk(GenerationEnded(response_id="resp_1"))
@@ -534,7 +534,7 @@ def test_a_response_beside_the_conversation_does_not() -> None:
     assert is_waiting(talk)
 
 
-def test_nobody_is_waited_for_while_the_next_turn_is_answered() -> None:
+def test_the_caller_is_not_waited_for_while_the_next_turn_is_answered() -> None:
     talk = idle(interrupt_response=False)
     talk({"type": "response.create"})
     turn(talk)

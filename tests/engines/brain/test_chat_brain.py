@@ -281,7 +281,7 @@ def test_an_endpoint_that_is_not_there_is_named() -> None:
 
 
 @pytest.mark.parametrize("lines", [[HOLD], [event(text("Well, ")), HOLD]])
-def test_an_answer_that_nobody_waits_for_hangs_up(endpoint: ChatEndpoint, lines: list[str]) -> None:
+def test_an_answer_that_is_cancelled_hangs_up(endpoint: ChatEndpoint, lines: list[str]) -> None:
     endpoint.lines = lines
     lost_interest = threading.Event()
     heard: list[BrainOutput] = []

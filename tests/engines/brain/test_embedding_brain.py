@@ -364,7 +364,7 @@ def test_what_is_too_long_ends_where_the_tokens_do(brain: EmbeddingBrain) -> Non
     assert outputs[-1] == Finished(reason="max_output_tokens")
 
 
-def test_a_response_that_nobody_wants_ends_at_the_next_word(brain: EmbeddingBrain) -> None:
+def test_a_response_that_is_cancelled_ends_at_the_next_word(brain: EmbeddingBrain) -> None:
     wanted = True
     outputs = brain.respond(
         BrainRequest(items=(user_message("Hello."),)), cancelled=lambda: not wanted

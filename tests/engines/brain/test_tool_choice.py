@@ -133,7 +133,7 @@ def test_only_what_is_asked_for_is_done(
 @pytest.mark.parametrize(
     ("domain", "text"), [(domain, text) for domain, text, tool in utterances() if tool is None]
 )
-def test_by_words_alone_nothing_is_done_that_nobody_asked_for(domain: str, text: str) -> None:
+def test_by_words_alone_nothing_is_done_that_was_not_asked_for(domain: str, text: str) -> None:
     assert chosen_for(domain, text, WordsOnly()) is None
 
 
