@@ -7,6 +7,7 @@ plain pykka actor will do too. Nothing here raises because a receiver is gone, e
 
 from __future__ import annotations
 
+import threading
 import time
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -221,7 +222,7 @@ def await_answer(
                 raise Cancelled(caller.reason)
             _check_for_deadlock(caller, request, timeout, operation)
         if send:
-            deliver(request.server, request)
+            _bring(request)
         answered = request.wait(timeout)
     finally:  # also when we are ended, or interrupted by Ctrl-C
         if caller is not None:
@@ -239,6 +240,14 @@ def await_answer(
     if answered and request.outcome is Outcome.EXITED:
         raise CallExit(request.value, where)
     raise CallTimeout(call=where)
+
+
+def _bring(request: Request) -> None:
+    """Have the server handle a call in this thread if it can, or put it into its mailbox."""
+    # In the main thread Ctrl-C may come out of anything. Out of a caller, and not out of the
+    # middle of a handler: that would be the server's end.
+    here = threading.current_thread() is not threading.main_thread()
+    (deliver_inline if here else deliver)(request.server, request)
 
 
 def _without_its_callers(traceback: TracebackType | None) -> TracebackType | None:

@@ -84,7 +84,8 @@ class GenServer(pykka.ThreadingActor):
     """How many messages may wait; None: as many as like."""
 
     inline: ClassVar[bool] = False
-    """Whether a thread that brings a message (`otp.send_inline`) may handle it, as the server.
+    """Whether a thread that brings a message may handle it, as the server: one that calls (any
+    but the main thread), or sends it by `otp.send_inline`.
 
     A promise of the class: no handler waits for anything, and none minds which thread it runs
     in. Callbacks still run one at a time and in order; `init`, `handle_continue` and `terminate`

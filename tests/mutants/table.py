@@ -2657,6 +2657,22 @@ MUTANTS: Final = (
     ),
     Mutant(
         18,
+        "Ctrl-C in the main thread ends a server that it calls",
+        "otp/calls.py",
+        "here = threading.current_thread() is not threading.main_thread()",
+        "here = True",
+        TURNS,
+    ),
+    Mutant(
+        18,
+        "every call wakes the thread of its server",
+        "otp/calls.py",
+        "here = threading.current_thread() is not threading.main_thread()",
+        "here = False",
+        TURNS,
+    ),
+    Mutant(
+        18,
         "a subscriber that waits holds up every session",
         "session_server.py",
         "return not self._line.subscribers.may_wait",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, Final
 
 import pykka.messages
@@ -60,7 +60,8 @@ class Player(Registering, Tasking, Publishing):
 
     def _call(self, target: Any, message: Any, timeout: float) -> None:
         seconds = self.world.seconds(timeout)
-        answer = otp.call(self.world.target(target), message, seconds)
+        with self.world.no_inline_turns() if waits(message) else nullcontext():
+            answer = otp.call(self.world.target(target), message, seconds)
         if not is_quiet(message):
             self.note("call", message, "reply", answer)
 
@@ -318,7 +319,7 @@ class Actor(otp.GenServer):
                 return value
 
     def lends_turn(self) -> bool:
-        return not any(map(waits, self._script.get("on", {}).values()))
+        return self._world.lends_turns and not any(map(waits, self._script.get("on", {}).values()))
 
     def handle_continue(self, message: Any, state: Any) -> Any:
         return self._handle("handle_continue", message, state)

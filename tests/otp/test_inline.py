@@ -123,6 +123,30 @@ def test_a_server_that_promises_nothing_handles_its_messages_itself(client):
     otp.stop(server)
 
 
+def test_a_call_to_a_resting_server_is_handled_by_its_caller():
+    server = resting()
+    threads: list[tuple[int, int]] = []
+
+    def ask() -> None:
+        threads.append((get(), server.ask(lambda *_: otp.Reply(get(), None))))
+
+    caller = threading.Thread(target=ask)
+    caller.start()
+    caller.join()
+
+    ((caller_thread, handler_thread),) = threads
+    assert handler_thread == caller_thread
+    otp.stop(server)
+
+
+def test_no_call_is_handled_in_the_main_thread_where_ctrl_c_may_come_out_of_anything():
+    assert threading.current_thread() is threading.main_thread()
+    server = resting()
+
+    assert server.ask(lambda *_: otp.Reply(get(), None)) != get()
+    otp.stop(server)
+
+
 def test_what_comes_while_a_server_is_busy_waits_in_its_mailbox():
     server, busy = resting(), Busy()
     otp.send(server, busy)

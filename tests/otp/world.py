@@ -82,6 +82,7 @@ class World:
         self.scale = scale
         self.inline = inline
         """Whether actors whose handlers wait for nothing let others handle their messages."""
+        self._no_inline_turns = 0
         self.inline_turns = 0
         """How many messages were handled in a thread that brought them."""
         self.trace: list[Event] = []
@@ -177,6 +178,21 @@ class World:
             if task.monitor_ref is monitor:
                 return f"#{label}"
         raise LookupError(f"nobody knows {monitor}")
+
+    @property
+    def lends_turns(self) -> bool:
+        return self.inline and not self._no_inline_turns
+
+    @contextmanager
+    def no_inline_turns(self) -> Iterator[None]:
+        """Have all actors handle their messages themselves, as long as one is told to wait."""
+        with self._lock:
+            self._no_inline_turns += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._no_inline_turns -= 1
 
     # -- who is who --------------------------------------------------------------------
 
