@@ -28,7 +28,7 @@ from realtime_actors.core.effects import (
 from realtime_actors.core.handoffs import Handoffs
 from realtime_actors.core.held import SpeechEvent
 from realtime_actors.core.messages import GuardrailsFinished
-from realtime_actors.core.recent import RecentSet
+from realtime_actors.core.recent import Recent, RecentSet
 from realtime_actors.core.response import ResponseMachine
 from realtime_actors.core.speech import Speech
 from realtime_actors.guardrails import OutputGuardrail
@@ -92,7 +92,7 @@ class Guarding:
     """Seconds for a verdict; None for no limit."""
     _tripped: RecentSet[str] = field(factory=RecentSet)
     _gave_up: int = 0  # how often a verdict was
-    _watches: dict[str, _Watch] = field(factory=dict)
+    _watches: Recent[str, _Watch] = field(factory=Recent)
     _in_a_row: int = 0  # answers stopped, since one passed or the user spoke
 
     @property

@@ -55,7 +55,7 @@ class _Kept:
 class Held:
     """What is kept back, by response, in the order in which it will be played."""
 
-    _kept: dict[str, _Kept] = field(factory=dict)
+    _kept: Recent[str, _Kept] = field(factory=Recent)
     _waited_ms: Recent[str, int] = field(factory=Recent)
 
     def __contains__(self, response_id: object) -> bool:

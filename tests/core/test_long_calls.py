@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from realtime_actors import messages
 from realtime_actors import protocol as wire
+from realtime_actors.config import BargeIn
 from realtime_actors.core.effects import RunGuardrails, SetTimer
-from realtime_actors.core.messages import GuardrailsFinished
+from realtime_actors.core.guarding import guardrail_timer
+from realtime_actors.core.messages import GuardrailsFinished, TimerFired
 from realtime_actors.core.recent import LATELY, Recent, RecentSet
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import InputTranscriptEvent, ToolStartEvent
@@ -67,13 +73,26 @@ def silent_turns(machine: SessionMachine, turns: int) -> SessionMachine:
             ),
             wire.InputAudioBufferSpeechStopped(item_id=f"unheard {number}", audio_end_ms=0),
             *[wire.ConversationItemDeleted(item_id=f"d{number}_{each}") for each in range(5)],
+            TimerFired(guardrail_timer(response)),
             at=60.0 * number,
         )
     return machine
 
 
-def test_what_is_known_of_an_item_is_all_that_grows_where_a_server_leaves_out_what_it_can() -> None:
-    machine = silent_turns(live(), SOME)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"output_guardrails": (NO_PRICES,)},
+        {"output_guardrails": (NO_PRICES,), "guardrails_settings": {"mode": "hold"}},
+        {"playback_reported": True},
+        {"barge_in": BargeIn(mode="off"), "stall_timeout": 3.0},
+    ],
+)
+def test_what_is_known_of_an_item_is_all_that_grows_where_a_server_leaves_out_what_it_can(
+    options: dict[str, Any],
+) -> None:
+    machine = silent_turns(live(**options), SOME)
     after_some = sizes(machine, conversation=False)
 
     silent_turns(machine, MANY - SOME)
