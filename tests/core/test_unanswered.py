@@ -293,6 +293,15 @@ class TestOneOfSeveral:
 
         assert creates(timed.tell(say(), error(), say())) == 2
 
+    def test_is_not_what_has_been_waited_for_too_long_meanwhile(self) -> None:
+        timed = Timed(live())
+        timed.tell(raw("conversation.item.delete", "mine", item_id="i1"))
+        timed.wait(10.0)
+        timed.tell(say())
+        timed.wait(5.0)
+
+        assert creates(timed.tell(error(), say())) == 1
+
     def test_is_not_what_was_sent_before_something_that_is_answered(self) -> None:
         machine = after(live(), raw("conversation.item.delete", "mine", item_id="i1"), SLOWER)
         after(machine, updated(), say())

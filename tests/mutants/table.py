@@ -863,7 +863,7 @@ MUTANTS: Final = (
         "the last word for good does not count",
         "core/approvals.py",
         "self._always = [(tool, approve), *others]",
-        "self._always = [*others, (tool, approve)]",
+        "self._always = [*self._always, (tool, approve)]",
         APPROVAL,
     ),
     Mutant(
