@@ -17,13 +17,15 @@ from typing import Final
 from realtime_actors.core.faults import message_of
 from realtime_actors.errors import RealtimeError, SessionUpdateError, StartCause, StartError
 from realtime_actors.protocol import ServerError, ServerEvent, SessionUpdate, SessionUpdated
-from realtime_actors.transport.base import Deliver, Disconnected, Transport
+from realtime_actors.transport.base import Deliver, Disconnected, PausableTransport, Transport
 
 __all__ = ["Successor"]
 
 KEPT_LIMIT: Final = 1000
 """Frames that are kept. Ours: a server that nobody has asked anything says next to nothing.
 One that says more is hung up on."""
+KEPT_BYTES: Final = 4 * 2**20
+"""The same in bytes."""
 
 
 class Successor:
@@ -53,6 +55,7 @@ class Successor:
         self._settled = threading.Event()  # there is an outcome
         self._kept: list[ServerEvent | Disconnected] = []
         self._deliver: Deliver | None = None
+        self._said_too_much = False
 
     def open(self, update: SessionUpdate, within: float) -> SessionUpdated:
         """Connect, and give the server's answer to `update`.
@@ -117,15 +120,20 @@ class Successor:
         self._deliver(batch)
 
     def _keep(self, event: ServerEvent | Disconnected) -> None:
+        if self._said_too_much:
+            return
+        if self._outcome is None and not isinstance(event, Disconnected):
+            self._greeted(event)
+        else:
+            self._kept.append(event)
         if isinstance(event, Disconnected):
             self._lost(f"the other connection was lost: {event.reason or event.code}")
-        elif self._outcome is None:
-            self._greeted(event)
             return
-        elif len(self._kept) == KEPT_LIMIT:
+        transport = self.transport
+        size = transport.received_bytes if isinstance(transport, PausableTransport) else 0
+        if len(self.greeting) + len(self._kept) > KEPT_LIMIT or size > KEPT_BYTES:
+            self._said_too_much = True
             self._lost("the other connection says too much")
-        if len(self._kept) <= KEPT_LIMIT:
-            self._kept.append(event)
 
     def _greeted(self, event: ServerEvent) -> None:
         self.greeting.append(event)

@@ -45,6 +45,9 @@ class ToolRun:
         self.task: otp.TaskRef | None = None
         self.cancelled = False
         """Nobody waits for it any more."""
+        # Each of these is written by one thread: the tool's, and the session's.
+        self.progress_told = 0
+        self.progress_heard = 0
         self._process: Popen[bytes] | None = None
 
     def cancel(self) -> None:

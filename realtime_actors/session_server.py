@@ -7,6 +7,7 @@ machine, and does what the machine wants done. It decides nothing itself.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -20,6 +21,7 @@ from realtime_actors import events, messages, otp
 from realtime_actors._successor import Successor
 from realtime_actors._tool_runs import ToolRun
 from realtime_actors.agent import Agent
+from realtime_actors.backlog import Backlog
 from realtime_actors.core import effects as fx
 from realtime_actors.core.machine import Machine, Phase
 from realtime_actors.core.messages import (
@@ -30,15 +32,19 @@ from realtime_actors.core.messages import (
     Connected,
     ConnectFailed,
     ConnectionLost,
+    FellBehind,
     GuardrailsFinished,
+    HookFailed,
     InputScreened,
     Message,
     NotSent,
     Started,
     TimerFired,
     ToolFinished,
+    ToolProgressed,
     ToolsNotResolved,
 )
+from realtime_actors.core.reports import REPORT_AGAIN_AFTER
 from realtime_actors.dropped_audio import AudioWasDropped
 from realtime_actors.errors import (
     LocalProtocolError,
@@ -58,7 +64,9 @@ from realtime_actors.trace_writer import TraceWriter
 from realtime_actors.transport.base import Disconnected, Transport
 from realtime_actors.usage import NOTHING_USED, SessionUsage
 from realtime_actors.user_code import (
+    HOOKS_LIMIT,
     NO_MORE_HOOKS,
+    HookCalls,
     hand_off,
     judge,
     resolve_agent,
@@ -110,6 +118,8 @@ class _Frames:
 
     events: Sequence[ServerEvent | Disconnected]
     receiver: _Receiver
+    upto: int
+    """See `Backlog.handled`."""
 
 
 @define(eq=False)
@@ -117,9 +127,10 @@ class _Receiver:
     """What a connection hands its events to. Each has its own, to be told from the others."""
 
     session: Session
+    backlog: Backlog
 
     def receive(self, batch: Sequence[ServerEvent | Disconnected]) -> None:
-        otp.send_inline(self.session, _Frames(batch, self))
+        otp.send_inline(self.session, _Frames(batch, self, self.backlog.came(batch)))
 
 
 @frozen(eq=False)
@@ -140,6 +151,7 @@ class _Running:
     subscribers: dict[otp.MonitorRef, Any] = field(factory=dict)
     timers: dict[Hashable, tuple[_Due, otp.TimerRef]] = field(factory=dict)
     hooks: Any = None
+    hook_calls: HookCalls = field(factory=HookCalls)
     ended: fx.End | None = None
 
 
@@ -179,13 +191,14 @@ class SessionServer(otp.GenServer):
         # fails, and neither is to be a supervisor's business.
         self._transport: Transport | None = None
         self._is_closing = False
+        self._warn_at = -math.inf
         tracker = plan.playback_tracker
         if tracker is not None:
             tracker.bind(self._session)
             self._line.playback_tracker = tracker
         running = _Running(plan.machine())
         self._line.machine = running.machine
-        self._receiver = _Receiver(self._session)
+        self._receiver = self._new_receiver()
         for subscriber in self._line.subscribers.all:  # of the incarnation before
             self._watch(subscriber, running)
         self._info = running.machine.info
@@ -239,6 +252,11 @@ class SessionServer(otp.GenServer):
                 return self._down(message, state)
             case _Due():
                 return self._timer_fired(message, state)
+            case ToolProgressed(call_id=call_id):
+                run = state.tools.get(call_id)
+                if run is not None:
+                    run.progress_heard += 1
+                return self._handle(state, message)
             case AudioWasDropped():
                 return self._handle(state, self._line.dropped_audio.take())
             case otp.ExitMessage():
@@ -333,6 +351,7 @@ class SessionServer(otp.GenServer):
                 if type(event) is MalformedEvent and not self._plan.ready.done():
                     self._line.unreadable = event.reason
             self._perform(state, effects)
+        frames.receiver.backlog.handled(frames.upto)
         return self._go_on(state)
 
     def _handle(self, state: _Running, message: Message) -> otp.NoReply | otp.Stop:
@@ -452,9 +471,13 @@ class SessionServer(otp.GenServer):
                     if state.hooks is None:
                         context = self._plan.context
                         state.hooks = self._as_started(
-                            otp.Task.start_link, run_hooks, self._session, context
+                            otp.Task.start_link,
+                            run_hooks,
+                            self._session,
+                            context,
+                            state.hook_calls,
                         )
-                    otp.send(state.hooks, effect)
+                    self._call_hook(state, effect)
                 case fx.SetGate(gate=gate):
                     self._line.gate = gate
                 case fx.OpenAnother():
@@ -472,6 +495,17 @@ class SessionServer(otp.GenServer):
             self._answer(answer.caller, answer.value if failure is None else otp.Failed(failure))
         if failure is not None and state.ended is None:
             self._tell(state, NotSent(count=unsent, error=failure, is_told=bool(answers)))
+
+    def _call_hook(self, state: _Running, call: fx.CallHook) -> None:
+        calls = state.hook_calls
+        if calls.waiting < HOOKS_LIMIT:
+            calls.asked += 1
+            calls.is_full = False
+            otp.send(state.hooks, call)
+        elif not calls.is_full:
+            calls.is_full = True  # this is told once, until one is called again
+            why = f"not called, like those that follow: {HOOKS_LIMIT} hooks wait for one to end"
+            otp.send(self._session, HookFailed(call.method, why))
 
     def _answer(self, caller: object, answer: object) -> None:
         if isinstance(caller, otp.From):
@@ -528,6 +562,7 @@ class SessionServer(otp.GenServer):
             if not self._line.adopt(transport, self._is_ending):
                 transport.close(0.0)
                 return None
+            receiver.backlog.follow(transport)
             transport.connect(receiver.receive)
         except RealtimeError as error:
             return ConnectFailed(error)
@@ -542,6 +577,18 @@ class SessionServer(otp.GenServer):
         if self._transport is None:
             raise NotConnectedError("there is no connection yet: nothing was sent")
         return self._transport
+
+    def _new_receiver(self) -> _Receiver:
+        return _Receiver(self._session, Backlog(self._fell_behind))
+
+    def _fell_behind(self, waiting: int) -> None:
+        """Say that the socket is not read any more, in the thread that reads it."""
+        behind = FellBehind(waiting, self._line.subscribers.held_up_by)
+        now = self._now()
+        if now >= self._warn_at:  # a session that is slow all the time says it once a minute
+            self._warn_at = now + REPORT_AGAIN_AFTER
+            log.warning("session %s: %s", self.actor_urn, behind)
+        otp.send(self._session, behind)
 
     def _open_another(self, state: _Running, effect: fx.OpenAnother) -> None:
         def failed(error: RealtimeError) -> AnotherFailed:
@@ -573,11 +620,12 @@ class SessionServer(otp.GenServer):
         successor = self._line.successor
         assert successor is not None  # the core was told that it is there
         assert successor.transport is not None
-        before, self._receiver = self._connection, _Receiver(self._session)
+        before, self._receiver = self._connection, self._new_receiver()
         # In this order: whenever we are killed, both are closed, by us or in `_say_if_killed`.
         self._transport = self._line.transport = successor.transport
         self._line.successor = None
         _close_beside(before)
+        self._receiver.backlog.follow(successor.transport)
         successor.take_over(self._receiver.receive)
         for event in successor.greeting if self._line.subscribers.wants_raw else ():
             raw = events.RawModelEvent(event=event, info=state.machine.info)

@@ -118,6 +118,15 @@ class Subscribers:
             others = [each for each in self._subscriptions if not each.is_of(subscriber)]
             self._replace((*others, new))
 
+    @property
+    def held_up_by(self) -> tuple[str, ...]:
+        """The classes of those whose `put` is running and may wait. From any thread."""
+        return tuple(
+            type(each.subscriber).__name__
+            for each in self._subscriptions
+            if each.turn is not None and each.turn.locked()
+        )
+
     def remove(self, subscriber: Any) -> None:
         """Unsubscribe. Does nothing for a stranger."""
         self._drop(lambda each: each.is_of(subscriber))

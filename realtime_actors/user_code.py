@@ -53,6 +53,12 @@ __all__ = [
 
 log = logging.getLogger("realtime_actors.session")
 
+PROGRESS_LIMIT: Final = 100
+"""How often a call may tell its progress before the session has heard any of it. Ours."""
+
+HOOKS_LIMIT: Final = 1_000
+"""Hooks of one session that may wait for those before them. Ours: some hundred turns."""
+
 NO_MORE_HOOKS: Final = object()
 """Ends `run_hooks`, after the hooks that are due."""
 
@@ -84,7 +90,9 @@ def run_tool(
     """Run a tool, and say what the model is to be told; or say why it may not be run."""
 
     def report(message: str) -> None:
-        if not run.cancelled:
+        # A tool can tell it faster than anybody can read it.
+        if not run.cancelled and run.progress_told - run.progress_heard < PROGRESS_LIMIT:
+            run.progress_told += 1
             otp.send(session, ToolProgressed(effect.call_id, message))
 
     call = ToolContext(
@@ -174,9 +182,23 @@ def screen(effect: ScreenInput, context: object) -> InputScreened:
     )
 
 
-def run_hooks(session: Any, context: object) -> None:
+@define(eq=False)
+class HookCalls:
+    """How many hooks of a session are to be called. Each number is written by one thread."""
+
+    asked: int = 0
+    begun: int = 0
+    is_full: bool = False
+
+    @property
+    def waiting(self) -> int:
+        return self.asked - self.begun
+
+
+def run_hooks(session: Any, context: object, calls: HookCalls) -> None:
     """Call an agent's hooks as they come, one after the other, until there are no more."""
     while (call := otp.receive()) is not NO_MORE_HOOKS:
+        calls.begun += 1
         hook = getattr(call.agent.hooks, call.method)
         try:
             finish(hook(context, call.agent, *call.arguments))

@@ -30,6 +30,7 @@ __all__ = [
     "ConnectFailed",
     "Connected",
     "ConnectionLost",
+    "FellBehind",
     "GuardrailsFinished",
     "HandoffResolved",
     "HookFailed",
@@ -88,6 +89,22 @@ class ConnectionLost:
 
     code: int | None = None
     reason: str = ""
+
+
+@frozen
+class FellBehind:
+    """The session has not kept up: its socket is not read until it has."""
+
+    waiting_bytes: int
+    held_up_by: tuple[str, ...] = ()
+    """The classes of subscribers whose `put` had not returned."""
+
+    def __str__(self) -> str:
+        """What happened, and why, in a line."""
+        puts = [f"{name}.put() has not returned" for name in self.held_up_by]
+        why = ", ".join(puts) or "a handler takes long, or the process is busy"
+        waiting = f"{self.waiting_bytes / 2**20:.1f} MiB"
+        return f"the server is not read while {waiting} of what it said wait: {why}"
 
 
 @frozen(kw_only=True)
@@ -272,6 +289,7 @@ Message: TypeAlias = (
     | Connected
     | ConnectFailed
     | ConnectionLost
+    | FellBehind
     | AnotherOpened
     | AnotherFailed
     | Asked

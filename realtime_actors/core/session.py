@@ -63,6 +63,7 @@ from realtime_actors.core.messages import (
     Connected,
     ConnectFailed,
     ConnectionLost,
+    FellBehind,
     GuardrailsFinished,
     HandoffResolved,
     HookFailed,
@@ -216,6 +217,9 @@ class SessionMachine(Parts):
                 return self._end(error)
             case ConnectionLost(code=code, reason=reason):
                 return self._connection_lost(code, reason)
+            case FellBehind():
+                kind = "session_behind"
+                return self._reports.report(kind, str(message), now, type=kind, source="session")
             case AnotherOpened():
                 return self._reconnecting.opened(message)
             case AnotherFailed():

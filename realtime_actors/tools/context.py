@@ -52,5 +52,8 @@ class ToolContext:
         return self._is_cancelled()
 
     def progress(self, message: str) -> None:
-        """Say how far the call is: a `ToolProgressEvent` for subscribers, not for the model."""
+        """Say how far the call is: a `ToolProgressEvent` for subscribers, not for the model.
+
+        Never waits. While the session has not heard the last hundred, more are dropped.
+        """
         self._report(message)

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "realtime_actors"
 INTERNAL = {
-    *("cli", "core", "event_stream", "seconds", "session_server", "subscribers", "surrogates"),
-    *("trace_writer", "user_code", "verbs"),
+    *("backlog", "cli", "core", "dropped_audio", "event_stream", "seconds", "session_server"),
+    *("subscribers", "surrogates", "trace_writer", "user_code", "verbs"),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
 
@@ -10,11 +9,12 @@ import pytest
 
 import realtime_actors as ra
 from realtime_actors import otp
-from realtime_actors.events import ErrorEvent, InputAudioDroppedEvent, SessionUpdatedEvent
+from realtime_actors.events import ErrorEvent, InputAudioDroppedEvent
 from realtime_actors.testing import Probe, ScriptedTransport, fake_clock
 from realtime_actors.transport import DroppedAudio
+from tests.session.raw_server import session_and_peer
 from tests.session.wire import error
-from tests.transport.wire import RawServer, text
+from tests.transport.wire import RawServer
 
 FRAME = bytes(960)
 
@@ -102,25 +102,17 @@ def test_the_transport_is_told_how_long_the_bytes_last() -> None:
 def test_a_server_that_stops_reading_costs_the_oldest_audio_and_the_program_hears_of_it(
     transport: str,
 ) -> None:
-    def serve(server: RawServer) -> None:
-        peer = server.peer()
-        peer.send(text(json.dumps({"type": "session.created", "session": {}})))
-        asked = json.loads(peer.texts(1)[0])
-        peer.send(text(json.dumps({"type": "session.updated", "session": asked["session"]})))
+    with (
+        RawServer() as server,
+        session_and_peer(server, transport=transport, max_outbound_audio_ms=1000) as (session, _),
+    ):
+        probe = Probe(session, only=InputAudioDroppedEvent)
+        for _ in range(10_000):
+            session.send_audio(bytes(48 * 500))
+            if probe.events:
+                break
+        told = probe.wait_for(InputAudioDroppedEvent)
 
-    with RawServer() as server:
-        thread = threading.Thread(target=serve, args=(server,))
-        thread.start()
-        where = {"url": server.url, "transport": transport, "max_outbound_audio_ms": 1000}
-        with ra.run(ra.agent(), model_config=where) as session:
-            thread.join()
-            probe = Probe(session, only=[InputAudioDroppedEvent, SessionUpdatedEvent])
-            for _ in range(10_000):
-                session.send_audio(bytes(48 * 500))
-                if probe.events:
-                    break
-            told = probe.wait_for(InputAudioDroppedEvent)
-
-            assert told.dropped_ms >= 500
-            assert told.dropped_ms % 500 == told.audio_start_ms % 500 == 0
-            assert session.connected
+        assert told.dropped_ms >= 500
+        assert told.dropped_ms % 500 == told.audio_start_ms % 500 == 0
+        assert session.connected
