@@ -56,7 +56,7 @@ class Contender:
 
 
 OURS = Contender("ours", "ours")
-DIRECT = Contender("ours, direct", "ours", {"direct": True})
+DIRECT = Contender("ours, no queue", "ours", {"direct": True})
 PLAIN = Contender("ours, plain transport", "ours", {"transport": "plain"})
 NO_EXTRAS = Contender("ours, no extras", "ours", without=("orjson", "pybase64", "websockets"))
 FLOOR = Contender("floor", "floor")

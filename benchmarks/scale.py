@@ -14,8 +14,8 @@ from benchmarks.harness import AGENTS, DIRECT, OURS, Bench, Contender, Runs
 CONTENDERS = (OURS, DIRECT, AGENTS)
 
 USUAL = {
-    (False, False): "1,25,50,100,200,400",
-    (False, True): "50,100",
+    (False, False): "1,25,50,100,150,200,400",
+    (False, True): "50,200",
     (True, False): "50,100",
     (True, True): "50",
 }
@@ -40,12 +40,8 @@ def main() -> None:
         knee = dict.fromkeys(CONTENDERS, 0)
         for count in counts:
             # Twice what was too much is no news, and takes the machine from the others.
-            # (What we are to reach with 200 has to be known in any case.)
-            able = [
-                each
-                for each in CONTENDERS
-                if count <= 2 * knee[each] or count <= (50 if each is AGENTS else 200)
-            ]
+            # (What we are to reach with 200, beside agents, has to be known in any case.)
+            able = [each for each in CONTENDERS if count <= max(2 * knee[each], 200)]
             results[count] = runs = bench.take_turns(
                 "scale",
                 {each: {"sessions": count, "seconds": 2 if bench.quick else 4} for each in able},
@@ -79,11 +75,10 @@ def main() -> None:
             bench.target(key, results[50].ratio(OURS, AGENTS, "cores"))
             bench.target(f"{key}_direct", results[50].ratio(DIRECT, AGENTS, "cores"))
         if not tls:
+            if 200 in results:
+                for name, key in (("cpu", "cores"), ("in", "p99_ms"), ("out", "late_p99_ms")):
+                    bench.target(f"scale_{name}_200", results[200].ratio(OURS, AGENTS, key))
             for name, each in (("", OURS), ("_direct", DIRECT)):
-                for count in (100, 200):
-                    if count in results and each in results[count].of:
-                        p99_ms = results[count].median(each, "p99_ms")
-                        bench.target(f"scale_p99_{count}{name}", p99_ms)
                 # Who keeps up with no number that was tried is given the smallest.
                 bench.target(f"scale_knee{name}", knee[each] / (knee[AGENTS] or min(counts)))
         for each in CONTENDERS:

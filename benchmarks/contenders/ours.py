@@ -141,7 +141,7 @@ def turn(script: ScriptedTransport, number: int) -> None:
 
 
 class Sink:
-    """A direct subscriber: deals with audio in the thread that reads it, and goes on."""
+    """A subscriber without a queue: deals with audio in the thread that reads it, and goes on."""
 
     def __init__(self, take: Callable[[ra.SessionEvent], object]) -> None:
         self.put = take
@@ -154,7 +154,7 @@ def take_until(
     *,
     direct: bool,
 ) -> None:
-    """Take what comes, until then. Of direct subscribers the reading thread does that."""
+    """Take what comes, until then. Without a queue the reading thread does that."""
     if direct:
         time.sleep(max(0.0, end - time.monotonic()))
         return
