@@ -18,7 +18,7 @@ from benchmarks.harness import Bench
 
 IMPORTS = {
     "realtime_actors": "import realtime_actors",
-    "realtime_actors, to the first session": "import realtime_actors._starting, websocket",
+    "realtime_actors, to the first session": "import realtime_actors.session.start, websocket",
     "websocket-client": "import websocket",
     "openai-agents": "import agents.realtime",
 }

@@ -193,7 +193,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Of no use before the first session, which imports them: `realtime_actors._starting`.
+    # Of no use before the first session, which imports them: `realtime_actors.session.start`.
     match name:
         case "otp" | "protocol":
             return import_module(f"{__name__}.{name}")

@@ -23,7 +23,13 @@ from typing import Any, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 import attrs
 from attrs import field, fields_dict, frozen
 
-from realtime_actors._calling import (
+from realtime_actors.config.models import default_model
+from realtime_actors.config.places import Explained, put, unknown
+from realtime_actors.errors import ConfigError, ToolError
+from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
+from realtime_actors.items import Item, items_from_input
+from realtime_actors.pickling import Picklable
+from realtime_actors.schema.calling import (
     Function,
     IsEnabled,
     call,
@@ -31,18 +37,12 @@ from realtime_actors._calling import (
     check_takes,
     is_enabled_for,
 )
-from realtime_actors._schema.function_tool import (
+from realtime_actors.schema.function_tool import (
     check_parameters,
     check_tool_name,
     function_to_wire,
     parse_arguments,
 )
-from realtime_actors.config.models import default_model
-from realtime_actors.config.places import Explained, put, unknown
-from realtime_actors.errors import ConfigError, ToolError
-from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
-from realtime_actors.items import Item, items_from_input
-from realtime_actors.pickling import Picklable
 from realtime_actors.tools.hosted import HostedMcpTool
 from realtime_actors.tools.tool import Tool
 

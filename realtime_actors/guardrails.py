@@ -14,10 +14,10 @@ from typing import Any, ClassVar, TypeVar, overload
 
 from attrs import Attribute, field, frozen
 
-from realtime_actors._calling import Function, call, check_takes
 from realtime_actors.config.places import Explained, refusing_unknown
 from realtime_actors.errors import ConfigError
 from realtime_actors.pickling import Picklable
+from realtime_actors.schema.calling import Function, call, check_takes
 
 __all__ = [
     "GuardrailVerdict",

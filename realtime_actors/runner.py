@@ -63,7 +63,7 @@ class Runner:
     ) -> Session:
         """Start a session with a context of its own. See `run`."""
         # Imported here: see there.
-        from realtime_actors._starting import start
+        from realtime_actors.session.start import start
 
         return start(
             self,

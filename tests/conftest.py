@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture.providers import Constants, HypothesisProvider
 
-from realtime_actors.session_server import SessionServer
+from realtime_actors.session.actor import SessionServer
 
 # Deadlines measure the machine, not the code. In CI the examples are the same on every
 # run, so that a red build means a change and not bad luck.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from realtime_actors.config.barge_in import BargeIn
 from realtime_actors.config.connection import ModelConfig
 from realtime_actors.config.run import GuardrailsSettings, RunConfig
-from realtime_actors.config.session import (
+from realtime_actors.config.settings import (
     DEFAULT_TRANSCRIPTION,
     OFF,
     DialectName,

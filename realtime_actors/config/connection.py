@@ -30,7 +30,7 @@ from realtime_actors.config.secrets import (
     SecretHeaders,
     secret_text,
 )
-from realtime_actors.config.session import DialectName, SessionModelSettings
+from realtime_actors.config.settings import DialectName, SessionModelSettings
 from realtime_actors.errors import ConfigError
 
 __all__ = ["DEFAULT_URL", "ModelConfig", "without_secrets"]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from realtime_actors.config.session import (
+from realtime_actors.config.settings import (
     DEFAULT_TRANSCRIPTION_MODEL,
     OFF,
     SessionModelSettings,

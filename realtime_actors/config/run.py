@@ -24,7 +24,7 @@ from realtime_actors.config.checks import (
     wrong,
 )
 from realtime_actors.config.places import placed
-from realtime_actors.config.session import SessionModelSettings
+from realtime_actors.config.settings import SessionModelSettings
 from realtime_actors.config.tool_texts import ToolTexts
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.seconds import unlimited

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from realtime_actors._calling import call, check_takes
 from realtime_actors.config.checks import Check, Settings, check, is_text
+from realtime_actors.schema.calling import call, check_takes
 
 __all__ = ["ToolTexts"]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import define, field, frozen
 
 from realtime_actors.config import ToolTexts
-from realtime_actors.core.gate import Echo, Gate
-from realtime_actors.core.sending import MAX_MESSAGE_BYTES
+from realtime_actors.core.responses.sending import MAX_MESSAGE_BYTES
+from realtime_actors.core.speech.gate import Echo, Gate
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, Handoff

@@ -25,10 +25,10 @@ from attrs import define, field
 
 from realtime_actors import events
 from realtime_actors.core.effects import Effects, Publish, SetTimer
-from realtime_actors.core.playback import LOOK_AGAIN
-from realtime_actors.core.response import ResponseMachine
-from realtime_actors.core.speech import Speech
-from realtime_actors.core.turn_taking import TurnTaking
+from realtime_actors.core.responses.response import ResponseMachine
+from realtime_actors.core.responses.turn_taking import TurnTaking
+from realtime_actors.core.speech.playback import LOOK_AGAIN
+from realtime_actors.core.speech.speech import Speech
 
 __all__ = [
     "DURATION_TIMER",

@@ -10,15 +10,15 @@ from attrs import define
 from realtime_actors import messages
 from realtime_actors.agent import AnyTool
 from realtime_actors.config import SessionModelSettings
-from realtime_actors.core.approvals import Approvals
-from realtime_actors.core.configuration import Configuration, ForCaller
-from realtime_actors.core.editing import Editing
+from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.effects import Answer, Effects, Send
-from realtime_actors.core.handoffs import Handoffs
-from realtime_actors.core.response import PLAIN, ResponseMachine, Wish
-from realtime_actors.core.rounds import Rounds
-from realtime_actors.core.sending import check_sendable
-from realtime_actors.core.speech import Speech
+from realtime_actors.core.history.editing import Editing
+from realtime_actors.core.responses.response import PLAIN, ResponseMachine, Wish
+from realtime_actors.core.responses.sending import check_sendable
+from realtime_actors.core.settings import Configuration, ForCaller
+from realtime_actors.core.speech.speech import Speech
+from realtime_actors.core.tools.approvals import Approvals
+from realtime_actors.core.tools.rounds import Rounds
 from realtime_actors.errors import ConfigError
 from realtime_actors.items import items_from_input, message_from_input
 from realtime_actors.protocol import (

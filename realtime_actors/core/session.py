@@ -20,15 +20,8 @@ from attrs import define, evolve, field
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, TranscriptionConfig
-from realtime_actors.core.audio_losses import LOSSES_TIMER
-from realtime_actors.core.configuration import (
-    ForBarrier,
-    ForCaller,
-    ForHandoff,
-    ForNobody,
-    ForStart,
-    Pending,
-)
+from realtime_actors.core.agents.reconnecting import LIMIT_TIMER, QUIET_TIMER
+from realtime_actors.core.components import START, Parts
 from realtime_actors.core.effects import (
     Answer,
     CallHook,
@@ -41,14 +34,6 @@ from realtime_actors.core.effects import (
     Refuse,
     ResolveAgent,
     SetGate,
-)
-from realtime_actors.core.faults import (
-    error_info,
-    is_active_response,
-    is_fatal,
-    is_no_response_active,
-    is_no_such_item,
-    message_of,
 )
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER
 from realtime_actors.core.machine import KNOWN, Phase
@@ -80,17 +65,32 @@ from realtime_actors.core.messages import (
     ToolsNotResolved,
     ToolsResolved,
 )
-from realtime_actors.core.offers import OFFERS_TIMER
-from realtime_actors.core.parts import START, Parts
-from realtime_actors.core.reconnecting import LIMIT_TIMER, QUIET_TIMER
-from realtime_actors.core.response import (
+from realtime_actors.core.responses.response import (
     ANSWER_TIMER,
     RETRY_TIMER,
     was_talked_over,
     with_status,
 )
-from realtime_actors.core.turn_taking import TURN_TIMER
-from realtime_actors.core.unanswered import CANCEL, DELETE, UPDATE, Sent, is_clear
+from realtime_actors.core.responses.turn_taking import TURN_TIMER
+from realtime_actors.core.responses.unanswered import CANCEL, DELETE, UPDATE, Sent, is_clear
+from realtime_actors.core.server_errors import (
+    error_info,
+    is_active_response,
+    is_fatal,
+    is_no_response_active,
+    is_no_such_item,
+    message_of,
+)
+from realtime_actors.core.settings import (
+    ForBarrier,
+    ForCaller,
+    ForHandoff,
+    ForNobody,
+    ForStart,
+    Pending,
+)
+from realtime_actors.core.speech.audio_losses import LOSSES_TIMER
+from realtime_actors.core.tools.offers import OFFERS_TIMER
 from realtime_actors.errors import (
     ConfigError,
     LocalProtocolError,

@@ -7,7 +7,10 @@ Nothing in here has ever heard of voice.
 
 from __future__ import annotations
 
-from realtime_actors.otp.calls import (
+from realtime_actors.otp.child import ChildCount, ChildError, ChildInfo, ChildSpec, child_spec
+from realtime_actors.otp.dynamic import DynamicSupervisor, DynamicSupervisorRef
+from realtime_actors.otp.genserver import GenServer
+from realtime_actors.otp.kernel.calls import (
     Name,
     Target,
     call,
@@ -18,10 +21,8 @@ from realtime_actors.otp.calls import (
     stop,
     whereis,
 )
-from realtime_actors.otp.child import ChildCount, ChildError, ChildInfo, ChildSpec, child_spec
-from realtime_actors.otp.client import Client, ClientRef, messages, receive
-from realtime_actors.otp.dynamic import DynamicSupervisor, DynamicSupervisorRef
-from realtime_actors.otp.exits import (
+from realtime_actors.otp.kernel.client import Client, ClientRef, messages, receive
+from realtime_actors.otp.kernel.exits import (
     KILL,
     KILLED,
     NOPROC,
@@ -42,24 +43,20 @@ from realtime_actors.otp.exits import (
     TooManyChildrenError,
     is_orderly,
 )
-from realtime_actors.otp.genserver import GenServer
-from realtime_actors.otp.link import ExitMessage, exit_signal, link, trap_exit, unlink
-from realtime_actors.otp.mailbox import Bounded, WhenFull
-from realtime_actors.otp.monitor import Down, MonitorRef, demonitor, monitor
-from realtime_actors.otp.names import register, registered, unregister
-from realtime_actors.otp.observe import ProcessInfo, Snapshot, Status, observe
-from realtime_actors.otp.process import ProcessRef, cancelled, check, detached_count, self_, sleep
-from realtime_actors.otp.pubsub import PubSub
-from realtime_actors.otp.ref import ServerRef
-from realtime_actors.otp.registry import AlreadyRegisteredError, Registry, Via, via
-from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, NoReply, Ok, Reply, Stop
-from realtime_actors.otp.slots import Failed, From
-from realtime_actors.otp.starting import start, start_link, start_monitor
-from realtime_actors.otp.strategy import AutoShutdown, Restart, Strategy
-from realtime_actors.otp.supervisor import Supervisor, SupervisorRef
-from realtime_actors.otp.task import Done, Exited, Task, TaskRef, TaskReply
-from realtime_actors.otp.task_supervisor import TaskSupervisor, TaskSupervisorRef
-from realtime_actors.otp.timer import (
+from realtime_actors.otp.kernel.link import ExitMessage, exit_signal, link, trap_exit, unlink
+from realtime_actors.otp.kernel.mailbox import Bounded, WhenFull
+from realtime_actors.otp.kernel.monitor import Down, MonitorRef, demonitor, monitor
+from realtime_actors.otp.kernel.names import register, registered, unregister
+from realtime_actors.otp.kernel.process import (
+    ProcessRef,
+    cancelled,
+    check,
+    detached_count,
+    self_,
+    sleep,
+)
+from realtime_actors.otp.kernel.slots import Failed, From
+from realtime_actors.otp.kernel.timer import (
     FakeClock,
     TimerRef,
     cancel_timer,
@@ -69,6 +66,16 @@ from realtime_actors.otp.timer import (
     send_after,
     send_interval,
 )
+from realtime_actors.otp.observe import ProcessInfo, Snapshot, Status, observe
+from realtime_actors.otp.pubsub import PubSub
+from realtime_actors.otp.ref import ServerRef
+from realtime_actors.otp.registry import AlreadyRegisteredError, Registry, Via, via
+from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, NoReply, Ok, Reply, Stop
+from realtime_actors.otp.starting import start, start_link, start_monitor
+from realtime_actors.otp.strategy import AutoShutdown, Restart, Strategy
+from realtime_actors.otp.supervisor import Supervisor, SupervisorRef
+from realtime_actors.otp.task import Done, Exited, Task, TaskRef, TaskReply
+from realtime_actors.otp.task_supervisor import TaskSupervisor, TaskSupervisorRef
 
 __all__ = [
     "KEEP",

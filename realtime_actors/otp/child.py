@@ -12,10 +12,10 @@ import pykka
 from attrs import define, field, frozen
 
 from realtime_actors.errors import RealtimeError
-from realtime_actors.otp.calls import Name, process_of
-from realtime_actors.otp.exits import KILL, SHUTDOWN, Cancelled, StartFailed, reason_of
-from realtime_actors.otp.mailbox import CLOSED, TIMED_OUT
-from realtime_actors.otp.process import (
+from realtime_actors.otp.kernel.calls import Name, process_of
+from realtime_actors.otp.kernel.exits import KILL, SHUTDOWN, Cancelled, StartFailed, reason_of
+from realtime_actors.otp.kernel.mailbox import CLOSED, TIMED_OUT
+from realtime_actors.otp.kernel.process import (
     Down,
     ExitMessage,
     MonitorRef,

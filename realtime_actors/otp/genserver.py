@@ -31,8 +31,15 @@ from attrs import frozen
 from pykka import messages
 
 from realtime_actors.errors import ConfigError
-from realtime_actors.otp.exits import NORMAL, TIMEOUT, Cancelled, Reason, StartFailed, reason_of
-from realtime_actors.otp.mailbox import (
+from realtime_actors.otp.kernel.exits import (
+    NORMAL,
+    TIMEOUT,
+    Cancelled,
+    Reason,
+    StartFailed,
+    reason_of,
+)
+from realtime_actors.otp.kernel.mailbox import (
     CAST,
     TIMED_OUT,
     Bounded,
@@ -41,7 +48,7 @@ from realtime_actors.otp.mailbox import (
     Signal,
     answer_undelivered,
 )
-from realtime_actors.otp.process import (
+from realtime_actors.otp.kernel.process import (
     ParentExit,
     Process,
     check,
@@ -52,9 +59,9 @@ from realtime_actors.otp.process import (
     thread_is_done,
     wait,
 )
+from realtime_actors.otp.kernel.slots import Failed, From, Outcome, Request, StopRequest
 from realtime_actors.otp.ref import ServerRef
 from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, Inherited, NoReply, Ok, Reply, Stop
-from realtime_actors.otp.slots import Failed, From, Outcome, Request, StopRequest
 from realtime_actors.otp.starting import start_server
 from realtime_actors.seconds import seconds_or_none
 

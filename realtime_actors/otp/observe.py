@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from realtime_actors.otp.foreign import find_the_dead
-from realtime_actors.otp.process import Process, detached, processes
+from realtime_actors.otp.kernel.foreign import find_the_dead
+from realtime_actors.otp.kernel.process import Process, detached, processes
 
 __all__ = ["ProcessInfo", "Snapshot", "Status", "observe"]
 

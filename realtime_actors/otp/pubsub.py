@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from realtime_actors.otp.calls import deliver
-from realtime_actors.otp.handle import Handle
-from realtime_actors.otp.process import own_thread
+from realtime_actors.otp.kernel.calls import deliver
+from realtime_actors.otp.kernel.handle import Handle
+from realtime_actors.otp.kernel.process import own_thread
 from realtime_actors.otp.registry import Registry
 
 __all__ = ["PubSub"]

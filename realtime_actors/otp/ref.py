@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pykka
 
-from realtime_actors.otp.calls import CALL, STOP, ask, await_answer, deliver, stop_process
-from realtime_actors.otp.exits import NORMAL, CallExit, was_there
-from realtime_actors.otp.mailbox import CAST
-from realtime_actors.otp.process import ProcessRef, own_thread
-from realtime_actors.otp.slots import Request, StopRequest
+from realtime_actors.otp.kernel.calls import CALL, STOP, ask, await_answer, deliver, stop_process
+from realtime_actors.otp.kernel.exits import NORMAL, CallExit, was_there
+from realtime_actors.otp.kernel.mailbox import CAST
+from realtime_actors.otp.kernel.process import ProcessRef, own_thread
+from realtime_actors.otp.kernel.slots import Request, StopRequest
 from realtime_actors.seconds import seconds_or_none
 
 if TYPE_CHECKING:

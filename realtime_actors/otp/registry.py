@@ -8,11 +8,11 @@ from typing import Any, Final, Literal
 from attrs import evolve, frozen
 
 from realtime_actors.errors import RealtimeError
-from realtime_actors.otp import fork
-from realtime_actors.otp.calls import Place, Target, deliver, process_of
-from realtime_actors.otp.exits import NoProcessError
-from realtime_actors.otp.handle import Handle
-from realtime_actors.otp.process import Process, me, signals
+from realtime_actors.otp.kernel import fork
+from realtime_actors.otp.kernel.calls import Place, Target, deliver, process_of
+from realtime_actors.otp.kernel.exits import NoProcessError
+from realtime_actors.otp.kernel.handle import Handle
+from realtime_actors.otp.kernel.process import Process, me, signals
 
 __all__ = ["AlreadyRegisteredError", "Registry", "Via", "via"]
 

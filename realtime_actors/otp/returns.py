@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from realtime_actors.otp.exits import NORMAL, Reason
+from realtime_actors.otp.kernel.exits import NORMAL, Reason
 
 __all__ = ["KEEP", "NOTHING", "Ignore", "NoReply", "Ok", "Reply", "Stop"]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 import pykka
 
-from realtime_actors.otp.calls import Name, await_answer
-from realtime_actors.otp.exits import (
+from realtime_actors.otp.kernel.calls import Name, await_answer
+from realtime_actors.otp.kernel.exits import (
     KILLED,
     TIMEOUT,
     CallExit,
@@ -15,8 +15,8 @@ from realtime_actors.otp.exits import (
     StartFailed,
     exception_in,
 )
-from realtime_actors.otp.names import claim
-from realtime_actors.otp.process import (
+from realtime_actors.otp.kernel.names import claim
+from realtime_actors.otp.kernel.process import (
     Down,
     ExitMessage,
     MonitorRef,
@@ -30,7 +30,7 @@ from realtime_actors.otp.process import (
     remove_link,
     signals,
 )
-from realtime_actors.otp.slots import Request
+from realtime_actors.otp.kernel.slots import Request
 from realtime_actors.seconds import seconds_or_none
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field, frozen
 
-from realtime_actors.otp.calls import call
 from realtime_actors.otp.child import (
     RESTARTING,
     SUPERVISOR,
@@ -35,12 +34,13 @@ from realtime_actors.otp.child import (
     shut_down,
     start_child,
 )
-from realtime_actors.otp.exits import SHUTDOWN, Reason, StartFailed, is_orderly
 from realtime_actors.otp.genserver import GenServer
-from realtime_actors.otp.process import ExitMessage
+from realtime_actors.otp.kernel.calls import call
+from realtime_actors.otp.kernel.exits import SHUTDOWN, Reason, StartFailed, is_orderly
+from realtime_actors.otp.kernel.process import ExitMessage
+from realtime_actors.otp.kernel.slots import Failed, From
 from realtime_actors.otp.ref import ServerRef
 from realtime_actors.otp.returns import NoReply, Ok, Reply, Stop
-from realtime_actors.otp.slots import Failed, From
 from realtime_actors.otp.strategy import (
     AutoShutdown,
     Intensity,

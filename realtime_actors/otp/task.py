@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from realtime_actors.otp.exits import (
+from realtime_actors.otp.kernel.exits import (
     KILL,
     KILLED,
     NORMAL,
@@ -23,8 +23,8 @@ from realtime_actors.otp.exits import (
     Reason,
     reason_of,
 )
-from realtime_actors.otp.mailbox import CLOSED, TIMED_OUT, Mailbox, Signal
-from realtime_actors.otp.process import (
+from realtime_actors.otp.kernel.mailbox import CLOSED, TIMED_OUT, Mailbox, Signal
+from realtime_actors.otp.kernel.process import (
     TASK,
     Down,
     MonitorRef,

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from attrs import define, field, frozen
 
 from realtime_actors.errors import ConfigError
-from realtime_actors.otp.calls import call
 from realtime_actors.otp.child import Child, ChildInfo, ChildSpec
-from realtime_actors.otp.counts import check_count
 from realtime_actors.otp.dynamic import (
     MAX_CHILDREN,
     DynamicSupervisor,
@@ -22,7 +20,9 @@ from realtime_actors.otp.dynamic import (
     ListChildren,
     TerminateChild,
 )
-from realtime_actors.otp.exits import (
+from realtime_actors.otp.kernel.calls import call
+from realtime_actors.otp.kernel.counts import check_count
+from realtime_actors.otp.kernel.exits import (
     TIMEOUT,
     CallTimeout,
     Cancelled,
@@ -30,10 +30,10 @@ from realtime_actors.otp.exits import (
     StartFailed,
     TooManyChildrenError,
 )
-from realtime_actors.otp.mailbox import CLOSED, TIMED_OUT
-from realtime_actors.otp.process import MonitorRef, Process, kill, me
+from realtime_actors.otp.kernel.mailbox import CLOSED, TIMED_OUT
+from realtime_actors.otp.kernel.process import MonitorRef, Process, kill, me
+from realtime_actors.otp.kernel.slots import From
 from realtime_actors.otp.ref import ServerRef
-from realtime_actors.otp.slots import From
 from realtime_actors.otp.strategy import Restart
 from realtime_actors.otp.task import (
     Done,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime_actors.config.session import ResponseSettings
+from realtime_actors.config.settings import ResponseSettings
 from realtime_actors.protocol.base import (
     MAX_INDEX,
     ClientEvent,

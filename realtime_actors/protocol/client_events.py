@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from realtime_actors.config.session import ResponseSettings, SessionModelSettings
+from realtime_actors.config.settings import ResponseSettings, SessionModelSettings
 from realtime_actors.content import content
 from realtime_actors.items import Item
 from realtime_actors.protocol.base import ClientEvent, light

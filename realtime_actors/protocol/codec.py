@@ -13,7 +13,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
-from realtime_actors.config.session import DialectName, ResponseSettings, SessionModelSettings
+from realtime_actors.config.settings import DialectName, ResponseSettings, SessionModelSettings
 from realtime_actors.errors import LocalProtocolError
 from realtime_actors.items import (
     ContentPart,

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from attrs import evolve
 
 from realtime_actors.agent import default_model
-from realtime_actors.config.session import DialectName
+from realtime_actors.config.settings import DialectName
 from realtime_actors.errors import ConfigError, LocalProtocolError, did_you_mean
 from realtime_actors.protocol.backend import Backend, fastest, loads_damaged
 from realtime_actors.protocol.base import ClientEvent, MalformedEvent, ServerEvent, UnknownEvent

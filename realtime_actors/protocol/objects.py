@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from realtime_actors.config.session import SessionModelSettings
+from realtime_actors.config.settings import SessionModelSettings
 from realtime_actors.items import Item
 from realtime_actors.usage import (
     CachedTokensDetails,

@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 
 from realtime_actors.audio import normalize_format
 from realtime_actors.config.checks import Settings, deep_merge
-from realtime_actors.config.session import (
+from realtime_actors.config.settings import (
     OFF,
     DialectName,
     NoiseReductionConfig,

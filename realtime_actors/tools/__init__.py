@@ -12,7 +12,7 @@ tool may block as long as it likes, and may be a coroutine function.
 
 from __future__ import annotations
 
-from realtime_actors._schema.results import ToolOutput, output_text, tool_output
+from realtime_actors.schema.results import ToolOutput, output_text, tool_output
 from realtime_actors.tools.context import ToolContext
 from realtime_actors.tools.decorator import tool
 from realtime_actors.tools.hosted import HostedMcpTool

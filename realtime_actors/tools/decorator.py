@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, overload
 
-from realtime_actors._calling import Function, IsEnabled
-from realtime_actors._schema.signature import Signature, name_of
 from realtime_actors.config.places import put, refusing_unknown
 from realtime_actors.config.tool_texts import ToolTexts
 from realtime_actors.errors import ConfigError
 from realtime_actors.guardrails import ToolGuardrail, ToolOutputGuardrail
+from realtime_actors.schema.calling import Function, IsEnabled
+from realtime_actors.schema.signature import Signature, name_of
 from realtime_actors.tools.context import ToolContext
 from realtime_actors.tools.tool import NeedsApproval, RunIn, Tool
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from attrs import field, frozen
 
-from realtime_actors._calling import IsEnabled, check_is_enabled, is_enabled_for
-from realtime_actors._schema.results import as_json
 from realtime_actors.config.places import Explained
 from realtime_actors.errors import ConfigError
+from realtime_actors.schema.calling import IsEnabled, check_is_enabled, is_enabled_for
+from realtime_actors.schema.results import as_json
 
 __all__ = ["HostedMcpTool"]
 

@@ -8,7 +8,13 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
 
-from realtime_actors._calling import (
+from realtime_actors.config import ToolTexts
+from realtime_actors.config.checks import from_mapping, instance_of
+from realtime_actors.config.places import Explained
+from realtime_actors.errors import ConfigError, ToolArgumentsError
+from realtime_actors.guardrails import ToolGuardrail, ToolOutputGuardrail
+from realtime_actors.pickling import Picklable
+from realtime_actors.schema.calling import (
     Function,
     IsEnabled,
     call,
@@ -17,20 +23,14 @@ from realtime_actors._calling import (
     finish,
     is_enabled_for,
 )
-from realtime_actors._schema.function_tool import (
+from realtime_actors.schema.function_tool import (
     check_parameters,
     check_tool_name,
     function_to_wire,
     parse_arguments,
 )
-from realtime_actors._schema.results import ToolOutput, output_text, tool_output
-from realtime_actors._schema.signature import Signature
-from realtime_actors.config import ToolTexts
-from realtime_actors.config.checks import from_mapping, instance_of
-from realtime_actors.config.places import Explained
-from realtime_actors.errors import ConfigError, ToolArgumentsError
-from realtime_actors.guardrails import ToolGuardrail, ToolOutputGuardrail
-from realtime_actors.pickling import Picklable
+from realtime_actors.schema.results import ToolOutput, output_text, tool_output
+from realtime_actors.schema.signature import Signature
 from realtime_actors.seconds import seconds_or_none, unlimited
 
 __all__ = [

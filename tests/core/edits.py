@@ -10,8 +10,8 @@ from attrs import define, field
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import Answer, Effects, Publish, Refuse, Send
+from realtime_actors.core.history.readings import content_of
 from realtime_actors.core.messages import Asked
-from realtime_actors.core.readings import content_of
 from realtime_actors.items import FunctionCallItem, Item
 from realtime_actors.snapshot import Snapshot
 from tests.core.machine import AnyMessage

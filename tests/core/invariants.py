@@ -34,9 +34,9 @@ from realtime_actors.core.messages import (
     TimerFired,
     ToolDisabled,
 )
-from realtime_actors.core.playback import LATE
-from realtime_actors.core.response import ANSWER_TIMER
-from realtime_actors.core.turn_taking import SPEAKS_AT_MOST
+from realtime_actors.core.responses.response import ANSWER_TIMER
+from realtime_actors.core.responses.turn_taking import SPEAKS_AT_MOST
+from realtime_actors.core.speech.playback import LATE
 from realtime_actors.items import (
     FunctionCallOutputItem,
     McpApprovalRequestItem,

@@ -35,9 +35,9 @@ from realtime_actors.core.messages import (
     ToolFinished,
     ToolRefused,
 )
-from realtime_actors.core.microphone import BLOCK_MS, MicrophoneFilter
-from realtime_actors.core.response import ANSWER_TIMER
+from realtime_actors.core.responses.response import ANSWER_TIMER
 from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.speech.microphone import BLOCK_MS, MicrophoneFilter
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import (
     FunctionCallItem,

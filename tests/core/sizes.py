@@ -9,8 +9,8 @@ import attrs
 
 from realtime_actors.agent import Agent
 from realtime_actors.config import SessionModelSettings
-from realtime_actors.core.conversation import Conversation
-from realtime_actors.core.readings import Readings
+from realtime_actors.core.history.conversation import Conversation
+from realtime_actors.core.history.readings import Readings
 from realtime_actors.tools import Tool
 
 __all__ = ["sizes"]

@@ -11,7 +11,6 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import ToolTexts
-from realtime_actors.core.approvals import approval_timer
 from realtime_actors.core.effects import Answer, CancelTimer, Publish, RunTool, Send, SetTimer
 from realtime_actors.core.messages import (
     ApprovalNeeded,
@@ -19,7 +18,8 @@ from realtime_actors.core.messages import (
     TimerFired,
     ToolRefused,
 )
-from realtime_actors.core.tool_calls import tool_timer
+from realtime_actors.core.tools.approvals import approval_timer
+from realtime_actors.core.tools.tool_calls import tool_timer
 from realtime_actors.errors import LocalProtocolError, NotConnectedError
 from realtime_actors.events import (
     AgentEndEvent,

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_actors import messages
-from realtime_actors.core.audio_losses import LOSSES_TIMER, TELL_EVERY
 from realtime_actors.core.effects import CancelTimer, Publish, SetTimer
 from realtime_actors.core.messages import Asked, AudioDropped, ConnectionLost, TimerFired
+from realtime_actors.core.speech.audio_losses import LOSSES_TIMER, TELL_EVERY
 from realtime_actors.events import ConnectionEvent, InputAudioDroppedEvent
 from tests.core.machine import Timers, live, only, published
 

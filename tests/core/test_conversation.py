@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_actors import protocol as wire
-from realtime_actors.core.conversation import Conversation
 from realtime_actors.core.effects import Publish
+from realtime_actors.core.history.conversation import Conversation
 from realtime_actors.events import (
     ErrorInfo,
     HistoryAddedEvent,

@@ -8,10 +8,10 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import SessionModelSettings, TurnDetectionConfig
-from realtime_actors.core.configuration import ANSWER_WITHIN
 from realtime_actors.core.effects import CancelTimer, Publish, RunHandoff, RunTool, Send, SetTimer
 from realtime_actors.core.messages import AgentResolved, Connected, ConnectionLost, TimerFired
-from realtime_actors.core.tool_calls import tool_timer
+from realtime_actors.core.settings import ANSWER_WITHIN
+from realtime_actors.core.tools.tool_calls import tool_timer
 from realtime_actors.events import (
     AgentEndEvent,
     AgentStartEvent,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_actors.core.heard_words import LONGEST_WORD, clusters, heard_words
+from realtime_actors.core.history.heard_words import LONGEST_WORD, clusters, heard_words
 from tests.core.machine import times
 
 SENTENCES = {

@@ -12,7 +12,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import GuardrailsSettings
 from realtime_actors.core.effects import End, RunGuardrails, SetTimer
-from realtime_actors.core.guarding import guardrail_timer
+from realtime_actors.core.guardrails.guarding import guardrail_timer
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER
 from realtime_actors.core.messages import ConnectionLost, GuardrailsFinished, TimerFired
 from realtime_actors.core.session import SessionMachine

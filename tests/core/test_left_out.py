@@ -9,7 +9,7 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import CancelTimer, Effects, RunTool, SetTimer
 from realtime_actors.core.messages import TimerFired
-from realtime_actors.core.stalls import stall_timer
+from realtime_actors.core.responses.stalls import stall_timer
 from realtime_actors.events import AgentEndEvent, AgentStartEvent, AudioEvent, AudioInterruptedEvent
 from realtime_actors.items import UnknownItem
 from tests.core.machine import (

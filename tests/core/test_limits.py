@@ -10,7 +10,6 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, GuardrailsSettings
 from realtime_actors.core.effects import End, Publish, SetTimer
-from realtime_actors.core.hosted_calls import HOSTED_WITHIN
 from realtime_actors.core.limits import (
     DURATION_TIMER,
     FINISH_WITHIN,
@@ -27,9 +26,10 @@ from realtime_actors.core.messages import (
     Started,
     TimerFired,
 )
-from realtime_actors.core.playback import LATE
-from realtime_actors.core.response import ANSWER_WITHIN
+from realtime_actors.core.responses.response import ANSWER_WITHIN
 from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.speech.playback import LATE
+from realtime_actors.core.tools.hosted_calls import HOSTED_WITHIN
 from realtime_actors.errors import SessionClosedError
 from realtime_actors.events import (
     AudioEvent,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
-from realtime_actors.core.conversation import Conversation
+from realtime_actors.core.history.conversation import Conversation
 from realtime_actors.core.recent import LATELY
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import HistoryAddedEvent, HistoryUpdatedEvent

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from realtime_actors.audio import encode_audio, level_db
 from realtime_actors.core.effects import Echo
-from realtime_actors.core.microphone import MicrophoneFilter
+from realtime_actors.core.speech.microphone import MicrophoneFilter
 from tests.core.machine import times
 
 FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")

@@ -19,8 +19,8 @@ from realtime_actors.core.messages import (
     ToolsNotResolved,
     ToolsResolved,
 )
-from realtime_actors.core.offers import OFFERS_TIMER
 from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.tools.offers import OFFERS_TIMER
 from realtime_actors.events import ErrorEvent, ToolEndEvent
 from tests.core.machine import (
     after,

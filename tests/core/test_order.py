@@ -10,7 +10,7 @@ from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_actors.core.order import Order, Place
+from realtime_actors.core.history.order import Order, Place
 from realtime_actors.snapshot import WIDTH, Branch, Node, Snapshot
 from tests.core.machine import times
 

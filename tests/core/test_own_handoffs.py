@@ -8,7 +8,7 @@ from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import SessionModelSettings
-from realtime_actors.core.configuration import ANSWER_WITHIN
+from realtime_actors.core.agents.handoffs import RESOLVE_WITHIN, handoff_timer
 from realtime_actors.core.effects import (
     Answer,
     CallHook,
@@ -20,8 +20,8 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
-from realtime_actors.core.handoffs import RESOLVE_WITHIN, handoff_timer
 from realtime_actors.core.messages import ConnectionLost, TimerFired
+from realtime_actors.core.settings import ANSWER_WITHIN
 from realtime_actors.errors import (
     ConfigError,
     LocalProtocolError,

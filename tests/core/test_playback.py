@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_actors.core.playback import LATE, PlaybackLedger
+from realtime_actors.core.speech.playback import LATE, PlaybackLedger
 
 MS = 48
 """Bytes of a millisecond of PCM16 at 24 kHz."""

@@ -20,11 +20,10 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import OFF, BargeIn, GuardrailsSettings, TurnDetectionConfig
-from realtime_actors.core.approvals import approval_timer
-from realtime_actors.core.audio_losses import LOSSES_TIMER
 from realtime_actors.core.effects import Effects, Refuse
-from realtime_actors.core.guarding import guardrail_timer
-from realtime_actors.core.hosted_calls import hosted_timer
+from realtime_actors.core.guardrails.guarding import guardrail_timer
+from realtime_actors.core.guardrails.screening import screening_timer
+from realtime_actors.core.history.transcripts import transcript_timer
 from realtime_actors.core.limits import DURATION_TIMER
 from realtime_actors.core.messages import (
     ApprovalNeeded,
@@ -40,14 +39,15 @@ from realtime_actors.core.messages import (
     ToolsNotResolved,
     ToolsResolved,
 )
-from realtime_actors.core.offers import OFFERS_TIMER
-from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
-from realtime_actors.core.screening import screening_timer
+from realtime_actors.core.responses.response import ANSWER_TIMER, RETRY_TIMER
+from realtime_actors.core.responses.stalls import stall_timer
+from realtime_actors.core.responses.turn_taking import TURN_TIMER
 from realtime_actors.core.session import SessionMachine
-from realtime_actors.core.stalls import stall_timer
-from realtime_actors.core.tool_calls import tool_timer
-from realtime_actors.core.transcripts import transcript_timer
-from realtime_actors.core.turn_taking import TURN_TIMER
+from realtime_actors.core.speech.audio_losses import LOSSES_TIMER
+from realtime_actors.core.tools.approvals import approval_timer
+from realtime_actors.core.tools.hosted_calls import hosted_timer
+from realtime_actors.core.tools.offers import OFFERS_TIMER
+from realtime_actors.core.tools.tool_calls import tool_timer
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.items import McpApprovalRequestItem, McpCallItem, OutputAudio

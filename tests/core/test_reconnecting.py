@@ -15,6 +15,12 @@ from realtime_actors.config import (
     SessionModelSettings,
     default_session_settings,
 )
+from realtime_actors.core.agents.reconnecting import (
+    LIMIT_TIMER,
+    OPEN_WITHIN,
+    QUIET_TIMER,
+    QUIET_WITHIN,
+)
 from realtime_actors.core.effects import (
     CloseAnother,
     Effects,
@@ -33,14 +39,8 @@ from realtime_actors.core.messages import (
     GuardrailsFinished,
     TimerFired,
 )
-from realtime_actors.core.playback import LOOK_AGAIN
-from realtime_actors.core.reconnecting import (
-    LIMIT_TIMER,
-    OPEN_WITHIN,
-    QUIET_TIMER,
-    QUIET_WITHIN,
-)
 from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.speech.playback import LOOK_AGAIN
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.events import (
     AgentStartEvent,

@@ -9,7 +9,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.config import ResponseSettings
 from realtime_actors.core.effects import Answer, CancelTimer, Publish, Send, SetTimer
 from realtime_actors.core.messages import ConnectionLost, TimerFired
-from realtime_actors.core.response import ANSWER_TIMER, RETRY_TIMER
+from realtime_actors.core.responses.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.errors import ConfigError, NotConnectedError
 from realtime_actors.events import (
     AgentEndEvent,

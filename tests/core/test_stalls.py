@@ -11,7 +11,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.core.effects import Effects, RunTool, SetTimer
 from realtime_actors.core.messages import ApprovalNeeded, ConnectionLost
-from realtime_actors.core.stalls import stall_timer
+from realtime_actors.core.responses.stalls import stall_timer
 from realtime_actors.events import (
     AgentEndEvent,
     AgentStartEvent,

@@ -24,7 +24,7 @@ from realtime_actors.core.messages import (
     ToolFinished,
     ToolProgressed,
 )
-from realtime_actors.core.tool_calls import tool_timer
+from realtime_actors.core.tools.tool_calls import tool_timer
 from realtime_actors.events import (
     AgentEndEvent,
     ToolEndEvent,

@@ -12,14 +12,14 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, SessionModelSettings, TranscriptionConfig
 from realtime_actors.core.effects import CancelTimer, Publish, Send, SetTimer
-from realtime_actors.core.messages import ConnectionLost, TimerFired
-from realtime_actors.core.session import SessionMachine
-from realtime_actors.core.transcripts import (
+from realtime_actors.core.history.transcripts import (
     ASK_AFTER,
     GIVE_UP_AFTER,
     OPEN_FOR,
     transcript_timer,
 )
+from realtime_actors.core.messages import ConnectionLost, TimerFired
+from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import InputTranscriptEvent, InputTranscriptSegmentEvent
 from realtime_actors.items import InputAudio, InputText, MessageItem
 from tests.core.machine import (

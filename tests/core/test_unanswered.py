@@ -15,7 +15,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.core.effects import End, Refuse, Send
 from realtime_actors.core.messages import AgentResolved, Connected, ConnectionLost, Started
-from realtime_actors.core.unanswered import Sent, Unanswered
+from realtime_actors.core.responses.unanswered import Sent, Unanswered
 from realtime_actors.errors import SessionUpdateError
 from realtime_actors.events import AgentEndEvent, ErrorEvent, HandoffEvent, ToolEndEvent
 from tests.core.machine import (

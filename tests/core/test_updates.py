@@ -7,9 +7,9 @@ import pytest
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, SessionModelSettings, TurnDetectionConfig
-from realtime_actors.core.configuration import ANSWER_WITHIN
 from realtime_actors.core.effects import Answer, CancelTimer, Gate, Publish, Send, SetGate, SetTimer
 from realtime_actors.core.messages import TimerFired
+from realtime_actors.core.settings import ANSWER_WITHIN
 from realtime_actors.errors import ConfigError, SessionUpdateError
 from realtime_actors.events import ErrorEvent, SessionUpdatedEvent
 from tests.core.machine import (

@@ -13,7 +13,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.config import ResponseSettings
 from realtime_actors.core.effects import Send
 from realtime_actors.core.messages import Asked, TimerFired
-from realtime_actors.core.response import RETRY_TIMER
+from realtime_actors.core.responses.response import RETRY_TIMER
 from tests.core.invariants import Watch
 from tests.core.machine import (
     AnyMessage,

@@ -15,9 +15,9 @@ from realtime_actors.core.effects import (
     SetTimer,
     SwitchConnection,
 )
-from realtime_actors.core.guarding import guardrail_timer
+from realtime_actors.core.guardrails.guarding import guardrail_timer
+from realtime_actors.core.guardrails.screening import screening_timer
 from realtime_actors.core.messages import ConnectionLost, GuardrailsFinished, TimerFired
-from realtime_actors.core.screening import screening_timer
 from realtime_actors.items import Item, MessageItem, OutputAudio
 from tests.core.machine import AnyMessage
 

@@ -110,7 +110,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a response is asked for while another is active",
-        "core/response.py",
+        "core/responses/response.py",
         "        if self._holds or not isinstance(self.phase, Idle):\n            return []\n",
         "        if self._holds:\n            return []\n",
         RESPONSES,
@@ -118,7 +118,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a wish that lost the race to the server's own response is lost",
-        "core/response.py",
+        "core/responses/response.py",
         "            self._wanted.appendleft(wanted)\n\n    def _taken_back",
         "            pass\n\n    def _taken_back",
         RESPONSES,
@@ -126,7 +126,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a refused wish is sent again at once, for ever",
-        "core/response.py",
+        "core/responses/response.py",
         "self.phase = OBSTRUCTED",
         "self.phase = IDLE",
         RESPONSES,
@@ -134,7 +134,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "every plain wish makes a response of its own",
-        "core/response.py",
+        "core/responses/response.py",
         "if wanted != _PLAINLY_WANTED or wanted not in self._wanted:\n"
         "            self._wanted.append(",
         "if True:\n            self._wanted.append(",
@@ -143,7 +143,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a response beside the conversation counts as one of it",
-        "core/out_of_band.py",
+        "core/responses/out_of_band.py",
         "return response_id in self._responses",
         "return False",
         RESPONSES,
@@ -151,7 +151,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a wish out of band that was lost claims the answer that somebody asked for",
-        "core/out_of_band.py",
+        "core/responses/out_of_band.py",
         "return first, asked_for is None and not self.user_had_turn",
         "return first, not self.user_had_turn",
         OUT_OF_BAND,
@@ -159,7 +159,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a wish out of band that was lost claims the server's own answer to the user",
-        "core/out_of_band.py",
+        "core/responses/out_of_band.py",
         "return first, asked_for is None and not self.user_had_turn",
         "return first, asked_for is None",
         OUT_OF_BAND,
@@ -167,7 +167,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a wish out of band that nothing answers is kept for ever",
-        "core/out_of_band.py",
+        "core/responses/out_of_band.py",
         "return [SetTimer(out_of_band_timer(event_id), ANSWER_WITHIN)]",
         "return []",
         OUT_OF_BAND,
@@ -175,7 +175,7 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a create that the server never answers is waited for, for ever",
-        "core/response.py",
+        "core/responses/response.py",
         "return [Send(event), SetTimer(ANSWER_TIMER, ANSWER_WITHIN)]",
         "return [Send(event)]",
         RESPONSES,
@@ -184,7 +184,7 @@ MUTANTS: Final = (
     Mutant(
         2,
         "an expired session is taken for a passing trouble",
-        "core/faults.py",
+        "core/server_errors.py",
         '        "session_expired",\n',
         "",
         ERRORS,
@@ -208,7 +208,7 @@ MUTANTS: Final = (
     Mutant(
         2,
         "nobody learns why a response is incomplete",
-        "core/turns.py",
+        "core/agents/turns.py",
         'if response.status not in ("failed", "incomplete"):',
         'if response.status != "failed":',
         ERRORS,
@@ -216,7 +216,7 @@ MUTANTS: Final = (
     Mutant(
         2,
         "a benign error counts as the end",
-        "core/faults.py",
+        "core/server_errors.py",
         "return error.code in _FATAL or error.type in _FATAL",
         "return True",
         ERRORS,
@@ -224,7 +224,7 @@ MUTANTS: Final = (
     Mutant(
         2,
         "a response that failed without a word says nothing",
-        "core/faults.py",
+        "core/server_errors.py",
         "return error.message.strip() or meaning(error.code, error.type)",
         "return error.message",
         ERRORS,
@@ -232,7 +232,7 @@ MUTANTS: Final = (
     Mutant(
         2,
         "the code of a response that failed for no reason is a sentence",
-        "core/faults.py",
+        "core/server_errors.py",
         "        code=reason,\n",
         '        code=reason or "no reason given",\n',
         ERRORS,
@@ -257,7 +257,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "a call without a name raises",
-        "core/calling.py",
+        "core/tools/calling.py",
         'current, name = self.handoffs.current, told.name or ""',
         "current, name = self.handoffs.current, told.name.strip()",
         ("core/test_announcements.py", "core/test_random_orders.py"),
@@ -321,7 +321,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "subscribers read another output of a tool than the model",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "text=replace_surrogates(output),",
         "text=output,",
         HALVES,
@@ -337,7 +337,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "samples that were cut in two are handed on as they came",
-        "core/samples.py",
+        "core/speech/samples.py",
         "        if len(audio) % _PCM16:\n",
         "        if False:\n",
         SAMPLES,
@@ -345,7 +345,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "half of a sample is put before another part",
-        "core/samples.py",
+        "core/speech/samples.py",
         "part = event.response_id, event.item_id, event.content_index",
         'part = event.response_id, "", 0',
         SAMPLES,
@@ -353,7 +353,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "an event that can't be written ends the conversation",
-        "session_server.py",
+        "session/actor.py",
         "                            if not self._plan.ready.done():\n",
         "                            if True:\n",
         HALVES,
@@ -370,7 +370,7 @@ MUTANTS: Final = (
     Mutant(
         4,
         "more is heard than was received",
-        "core/playback.py",
+        "core/speech/playback.py",
         "heard_ms=max(0, min(heard_ms, received_ms)),",
         "heard_ms=max(0, heard_ms),",
         PLAYBACK,
@@ -378,7 +378,7 @@ MUTANTS: Final = (
     Mutant(
         4,
         "a player that ran dry is believed to have gone on",
-        "core/playback.py",
+        "core/speech/playback.py",
         "        if head >= self._received:\n",
         "        if False:\n",
         PLAYBACK,
@@ -386,7 +386,7 @@ MUTANTS: Final = (
     Mutant(
         4,
         "marks of a far player do not add up",
-        "core/playback.py",
+        "core/speech/playback.py",
         "before = 0.0 if absolute else part.reported_ms",
         "before = 0.0",
         PLAYBACK,
@@ -394,7 +394,7 @@ MUTANTS: Final = (
     Mutant(
         4,
         "the history keeps words that were never heard",
-        "core/heard_words.py",
+        "core/history/heard_words.py",
         "if heard_ms >= received_ms:",
         "if True:",
         ("core/test_interruption.py", "core/test_conversation.py"),
@@ -402,7 +402,7 @@ MUTANTS: Final = (
     Mutant(
         4,
         "what was heard to its end is truncated all the same",
-        "core/playback.py",
+        "core/speech/playback.py",
         "return self.complete and self.heard_ms >= self.received_ms",
         "return False",
         PLAYBACK,
@@ -411,7 +411,7 @@ MUTANTS: Final = (
     Mutant(
         5,
         "late audio of an interrupted response is heard",
-        "core/speech.py",
+        "core/speech/speech.py",
         "self._silenced.add(active_id)",
         "pass",
         FENCE,
@@ -419,7 +419,7 @@ MUTANTS: Final = (
     Mutant(
         5,
         "an interruption is told twice",
-        "core/speech.py",
+        "core/speech/speech.py",
         "if active_id in self._silenced:",
         "if False:",
         FENCE,
@@ -427,7 +427,7 @@ MUTANTS: Final = (
     Mutant(
         5,
         "an interruption of nothing is told",
-        "core/speech.py",
+        "core/speech/speech.py",
         "if not is_active and not unheard:",
         "if False:",
         FENCE,
@@ -435,7 +435,7 @@ MUTANTS: Final = (
     Mutant(
         5,
         "an item of which nothing was heard stays in the conversation",
-        "core/speech.py",
+        "core/speech/speech.py",
         "effects.append(Send(ConversationItemDelete(item_id=item_id)))",
         "pass",
         FENCE,
@@ -444,7 +444,7 @@ MUTANTS: Final = (
     Mutant(
         6,
         "the model's echo is heard while the microphone is muted",
-        "core/microphone.py",
+        "core/speech/microphone.py",
         "if at < echo.muted_until:",
         "if False:",
         ECHO,
@@ -452,7 +452,7 @@ MUTANTS: Final = (
     Mutant(
         6,
         "the echo counts as somebody who speaks loudly",
-        "core/echo.py",
+        "core/speech/echo.py",
         "self._loudest_db - self.barge_in.echo_loss_db",
         "-96.0",
         ECHO,
@@ -460,7 +460,7 @@ MUTANTS: Final = (
     Mutant(
         6,
         "the microphone closes in the middle of a word",
-        "core/microphone.py",
+        "core/speech/microphone.py",
         "self._open_for = echo.hold_ms * per_ms",
         "self._open_for = 0",
         ECHO,
@@ -468,7 +468,7 @@ MUTANTS: Final = (
     Mutant(
         6,
         "speech that must not be interrupted is",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "if self.speech.protected_until(now) is not None:",
         "if False:",
         ECHO,
@@ -476,7 +476,7 @@ MUTANTS: Final = (
     Mutant(
         6,
         "the user is heard while the model speaks half-duplex",
-        "core/echo.py",
+        "core/speech/echo.py",
         "return Echo(muted_until=max(muted, until))",
         "return Echo(muted_until=muted)",
         STORIES,
@@ -484,7 +484,7 @@ MUTANTS: Final = (
     Mutant(
         6,
         "the microphone is open while something is said that nobody may interrupt",
-        "core/echo.py",
+        "core/speech/echo.py",
         "return None if protected is None else Echo(muted_until=protected)",
         "return None",
         STORIES,
@@ -492,7 +492,7 @@ MUTANTS: Final = (
     Mutant(
         6,
         "the user's speech cancels what the server would not",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "return self.speech.interrupt(now, cancel=False)",
         "return self.speech.interrupt(now, cancel=True)",
         STORIES,
@@ -500,7 +500,7 @@ MUTANTS: Final = (
     Mutant(
         6,
         "a user is muted for ever by a player that died",
-        "core/playback.py",
+        "core/speech/playback.py",
         "return ends_at if ends_at > now else None",
         "return now + 1.0",
         ECHO,
@@ -509,7 +509,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call that two events name runs twice",
-        "core/calling.py",
+        "core/tools/calling.py",
         "if call.began_as is not None:",
         "if False:",
         TOOLS,
@@ -517,7 +517,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call whose id came before in another response is dropped",
-        "core/announcements.py",
+        "core/tools/announcements.py",
         "told = self._made.setdefault(response_id, [])",
         "told = self._made.setdefault(None, [])",
         ANNOUNCED,
@@ -525,7 +525,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "of two calls with one id in a response the second is dropped",
-        "core/announcements.py",
+        "core/tools/announcements.py",
         "return said.how not in self._items and self._says(said)",
         "return True",
         ANNOUNCED,
@@ -533,7 +533,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call of which two events give different ids runs twice",
-        "core/announcements.py",
+        "core/tools/announcements.py",
         "tests = [ToldCall.may_be]",
         "tests = []",
         ANNOUNCED,
@@ -541,7 +541,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call is answered by an id that the server does not know",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "self._open[call_id] = evolve(call, server_id=server_id)",
         "pass",
         ANNOUNCED,
@@ -549,7 +549,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "the late end of a call is taken for that of another one of its name",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "while name in self._names:",
         "while False:",
         ANNOUNCED,
@@ -557,7 +557,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call without arguments, told by them alone, is never run",
-        "core/calling.py",
+        "core/tools/calling.py",
         "if self.announcements.is_completed(response_id) and not call.is_cut:",
         "if False:",
         ANNOUNCED,
@@ -565,7 +565,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call that was cut off is run",
-        "core/calling.py",
+        "core/tools/calling.py",
         'if response.status in ("completed", None):',
         "if True:",
         ANNOUNCED,
@@ -573,7 +573,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call is answered each time that an outcome comes",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "call = self._open.pop(call_id, None)",
         "call = self._open.get(call_id)",
         TOOLS,
@@ -581,7 +581,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "the first outcome of two parallel calls asks for a response",
-        "core/rounds.py",
+        "core/tools/rounds.py",
         "if group.response_done and not group.open",
         "if group.response_done",
         TOOLS,
@@ -589,7 +589,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a tool that took too long is not told that nobody waits",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "return [CancelTool(call_id), *self.finish(call_id, told, why)]",
         "return self.finish(call_id, told, why)",
         TOOLS,
@@ -597,7 +597,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "the words of a run win over those of a tool",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "return own.over(self.texts)",
         "return self.texts.over(own)",
         TOOLS,
@@ -605,7 +605,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "the model hears what an error says that was not made for it",
-        "user_code.py",
+        "session/tasks.py",
         "if isinstance(error, ToolError):\n        return error_text(error)",
         "if True:\n        return error_text(error)",
         ("session/test_tool_texts.py",),
@@ -613,7 +613,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "more tools run at once than may",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "if self.at_once is not None:",
         "if False:",
         TOOLS,
@@ -629,7 +629,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a model that has to call a tool calls for ever, and never speaks",
-        "core/rounds.py",
+        "core/tools/rounds.py",
         'return "auto" if forced and self.frees_choice else None',
         "return None",
         ROUNDS,
@@ -637,7 +637,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a model that calls and calls is not asked to answer without tools",
-        "core/rounds.py",
+        "core/tools/rounds.py",
         '        if self.are_over:\n            return "none"\n',
         "",
         ROUNDS,
@@ -645,7 +645,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call runs although the model was asked to answer without tools",
-        "core/calling.py",
+        "core/tools/calling.py",
         "if self.rounds.are_over:",
         "if False:",
         ("core/test_random_orders.py", *ROUNDS),
@@ -653,7 +653,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a model that calls although it was asked not to is asked again, for ever",
-        "core/rounds.py",
+        "core/tools/rounds.py",
         "if was_over or self.responses.is_closed:",
         "if self.responses.is_closed:",
         ROUNDS,
@@ -661,7 +661,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "once tools were called too often they are never called again",
-        "core/rounds.py",
+        "core/tools/rounds.py",
         "        self._count = 0\n",
         "        pass\n",
         ROUNDS,
@@ -669,7 +669,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "nobody speaks of what a call of the server's own has given",
-        "core/hosted_calls.py",
+        "core/tools/hosted_calls.py",
         "self.rounds.called(call.response_id, hosted_timer(key), late=late)",
         "pass",
         HOSTED,
@@ -677,7 +677,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a turn is over while the server makes a call of its own",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "return bool(self._open) or self.hosted.owed",
         "return bool(self._open)",
         HOSTED,
@@ -685,7 +685,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call of the server's whose end is never told is waited for, for ever",
-        "core/hosted_calls.py",
+        "core/tools/hosted_calls.py",
         "return [SetTimer(hosted_timer(key), self.timeout)]",
         "return []",
         HOSTED,
@@ -693,7 +693,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call of the server's is spoken of again when its end is told again",
-        "core/hosted_calls.py",
+        "core/tools/hosted_calls.py",
         "if self._key(item_id) is not None or item_id in self._closed:",
         "if self._key(item_id) is not None:",
         HOSTED,
@@ -701,7 +701,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a response is asked for after a call that was cut off before it was made",
-        "core/hosted_calls.py",
+        "core/tools/hosted_calls.py",
         "self.rounds.answered(response_id, hosted_timer(key))",
         'self.rounds.answered(response_id, hosted_timer(key), "cut off")',
         HOSTED,
@@ -717,7 +717,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a tool's output of any length goes to the model",
-        "core/outputs.py",
+        "core/tools/outputs.py",
         "if self.max_chars is not None and length > self.max_chars:",
         "if False:",
         OUTPUTS,
@@ -725,7 +725,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "an output that is larger than a message costs the connection",
-        "core/outputs.py",
+        "core/tools/outputs.py",
         "if is_long and not self._fits(_output(outcome)):",
         "if False:",
         OUTPUTS,
@@ -733,7 +733,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "an image that is larger than a message costs the connection",
-        "core/outputs.py",
+        "core/tools/outputs.py",
         "return _without_images(outcome, left, gone) if gone else outcome",
         "return outcome",
         OUTPUTS,
@@ -749,7 +749,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "an output that is refused again and again is sent again and again",
-        "core/outputs.py",
+        "core/tools/outputs.py",
         'outcome = self._sent.pop(event_id or "", None)',
         'outcome = self._sent.get((event_id or "").removesuffix("_again"))',
         OUTPUTS,
@@ -757,7 +757,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "nobody speaks of an output that was refused",
-        "core/outputs.py",
+        "core/tools/outputs.py",
         "self.rounds.told_again(outcome.response_id, outcome.server_id)",
         "pass",
         OUTPUTS,
@@ -773,7 +773,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a tool runs although its permission was withdrawn since the start",
-        "user_code.py",
+        "session/tasks.py",
         "if not effect.tool.enabled_for(context, effect.agent):",
         "if False:",
         ("session/test_tools.py",),
@@ -781,7 +781,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "the model is offered a tool for ever that is not enabled any more",
-        "core/offers.py",
+        "core/tools/offers.py",
         "return [*self.calls.finish(call_id, why, why), *self.ask()]",
         "return self.calls.finish(call_id, why, why)",
         OFFERS,
@@ -797,7 +797,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "tools that the program has chosen are replaced by the agent's",
-        "core/offers.py",
+        "core/tools/offers.py",
         "if self.configuration.has_own_tools:",
         "if False:",
         OFFERS,
@@ -805,7 +805,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a function that hangs keeps all others from being asked again",
-        "core/offers.py",
+        "core/tools/offers.py",
         """        self._is_asking = self._asks_again = False
         why =""",
         "        why =",
@@ -815,7 +815,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "the answer to a request of the server's has no id",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         'id=f"item_{self.new_id()}",',
         "",
         APPROVAL,
@@ -823,7 +823,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a call that waits for approval times out like one that runs",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "return [CancelTimer(tool_timer(call_id)), Publish(event), *self._limit(call_id)]",
         "return [Publish(event), *self._limit(call_id)]",
         APPROVAL,
@@ -831,7 +831,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a hosted call that was rejected is approved",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "self._answer(call_id, approve=approve, reason",
         "self._answer(call_id, approve=True, reason",
         APPROVAL,
@@ -839,7 +839,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a call is approved twice",
-        "core/hosted_calls.py",
+        "core/tools/hosted_calls.py",
         "self._open[request_id].is_approved = True",
         "pass",
         APPROVAL,
@@ -847,7 +847,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "what was approved once is approved for good",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "        if always:\n",
         "        if True:\n",
         APPROVAL,
@@ -855,7 +855,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a word for good is one for all tools",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "if known == tool",
         "if True",
         APPROVAL,
@@ -863,7 +863,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "the last word for good does not count",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "self._always = [(tool, approve), *others]",
         "self._always = [*self._always, (tool, approve)]",
         APPROVAL,
@@ -871,7 +871,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "the output that a guardrail withholds is told",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "return [Publish(tripped), *self.finish(call.call_id, why, why)]",
         "return [Publish(tripped), *self.finish(call.call_id, refused.withheld or why, why)]",
         APPROVAL,
@@ -879,7 +879,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a call runs again while it waits for approval",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "            self._suspended.add(call_id)\n",
         "            pass\n",
         STORIES,
@@ -887,7 +887,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a call that was rejected runs",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "return self.calls.finish(call_id, told, why)",
         "return [*(self.calls.resume(call_id) or ())]",
         STORIES,
@@ -895,7 +895,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a call that was approved is rejected when its time is over",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "return [CancelTimer(approval_timer(call_id)), *self._decide(call_id, approve=True)]",
         "return self._decide(call_id, approve=True)",
         STORIES,
@@ -903,7 +903,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "anybody may decide about a call that does not wait",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         """        if call_id not in self._waiting:
             raise""",
         """        if not (self.calls.get(call_id) or call_id in self._waiting):
@@ -913,7 +913,7 @@ MUTANTS: Final = (
     Mutant(
         8,
         "a call that nobody decides about waits for ever",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "return [] if self.timeout is None else [SetTimer(approval_timer(call_id), self.timeout)]",
         "return []",
         STORIES,
@@ -922,7 +922,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the new agent speaks before it has its instructions",
-        "core/handoffs.py",
+        "core/agents/handoffs.py",
         "self.responses.hold(_HANDOFF)",
         "pass",
         HANDOFFS,
@@ -930,7 +930,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "after a handoff that failed nobody speaks any more",
-        "core/handoffs.py",
+        "core/agents/handoffs.py",
         "self.responses.release(_HANDOFF)",
         "pass",
         HANDOFFS,
@@ -938,7 +938,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the new agent sees what the filter took out",
-        "core/handoffs.py",
+        "core/agents/handoffs.py",
         "if handoff.history is not None:",
         "if False:",
         HANDOFFS,
@@ -946,7 +946,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the new agent is told to call a tool of the agent before",
-        "core/configuration.py",
+        "core/settings.py",
         "            choice = FREE\n",
         "            pass\n",
         ("core/test_tool_choice.py",),
@@ -954,7 +954,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the old agent goes on with the new one's instructions, since its voice can't be put back",
-        "core/handoffs.py",
+        "core/agents/handoffs.py",
         "update(evolve(before, voice=None), ForNobody())",
         "update(evolve(before, voice=in_force.voice), ForNobody())",
         HANDOFFS,
@@ -962,7 +962,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "agents pass the conversation to and fro for ever",
-        "core/handoffs.py",
+        "core/agents/handoffs.py",
         "self._since_user += asked is None",
         "pass",
         HANDOFFS,
@@ -970,7 +970,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the old voice is cut off by the new one",
-        "core/reconnecting.py",
+        "core/agents/reconnecting.py",
         "max(0.0, self.speech.ledger.ends_at(now) - now)",
         "0.0",
         RECONNECTING,
@@ -978,7 +978,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "what is said while the connection changes is lost",
-        "core/reconnecting.py",
+        "core/agents/reconnecting.py",
         "self._phase = evolve(asking, clean=False)",
         "pass",
         RECONNECTING,
@@ -986,7 +986,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the new agent does not know what the user has changed meanwhile",
-        "core/reconnecting.py",
+        "core/agents/reconnecting.py",
         "if changed != SessionModelSettings():",
         "if False:",
         RECONNECTING,
@@ -994,7 +994,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "a connection that nobody wants any more stays open",
-        "core/reconnecting.py",
+        "core/agents/reconnecting.py",
         "[CloseAnother(handoff.call_id), *self._timers()]",
         "self._timers()",
         RECONNECTING,
@@ -1002,7 +1002,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "after a change of voice it is forgotten where the user cut in",
-        "core/history.py",
+        "core/history/updates.py",
         "if item.id in self._retold:",
         "if False:",
         RECONNECTING,
@@ -1010,7 +1010,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the new agent is told of a call's output and not of the call",
-        "core/retelling.py",
+        "core/history/retelling.py",
         "case FunctionCallOutputItem(call_id=call_id) if call_id in called:",
         "case FunctionCallOutputItem(call_id=call_id):",
         RECONNECTING,
@@ -1018,7 +1018,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "what the old connection says too late is taken for the new one's",
-        "session_server.py",
+        "session/actor.py",
         "if frames.receiver is not self._receiver:",
         "if False:",
         RECONNECTING,
@@ -1026,7 +1026,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the program hands over, and nobody answers it",
-        "core/handoffs.py",
+        "core/agents/handoffs.py",
         "            effects.append(Answer(asked.caller))\n",
         "            pass\n",
         OWN_HANDOFFS,
@@ -1034,7 +1034,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "the program waits for ever for an agent that is never set up",
-        "core/handoffs.py",
+        "core/agents/handoffs.py",
         "return [run, SetTimer(handoff_timer(call_id), RESOLVE_WITHIN)]",
         "return [run]",
         OWN_HANDOFFS,
@@ -1042,7 +1042,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "handoffs of the program use up those that the model may make",
-        "core/handoffs.py",
+        "core/agents/handoffs.py",
         "self._since_user += asked is None",
         "self._since_user += 1",
         OWN_HANDOFFS,
@@ -1059,7 +1059,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "a late verdict stops a newer response",
-        "core/speech.py",
+        "core/speech/speech.py",
         "if is_active or (is_played and not newer):",
         "if True:",
         GUARDRAILS,
@@ -1067,7 +1067,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "the end of what was said is never judged",
-        "core/guarding.py",
+        "core/guardrails/guarding.py",
         "if due < self.debounce and not (watch.ended or waited_for):",
         "if due < self.debounce:",
         GUARDRAILS,
@@ -1075,7 +1075,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "speech is heard before its words have passed",
-        "core/held.py",
+        "core/guardrails/held.py",
         "(self.over or self.pieces[0].until <= self.passed)",
         "True",
         GUARDRAILS,
@@ -1083,7 +1083,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "what a guardrail gave no verdict on is heard",
-        "core/guarding.py",
+        "core/guardrails/guarding.py",
         "if guardrail is None and self.holds and verdict.failure is not None:",
         "if False:",
         GUARDRAILS,
@@ -1091,7 +1091,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "speech that is heard as it comes stops for a guardrail without a verdict",
-        "core/guarding.py",
+        "core/guardrails/guarding.py",
         "if guardrail is None and self.holds and verdict.failure is not None:",
         "if guardrail is None and verdict.failure is not None:",
         GUARDRAILS,
@@ -1099,7 +1099,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "nothing is said in place of what was blocked",
-        "core/guarding.py",
+        "core/guardrails/guarding.py",
         "        self.responses.want()\n",
         "",
         GUARDRAILS,
@@ -1107,7 +1107,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "a verdict on an old turn stops the answer to a newer one",
-        "core/screening.py",
+        "core/guardrails/screening.py",
         "latest = verdict.item_id == self._turn",
         "latest = True",
         STORIES,
@@ -1115,7 +1115,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "the answer to what a guardrail refused goes on",
-        "core/screening.py",
+        "core/guardrails/screening.py",
         """        if latest and self._answer is not None:
             effects += self.speech.interrupt(now, cancel=True)
 """,
@@ -1127,7 +1127,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "the history is in the order in which things came",
-        "core/conversation.py",
+        "core/history/conversation.py",
         "            order.put_behind(previous, each)",
         "            order.append(each)",
         WORDS,
@@ -1135,7 +1135,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "a turn of the user ends more than once",
-        "core/transcripts.py",
+        "core/history/transcripts.py",
         "self._ended[item_id] = status",
         "pass",
         WORDS,
@@ -1143,7 +1143,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "a transcript that never came is not asked for",
-        "core/transcripts.py",
+        "core/history/transcripts.py",
         "case _Turn.AWAITED if item_id in self._told and",
         "case _Turn.AWAITED if False and",
         WORDS,
@@ -1159,7 +1159,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "an interrupted transcript without spaces is lost",
-        "core/heard_words.py",
+        "core/history/heard_words.py",
         "if end - start <= LONGEST_WORD:",
         "if True:",
         WORDS,
@@ -1167,7 +1167,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "an interrupted transcript ends in half of a letter",
-        "core/heard_words.py",
+        "core/history/heard_words.py",
         "if _continues(after) or before == _JOINER or before in _PREPENDED:",
         "if False:",
         WORDS,
@@ -1175,7 +1175,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "words come back that nobody heard",
-        "core/entry.py",
+        "core/history/entry.py",
         "            cut.kept = cut.of(words)\n",
         "            pass\n",
         WORDS,
@@ -1183,7 +1183,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "a cut is forgotten where the server tells the item late",
-        "core/conversation.py",
+        "core/history/conversation.py",
         "        entry.cut(content_index, heard_ms, received_ms)\n",
         "        if entry.item is not None:\n"
         "            entry.cut(content_index, heard_ms, received_ms)\n",
@@ -1192,7 +1192,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "what the model said is lost where the server never tells its item",
-        "core/history.py",
+        "core/history/updates.py",
         "        return [*self._begun(item_id), self.delta(event)]",
         "        return [self.delta(event)]",
         WORDS,
@@ -1200,7 +1200,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "speech that becomes known after the stop is kept",
-        "core/speech.py",
+        "core/speech/speech.py",
         "return response_id not in self._silenced or item_id in self._aired",
         "return True",
         WORDS,
@@ -1208,7 +1208,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "words that come after the end of an item are appended",
-        "core/entry.py",
+        "core/history/entry.py",
         'if words.is_whole or (stream != "input" and self._is_cut(index)):',
         'if stream != "input" and self._is_cut(index):',
         WORDS,
@@ -1216,7 +1216,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "words are lost when their item turns out to be speech",
-        "core/entry.py",
+        "core/history/entry.py",
         "                self.speech[place] = self.speech.pop(index)\n",
         "                pass\n",
         WORDS,
@@ -1224,7 +1224,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "a turn that times out loses the words that are known",
-        "core/transcripts.py",
+        "core/history/transcripts.py",
         "            text=text,\n            error=error,",
         '            text=text if status == "completed" else "",\n            error=error,',
         WORDS,
@@ -1232,7 +1232,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "partial words that are all words again are added up",
-        "core/entry.py",
+        "core/history/entry.py",
         "        self.revision, self.pieces[:] = revision, [text]",
         "        self.revision = revision\n        self.pieces.append(text)",
         WORDS,
@@ -1240,7 +1240,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "a transcription is paid for as often as it comes",
-        "core/transcripts.py",
+        "core/history/transcripts.py",
         "        self._counted.add(key)\n",
         "",
         WORDS,
@@ -1248,7 +1248,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "the words of a server that says it transcribes nothing are not waited for",
-        "core/transcripts.py",
+        "core/history/transcripts.py",
         "enabled = self._is_proven or has_words or self.configuration.transcribes",
         "enabled = has_words or self.configuration.transcribes",
         WORDS,
@@ -1256,7 +1256,7 @@ MUTANTS: Final = (
     Mutant(
         5,
         "a server that echoes null is believed that it detects no turns",
-        "core/configuration.py",
+        "core/settings.py",
         "if getattr(effective, name) is OFF and getattr(self.settings, name) is not OFF",
         "if False",
         FENCE,
@@ -1272,7 +1272,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "words that come only with their item are not judged",
-        "core/words.py",
+        "core/history/words.py",
         "            effects += self._judge_whole(part, known, now, is_whole=is_whole)\n",
         "            pass\n",
         WORDS,
@@ -1280,7 +1280,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "speech out of band is not judged",
-        "core/words.py",
+        "core/history/words.py",
         'if part.stream == "text" and self.responses.is_out_of_band(response_id):',
         "if self.responses.is_out_of_band(response_id):",
         WORDS,
@@ -1288,7 +1288,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "a guardrail that hangs silences the session for good",
-        "core/guarding.py",
+        "core/guardrails/guarding.py",
         "return [run, SetTimer(guardrail_timer(response_id), self.timeout)]",
         "return [run]",
         GUARDRAILS,
@@ -1296,7 +1296,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "the late verdict of a guardrail that was given up counts",
-        "core/guarding.py",
+        "core/guardrails/guarding.py",
         "if watch is None or verdict.attempt != watch.attempt:",
         "if watch is None:",
         GUARDRAILS,
@@ -1304,7 +1304,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "an input guardrail that hangs is waited for for ever",
-        "core/screening.py",
+        "core/guardrails/screening.py",
         "return [run, SetTimer(screening_timer(item_id), self.timeout)]",
         "return [run]",
         ("core/test_screening.py",),
@@ -1312,7 +1312,7 @@ MUTANTS: Final = (
     Mutant(
         10,
         "speech of a response that never begins keeps the others waiting",
-        "core/held.py",
+        "core/guardrails/held.py",
         "if not kept.is_finished and has_begun(response_id):",
         "if not kept.is_finished:",
         GUARDRAILS,
@@ -1321,7 +1321,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "new items come in reverse",
-        "core/difference.py",
+        "core/history/difference.py",
         "                previous = name\n",
         "",
         EDITING,
@@ -1329,7 +1329,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "an item that belongs first comes last",
-        "core/editing.py",
+        "core/history/editing.py",
         "            self.history.first.add(item_id)\n        self._created[",
         "            pass\n        self._created[",
         EDITING,
@@ -1337,7 +1337,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "a call is deleted before its output comes",
-        "core/difference.py",
+        "core/history/difference.py",
         "if place.item.id is None or place.is_bound or at in kept:",
         "if place.item.id is None or at in kept:",
         EDITING,
@@ -1345,7 +1345,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "an item that was deleted comes back",
-        "core/history.py",
+        "core/history/updates.py",
         "        if item.id in self._deleted:\n",
         "        if False:\n",
         EDITING,
@@ -1353,7 +1353,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "an item that the server has not told yet is unknown",
-        "core/editing.py",
+        "core/history/editing.py",
         "if item_id not in self.history.conversation and item_id not in self._asked_for():",
         "if item_id not in self.history.conversation:",
         EDITING,
@@ -1361,7 +1361,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "an item that the server has refused is there for ever",
-        "core/editing.py",
+        "core/history/editing.py",
         "if event_id is not None and created.event_id == event_id:",
         "if False:",
         EDITING,
@@ -1369,7 +1369,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "an item that has grown since it was read is deleted and told anew",
-        "core/readings.py",
+        "core/history/readings.py",
         "return known is not None and any(each.content == content for each in known.versions)",
         "return False",
         EDITING,
@@ -1377,7 +1377,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "an item that came after the history was read is deleted",
-        "core/readings.py",
+        "core/history/readings.py",
         "has=lambda item_id: (known := self._find(item_id)) is None or known.first <= reading,",
         "has=lambda item_id: True,",
         EDITING,
@@ -1385,7 +1385,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "an edit is refused because the server has moved an item since it was read",
-        "core/difference.py",
+        "core/history/difference.py",
         "            if not self.seen.has_moved(str(self.wanted[number].id))\n",
         "",
         EDITING,
@@ -1393,7 +1393,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "an edit counts as one of what somebody else has read since",
-        "core/readings.py",
+        "core/history/readings.py",
         "if earliest <= number <= latest]",
         "if earliest <= number]",
         EDITING,
@@ -1401,7 +1401,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "the same list twice adds twice",
-        "core/difference.py",
+        "core/history/difference.py",
         "    comparison.match_by_content()\n",
         "",
         EDITING,
@@ -1409,7 +1409,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "what was never heard comes back with an old list",
-        "core/editing.py",
+        "core/history/editing.py",
         "if item.id is None or item.id in restored or not self.history.is_deleted(item.id)",
         "if True",
         EDITING,
@@ -1417,7 +1417,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "the item of a call that runs can be deleted",
-        "core/editing.py",
+        "core/history/editing.py",
         "if item is not None and self._is_open_call(item):",
         "if False:",
         EDITING,
@@ -1433,7 +1433,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "another server is told what a filter hides",
-        "core/reconnecting.py",
+        "core/agents/reconnecting.py",
         "told = retold(items, self.calls.open,",
         "told = retold(self.history.items, self.calls.open,",
         RECONNECTING,
@@ -1474,7 +1474,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "the line stays dead after the user has interrupted the goodbye",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "            self.responses.close(drop=True)  # it is saying goodbye\n",
         "            pass\n",
         LIMITS,
@@ -1570,7 +1570,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "a player that died keeps a session from ending",
-        "core/playback.py",
+        "core/speech/playback.py",
         "return min(now + unheard_ms / 1000, self.ends_by)",
         "return now + unheard_ms / 1000",
         LIMITS,
@@ -1578,7 +1578,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "a player that hardly moves keeps a session from ending",
-        "core/playback.py",
+        "core/speech/playback.py",
         "return min(self._through_at, self._slowest_at) + LATE",
         "return self._through_at + LATE",
         PLAYBACK,
@@ -1658,7 +1658,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "what was said is lost with the end of a session",
-        "session.py",
+        "session/handle.py",
         "if type(message) in KNOWN and self.line.machine is not None:",
         "if False:",
         ("session/test_after_the_end.py",),
@@ -1691,7 +1691,7 @@ MUTANTS: Final = (
     Mutant(
         14,
         "a session that only listens becomes one that speaks when it is configured",
-        "core/configuration.py",
+        "core/settings.py",
         "session_type=self.session_type, event_id=event_id",
         "event_id=event_id",
         LISTENING,
@@ -1699,7 +1699,7 @@ MUTANTS: Final = (
     Mutant(
         14,
         "half of a turn is given as all of it",
-        "session.py",
+        "session/handle.py",
         'isinstance(event, InputTranscriptEvent) and event.status != "partial"',
         "isinstance(event, InputTranscriptEvent)",
         LISTENING,
@@ -1708,7 +1708,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that falls silent is waited for, for ever",
-        "core/stalls.py",
+        "core/responses/stalls.py",
         "return [] if self.limit is None else [SetTimer(stall_timer(response_id), self.limit)]",
         "return []",
         STALLS,
@@ -1716,7 +1716,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a silent response is cancelled, and then waited for, for ever",
-        "core/stalls.py",
+        "core/responses/stalls.py",
         "return [], True",
         "return [], False",
         STALLS,
@@ -1724,7 +1724,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a cancel that the server does not answer is waited for as long as anything",
-        "core/stalls.py",
+        "core/responses/stalls.py",
         "return [SetTimer(stall_timer(response_id), GIVE_UP_AFTER)]",
         "return []",
         STALLS,
@@ -1732,7 +1732,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a user who asks whether anyone is there keeps a silent response alive",
-        "core/stalls.py",
+        "core/responses/stalls.py",
         "return next(made, active_id if by_the_model else _No.RESPONSE)",
         "return next(made, active_id)",
         STALLS,
@@ -1740,7 +1740,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response is given up while the server waits for a tool or an approval",
-        "core/stalls.py",
+        "core/responses/stalls.py",
         "if has_open_call or watched.asks & unapproved:",
         "if False:",
         STALLS,
@@ -1748,7 +1748,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "the server's own tools may take no longer than anything else",
-        "core/stalls.py",
+        "core/responses/stalls.py",
         "elif watched.hosted:",
         "elif False:",
         STALLS,
@@ -1756,7 +1756,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that was given up is heard when another one speaks",
-        "core/stalls.py",
+        "core/responses/stalls.py",
         "return named is None or named not in self._given_up",
         "return True",
         STALLS,
@@ -1764,7 +1764,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that was given up calls tools later",
-        "core/calling.py",
+        "core/tools/calling.py",
         "if self.stalls.is_given_up(response_id):",
         "if False:",
         STALLS,
@@ -1788,7 +1788,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "an error that says nothing is the answer to nothing",
-        "core/unanswered.py",
+        "core/responses/unanswered.py",
         "        return unanswered\n    awaited",
         "        return []\n    awaited",
         UNANSWERED,
@@ -1796,7 +1796,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a refused response is waited for where items are not acknowledged",
-        "core/unanswered.py",
+        "core/responses/unanswered.py",
         "return awaited if [sent.kind for sent in awaited] == [CREATE_RESPONSE] else []",
         "return []",
         UNANSWERED,
@@ -1804,7 +1804,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "an error about one thing is the answer to another",
-        "core/unanswered.py",
+        "core/responses/unanswered.py",
         "if kinds is not None:",
         "if kinds:",
         UNANSWERED,
@@ -1812,7 +1812,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "what was sent an hour ago may still be what an error is about",
-        "core/unanswered.py",
+        "core/responses/unanswered.py",
         "if now - sent.at < FORGET_AFTER",
         "if now >= sent.at",
         UNANSWERED,
@@ -1820,7 +1820,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "an error that may be the answer to one of several is forgotten",
-        "core/unanswered.py",
+        "core/responses/unanswered.py",
         "if self._unclear is None else None",
         "if False else None",
         UNANSWERED,
@@ -1828,7 +1828,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "what is sent after an error may be what it was about",
-        "core/unanswered.py",
+        "core/responses/unanswered.py",
         "left = [sent for sent in self._sent if sent in candidates]",
         "left = self._sent",
         UNANSWERED,
@@ -1862,7 +1862,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "what comes of a response out of band is taken for the one that was asked for",
-        "core/response.py",
+        "core/responses/response.py",
         "        if self.out_of_band.awaited:\n            return False\n",
         "        pass\n",
         LEFT_OUT,
@@ -1870,7 +1870,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "what comes late of anything is taken for a new response",
-        "core/response.py",
+        "core/responses/response.py",
         "                return self.out_of_band.user_had_turn\n",
         "                return True\n",
         LEFT_OUT,
@@ -1878,7 +1878,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that began without an id is never cancelled by the id that it has",
-        "core/response.py",
+        "core/responses/response.py",
         "        self.phase = evolve(phase, response_id=response_id)\n        self._begun",
         "        self._begun",
         LEFT_OUT,
@@ -1886,7 +1886,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that was stopped before its id was known is heard",
-        "core/speech.py",
+        "core/speech/speech.py",
         "        if None in self._silenced:\n            self._silenced.add(response_id)",
         "        pass",
         LEFT_OUT,
@@ -1894,7 +1894,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that began without an id is not watched by the id that it has",
-        "core/stalls.py",
+        "core/responses/stalls.py",
         "        self._watched[response_id] = watched\n        if self.limit is None:",
         "        if self.limit is None:",
         LEFT_OUT,
@@ -1902,7 +1902,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "the end without an id of a response out of band ends the answer to the user",
-        "core/response.py",
+        "core/responses/response.py",
         "            if len(running) == 1:\n                return running[0]",
         "            pass",
         LEFT_OUT,
@@ -1918,7 +1918,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that was cut off is said to be completed, if only the reason is told",
-        "core/response.py",
+        "core/responses/response.py",
         '_ENDS_BY_REASON.get(details.reason or "")',
         "None",
         LEFT_OUT,
@@ -1950,7 +1950,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "the call of a response out of band runs, if its arguments come without its id",
-        "core/calling.py",
+        "core/tools/calling.py",
         "self.stalls.maker_of(event.item_id, active_id)",
         "active_id",
         LEFT_OUT,
@@ -1958,7 +1958,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "an item that can't be read takes the place of the words that were known",
-        "core/history.py",
+        "core/history/updates.py",
         "        if isinstance(item, UnknownItem) and known is not None:",
         "        if False:",
         LEFT_OUT,
@@ -1966,7 +1966,7 @@ MUTANTS: Final = (
     Mutant(
         12,
         "what the program has deleted comes back by the filter of a handoff",
-        "core/editing.py",
+        "core/history/editing.py",
         "if item.id is None or item.id in restored or not",
         "if item.id is None or item.id in self._removed or not",
         HANDOFFS,
@@ -1983,7 +1983,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "the model is asked to speak while the user does",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "        self.responses.hold(_USER)\n",
         "",
         TURN_TAKING,
@@ -1991,7 +1991,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a server that never says that the user has stopped silences the model",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "if waited_for is not None and waited_for.until - now < LOOK_AGAIN:",
         "if False:",
         TURN_TAKING,
@@ -1999,7 +1999,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what the user threw away is waited for",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "        self._user = SILENT\n        self.responses.release(_USER)\n",
         "        self._user = SILENT\n",
         TURN_TAKING,
@@ -2007,7 +2007,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a response that was only asked for can't be stopped by speech",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "self.responses.stop_asked(for_good=False)",
         "pass",
         TURN_TAKING,
@@ -2015,7 +2015,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a response that was only asked for can't be stopped by the program",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "self.responses.stop_asked(for_good=True)",
         "pass",
         TURN_TAKING,
@@ -2023,7 +2023,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what the program has stopped is asked for again",
-        "core/response.py",
+        "core/responses/response.py",
         "if wanted is None or asked.for_good:",
         "if wanted is None:",
         TURN_TAKING,
@@ -2031,7 +2031,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "the server's answer to the user is taken for the response that was stopped",
-        "core/response.py",
+        "core/responses/response.py",
         "            asked.doubtful = True\n",
         "            pass\n",
         TURN_TAKING,
@@ -2039,7 +2039,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "after the program's interruption the model is asked to speak all the same",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "        self.responses.hold(_INTERRUPTED)\n",
         "",
         TURN_TAKING,
@@ -2047,7 +2047,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "after the program's interruption nothing is asked for ever again",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "        self.responses.release(_INTERRUPTED)\n        if not self.configuration",
         "        if not self.configuration",
         TURN_TAKING,
@@ -2055,7 +2055,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "the answer to a turn is heard although the program has stopped it",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "self._user = Owed(self._user.until, stopped=True)",
         "pass",
         TURN_TAKING,
@@ -2063,7 +2063,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a tool runs although the response that called it was interrupted",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "return response_id in self._cancelled or self.speech.is_silenced(response_id)",
         "return response_id in self._cancelled",
         TURN_TAKING,
@@ -2071,7 +2071,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a tool runs although the response that called it was cancelled",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "            self._cancelled.add(response.id)\n",
         "            pass\n",
         TURN_TAKING,
@@ -2079,7 +2079,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what calls are owed is asked for just when the server answers the user",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "self.responses.flush(claims=waited_for is None)",
         "self.responses.flush()",
         TURN_TAKING,
@@ -2087,7 +2087,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what calls are owed is waited for, for ever, where the server does not answer the user",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "        if waited_for is not None and waited_for.until - now < LOOK_AGAIN:\n",
         "        if False:\n",
         TURN_TAKING,
@@ -2095,7 +2095,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what calls are owed is asked for although the server's own response has spoken of it",
-        "core/claims.py",
+        "core/responses/claims.py",
         "            self.open.remove(claim)\n            if",
         "            if",
         TURN_TAKING,
@@ -2103,7 +2103,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "nobody speaks of the outputs that came just after the server's own response began",
-        "core/claims.py",
+        "core/responses/claims.py",
         "                self.open.append(claim)\n",
         "                pass\n",
         TURN_TAKING,
@@ -2111,7 +2111,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "nobody speaks of the outputs whose response was refused",
-        "core/response.py",
+        "core/responses/response.py",
         "        self.claims.refused(asked.claims)\n        wanted",
         "        wanted",
         TURN_TAKING,
@@ -2119,7 +2119,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "nobody speaks of the outputs whose response was stopped before it began",
-        "core/response.py",
+        "core/responses/response.py",
         "            self.claims.refused(asked.claims)\n        self.phase",
         "            pass\n        self.phase",
         TURN_TAKING,
@@ -2127,7 +2127,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a response that began before the outputs counts as one that speaks of them",
-        "core/claims.py",
+        "core/responses/claims.py",
         "            if claim.unshown and asked is not None:\n",
         "            if False:\n",
         TURN_TAKING,
@@ -2135,7 +2135,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "the model is asked to speak of calls that were not run",
-        "core/rounds.py",
+        "core/tools/rounds.py",
         "        if not outputs:\n",
         "        if False:\n",
         TURN_TAKING,
@@ -2143,7 +2143,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a response is asked for to a message that was not sent",
-        "session_server.py",
+        "session/actor.py",
         "                    if failure is None:\n                        try:",
         "                    if True:\n                        try:",
         UNSENT,
@@ -2151,7 +2151,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "who asks for a response that can't be sent is not told",
-        "session_server.py",
+        "session/actor.py",
         "answers.append(effect)  # what is sent for it may come after it",
         "self._answer(effect.caller, effect.value)",
         UNSENT,
@@ -2159,7 +2159,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "an interruption that could not be sent is used up",
-        "core/speech.py",
+        "core/speech/speech.py",
         "            self._unsent.append(event)\n",
         "            pass\n",
         UNSENT,
@@ -2167,7 +2167,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a message that could not be sent is answered all the same",
-        "core/unsent.py",
+        "core/responses/unsent.py",
         "            self.responses.take_back()\n",
         "            pass\n",
         UNSENT,
@@ -2175,7 +2175,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "the model is asked to speak of an output that it was not told",
-        "core/unsent.py",
+        "core/responses/unsent.py",
         "self.responses.claims.not_told(call_id)",
         "pass",
         UNSENT,
@@ -2183,7 +2183,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "the outcome of a handoff is told with the agent before it",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "agent=passed_to or call.agent,",
         "agent=call.agent,",
         HANDOFFS,
@@ -2191,7 +2191,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what is said out of band can't be stopped before it has begun to be heard",
-        "core/speech.py",
+        "core/speech/speech.py",
         "        beside |= dict.fromkeys(\n",
         "        dict.fromkeys(\n",
         BESIDE,
@@ -2199,7 +2199,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what is said out of band is not known to be heard",
-        "core/speech.py",
+        "core/speech/speech.py",
         "        length = len(event.delta)\n        self.ledger",
         "        length = 0 if self.responses.is_out_of_band(response_id) else len(event.delta)\n"
         "        self.ledger",
@@ -2208,7 +2208,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "the server goes on making what is said out of band when it is not heard any more",
-        "core/speech.py",
+        "core/speech/speech.py",
         "        if not self.responses.is_over(response_id):\n"
         "            effects.append(Send(ResponseCancel(response_id=response_id)))",
         "        if False:\n"
@@ -2218,7 +2218,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "late words out of band are heard after the interruption",
-        "core/speech.py",
+        "core/speech/speech.py",
         "        self._silenced.add(response_id)\n        effects: Effects = [self._interrupted(",
         "        effects: Effects = [self._interrupted(",
         BESIDE,
@@ -2226,7 +2226,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "the model is asked to speak out of band while the user speaks",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "may_speak=not (is_hushed or isinstance(waited_for, Speaking))",
         "may_speak=not is_hushed",
         BESIDE,
@@ -2234,7 +2234,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what was asked for out of band can't be stopped before it begins",
-        "core/response.py",
+        "core/responses/response.py",
         "        self.out_of_band.stop_asked()\n",
         "",
         BESIDE,
@@ -2242,7 +2242,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a text out of band is stopped as if it were heard",
-        "core/out_of_band.py",
+        "core/responses/out_of_band.py",
         "        if wish is None or wish.is_spoken:\n",
         "        if True:\n",
         BESIDE,
@@ -2250,7 +2250,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "words of an interrupted response are told after its interruption",
-        "core/words.py",
+        "core/history/words.py",
         "return [effect for effect in effects if not _is_delta(effect)]",
         "return effects",
         FENCE,
@@ -2258,7 +2258,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "two voices are heard in pieces of each",
-        "core/speech.py",
+        "core/speech/speech.py",
         "return self.voice in (None, response_id)",
         "return True",
         ONE_VOICE,
@@ -2266,7 +2266,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a second voice waits until the whole response before it is over",
-        "core/speech.py",
+        "core/speech/speech.py",
         "        self.ended(event.item_id, event.content_index)\n",
         "",
         ONE_VOICE,
@@ -2282,7 +2282,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a second voice waits for one that has been stopped or is over",
-        "core/speech.py",
+        "core/speech/speech.py",
         "return None if is_over or self.is_silenced(response_id) or not may_end else response_id",
         "return response_id",
         ONE_VOICE,
@@ -2290,7 +2290,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a response that never began keeps all other voices silent",
-        "core/speech.py",
+        "core/speech/speech.py",
         "        may_end = self.responses.has_begun(response_id)\n",
         "        may_end = True\n",
         ONE_VOICE,
@@ -2306,7 +2306,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what has waited for another voice begins to wait again for no verdict",
-        "core/held.py",
+        "core/guardrails/held.py",
         "return not self.pieces and (self.over or not self.judged)",
         "return not self.pieces and self.over",
         ONE_VOICE,
@@ -2314,7 +2314,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a response that was stopped before it was told to begin goes on",
-        "core/turn_taking.py",
+        "core/responses/turn_taking.py",
         "if response_id is not None and self.speech.is_silenced(response_id):",
         "if False:",
         LEFT_OUT,
@@ -2322,7 +2322,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "approval is waited for of a call that is answered",
-        "core/approvals.py",
+        "core/tools/approvals.py",
         "        return [CancelTimer(approval_timer(call_id))]\n\n    def not_answered",
         "        return []\n\n    def not_answered",
         ("core/test_turn_taking.py", "core/test_joined.py"),
@@ -2331,7 +2331,7 @@ MUTANTS: Final = (
     Mutant(
         17,
         "what an agent has wins over what the settings say",
-        "core/configuration.py",
+        "core/settings.py",
         "whole = merge_settings(own, self.base)",
         "whole = merge_settings(self.base, own)",
         SETTINGS,
@@ -2339,7 +2339,7 @@ MUTANTS: Final = (
     Mutant(
         17,
         "what the connection sets wins over what the run sets",
-        "_starting.py",
+        "session/start.py",
         "merge_settings(where.initial_model_settings, config.model_settings)",
         "merge_settings(config.model_settings, where.initial_model_settings)",
         SETTINGS,
@@ -2347,7 +2347,7 @@ MUTANTS: Final = (
     Mutant(
         17,
         "an agent without instructions speaks with those of the agent before it",
-        "core/configuration.py",
+        "core/settings.py",
         "if instructions is None and (before.has_instructions or not self.attached):",
         "if False:",
         SETTINGS,
@@ -2355,7 +2355,7 @@ MUTANTS: Final = (
     Mutant(
         17,
         "after a handoff default instructions win over those of the run",
-        "core/configuration.py",
+        "core/settings.py",
         "instructions = resolved.instructions if resolved.has_instructions else None",
         "instructions = resolved.instructions",
         SETTINGS,
@@ -2363,7 +2363,7 @@ MUTANTS: Final = (
     Mutant(
         17,
         "a telephone's call gets the formats of a computer",
-        "_starting.py",
+        "session/start.py",
         "SessionModelSettings() if attached else default_session_settings(speaks.name)",
         "default_session_settings(speaks.name)",
         SETTINGS,
@@ -2371,7 +2371,7 @@ MUTANTS: Final = (
     Mutant(
         17,
         "a stored prompt loses its instructions to our default",
-        "core/configuration.py",
+        "core/settings.py",
         "resolved.instructions if resolved.has_instructions or not self.attached else None",
         "resolved.instructions",
         SETTINGS,
@@ -2395,7 +2395,7 @@ MUTANTS: Final = (
     Mutant(
         17,
         "a key that lives for a minute is used for every connection of a session",
-        "_starting.py",
+        "session/start.py",
         "transport=lambda: make(evolve(options, headers=headers()), speaks),",
         "transport=partial(make, evolve(options, headers=headers()), speaks),",
         ("session/test_keys_per_connection.py",),
@@ -2412,7 +2412,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a timer that fails ends the thread of all timers",
-        "otp/clock.py",
+        "otp/kernel/clock.py",
         "            except BaseException:\n                # All timers",
         "            except Exception:\n                # All timers",
         TIMES,
@@ -2420,7 +2420,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a timer that is always late leaves the others no time",
-        "otp/clock.py",
+        "otp/kernel/clock.py",
         "self._due = max(self._due + self._every, self._clock.now())",
         "self._due = self._due + self._every",
         TIMES,
@@ -2428,7 +2428,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "one error that answers many calls grows its traceback",
-        "otp/calls.py",
+        "otp/kernel/calls.py",
         "raise error.with_traceback(_without_its_callers(error.__traceback__))",
         "raise error",
         HANDLES,
@@ -2436,7 +2436,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "audio after the end raises another class than all other verbs",
-        "session.py",
+        "session/handle.py",
         'raise DeadSessionError(f"audio was not sent: {gate.reason}")',
         'raise SessionClosedError(f"audio was not sent: {gate.reason}")',
         HANDLES,
@@ -2452,7 +2452,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a withdrawn monitor never says that its Down was sent",
-        "otp/monitor.py",
+        "otp/kernel/monitor.py",
         "return removed or not info",
         "return True",
         MONITORS,
@@ -2476,7 +2476,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a session that can't start again ends all calls of its supervisor",
-        "_starting.py",
+        "session/start.py",
         "            if not known:\n                raise",
         "            if True:\n                raise",
         CHILDREN,
@@ -2500,7 +2500,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a server runs without the variables of its starter",
-        "otp/process.py",
+        "otp/kernel/process.py",
         "process.context = context = copy_context()",
         "process.context = context = Context()",
         VARIABLES,
@@ -2508,7 +2508,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "what is sent later overtakes what waits in the mailbox",
-        "otp/mailbox.py",
+        "otp/kernel/mailbox.py",
         "if self._queue:  # looked at",
         "if False:  # looked at",
         TURNS,
@@ -2516,7 +2516,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "two threads run one server at once",
-        "otp/mailbox.py",
+        "otp/kernel/mailbox.py",
         "                if lend:\n                    self.turn.acquire()\n",
         "                if lend:\n                    self.turn.acquire(False)\n",
         TURNS,
@@ -2524,7 +2524,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "what a server is to continue with comes after what waits",
-        "otp/mailbox.py",
+        "otp/kernel/mailbox.py",
         "self._queue.appendleft(item)",
         "self._queue.append(item)",
         TURNS,
@@ -2532,7 +2532,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a server never hears of its own stop",
-        "otp/mailbox.py",
+        "otp/kernel/mailbox.py",
         "self._queue.appendleft(item)\n        if self._call_me or self._closed:",
         "self._queue.appendleft(item)\n        if False:",
         TURNS,
@@ -2540,7 +2540,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a turn that waits after all takes the calls for its server's own thread",
-        "otp/mailbox.py",
+        "otp/kernel/mailbox.py",
         "            self._gate = _shut_gate()\n        self._waiting",
         "            pass\n        self._waiting",
         TURNS,
@@ -2548,7 +2548,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a call for a server is lost in a turn that waits",
-        "otp/mailbox.py",
+        "otp/kernel/mailbox.py",
         "                self._gate = owners_gate\n                self._wake()\n",
         "                self._gate = owners_gate\n",
         TURNS,
@@ -2556,7 +2556,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a handler is not its server in another thread",
-        "otp/process.py",
+        "otp/kernel/process.py",
         "        own_thread.process = process\n        return process",
         "        return process",
         TURNS,
@@ -2564,7 +2564,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a thread that has handled a message stays the server",
-        "otp/process.py",
+        "otp/kernel/process.py",
         "    finally:\n        own_thread.process = sender\n        if sender",
         "    finally:\n        if sender",
         TURNS,
@@ -2572,7 +2572,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a turn that another thread takes is never given back",
-        "otp/process.py",
+        "otp/kernel/process.py",
         "        process.borrower = None\n        process.mailbox.turn.release()\n",
         "        process.borrower = None\n",
         TURNS,
@@ -2580,7 +2580,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a sender that is dead has its message handled",
-        "otp/process.py",
+        "otp/kernel/process.py",
         " or (sender is not None and sender.dead):",
         ":",
         TURNS,
@@ -2596,7 +2596,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a kill does not wait for the handler in another thread",
-        "otp/process.py",
+        "otp/kernel/process.py",
         "(dying.sending or dying.borrower is not None)",
         "dying.sending",
         TURNS,
@@ -2636,7 +2636,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a handler sees the context variables of its sender",
-        "otp/process.py",
+        "otp/kernel/process.py",
         "return process.context.run(handle, message)",
         "return handle(message)",
         TURNS,
@@ -2652,7 +2652,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "every message to a server wakes its thread",
-        "otp/calls.py",
+        "otp/kernel/calls.py",
         "    if not take_turn(process, item):\n        deliver(process, item)",
         "    deliver(process, item)",
         TURNS,
@@ -2660,7 +2660,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "Ctrl-C in the main thread ends a server that it calls",
-        "otp/calls.py",
+        "otp/kernel/calls.py",
         "here = threading.current_thread() is not threading.main_thread()",
         "here = True",
         TURNS,
@@ -2668,7 +2668,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "every call wakes the thread of its server",
-        "otp/calls.py",
+        "otp/kernel/calls.py",
         "here = threading.current_thread() is not threading.main_thread()",
         "here = False",
         TURNS,
@@ -2676,7 +2676,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a subscriber that waits holds up every session",
-        "session_server.py",
+        "session/actor.py",
         "return not self._line.subscribers.may_wait",
         "return True",
         ORDER,
@@ -2684,7 +2684,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a promise not to wait is not believed",
-        "subscribers.py",
+        "session/subscribers.py",
         "if waits and not direct:",
         "if waits:",
         ORDER,
@@ -2692,7 +2692,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "every read wakes the session's own thread",
-        "session_server.py",
+        "session/actor.py",
         "otp.send_inline(self.session, _Frames(batch, self, self.backlog.came(batch)))",
         "otp.send(self.session, _Frames(batch, self, self.backlog.came(batch)))",
         ORDER,
@@ -2700,7 +2700,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "servers of the parent pass for living ones in a child of fork",
-        "otp/process.py",
+        "otp/kernel/process.py",
         "fork.in_child(_abandon_all)",
         "",
         FORKS,
@@ -2708,7 +2708,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "no timer fires in a child of fork",
-        "otp/clock.py",
+        "otp/kernel/clock.py",
         "        fork.in_child(self._begin)\n",
         "",
         FORKS,
@@ -2732,7 +2732,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "closing a session of the parent says nothing in a child of fork",
-        "session.py",
+        "session/handle.py",
         '            raise DeadSessionError(f"close: {self.line.over}")',
         "            return",
         FORKS,
@@ -2740,7 +2740,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a subscriber that waits holds up the end of its session",
-        "subscribers.py",
+        "session/subscribers.py",
         "if each.turn is not None and each.feeder is None:",
         "if False:",
         SUBSCRIBERS,
@@ -2748,7 +2748,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a subscriber that raises SystemExit ends the session",
-        "subscribers.py",
+        "session/subscribers.py",
         "if _is_not_the_subscribers(error):",
         "if not isinstance(error, Exception):",
         SUBSCRIBERS,
@@ -2756,7 +2756,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a stream that nobody holds stays subscribed",
-        "subscribers.py",
+        "session/subscribers.py",
         "held = weakref.ref(subscriber, self._gone.append)",
         "held = subscriber",
         SUBSCRIBERS,
@@ -2764,7 +2764,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a queue of an event loop is fed by a thread",
-        "subscribers.py",
+        "session/subscribers.py",
         "    _refuse_other_worlds(subscriber)\n",
         "",
         SUBSCRIBERS,
@@ -2772,7 +2772,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a killed session leaves its tools running",
-        "session_server.py",
+        "session/actor.py",
         "            for run in tuple(state.tools.values()):\n",
         "            for run in ():\n",
         RUNS,
@@ -2780,7 +2780,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "the calls of a killed session have no end",
-        "session_server.py",
+        "session/actor.py",
         "            for call in tuple(state.calls.values()):",
         "            for call in ():",
         RUNS,
@@ -2788,7 +2788,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a tool in a process waits for input that never comes",
-        "_tool_runs.py",
+        "session/tool_runs.py",
         "    os.dup2(nothing, 0)\n",
         "",
         RUNS,
@@ -2796,7 +2796,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a trace can be read by everybody",
-        "trace_writer.py",
+        "session/trace_writer.py",
         "os.fchmod(file, 0o600)",
         "pass",
         TRACE_FILES,
@@ -2804,7 +2804,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a trace that can't be written ends the thread, and is never given up",
-        "trace_writer.py",
+        "session/trace_writer.py",
         "if self._queue.qsize() >= LIMIT:",
         "if False:",
         TRACE_FILES,
@@ -2812,7 +2812,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "half a line stays at the end of a trace",
-        "trace_writer.py",
+        "session/trace_writer.py",
         "os.ftruncate(file, good.st_size)",
         "pass",
         TRACE_FILES,
@@ -2828,7 +2828,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "a history that was read changes with the conversation",
-        "core/order.py",
+        "core/history/order.py",
         "            self._snapshot = Snapshot.of(tree)",
         "            self._snapshot.tree = tree",
         LONG,
@@ -2836,7 +2836,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "an item is rendered anew for what has changed beside it",
-        "core/order.py",
+        "core/history/order.py",
         "self._look(each) if each.is_outdated else each.shown",
         "self._look(each)",
         LONG,
@@ -2844,7 +2844,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "the history is made anew each time that it is read",
-        "core/order.py",
+        "core/history/order.py",
         "            return node.frozen\n        if",
         "            pass\n        if",
         LONG,
@@ -2852,7 +2852,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "a change is not in the history that is read after it",
-        "core/order.py",
+        "core/history/order.py",
         "            node.frozen = None\n            node = node.above",
         "            node.frozen = None\n            node = None",
         LONG,
@@ -2860,7 +2860,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "an item that has changed is not rendered anew",
-        "core/entry.py",
+        "core/history/entry.py",
         "        self._shown = None\n        super().changed()",
         "        super().changed()",
         LONG,
@@ -2868,7 +2868,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "a part of the order becomes as long as it likes",
-        "core/order.py",
+        "core/history/order.py",
         "        if len(node.below) > WIDTH:",
         "        if False:",
         LONG,
@@ -2876,7 +2876,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "what is new is told again",
-        "core/order.py",
+        "core/history/order.py",
         "        self._news.clear()\n",
         "        pass\n",
         LONG,
@@ -2884,7 +2884,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "nobody is told that an item has moved",
-        "core/history.py",
+        "core/history/updates.py",
         '[self._updated(item_id, "moved") for item_id in self.conversation.take_moved()]',
         "[]",
         LONG,
@@ -2892,7 +2892,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "it is not told where an item stands that was put behind one that has moved",
-        "core/conversation.py",
+        "core/history/conversation.py",
         "        if previous_id in self._moved:",
         "        if False:",
         LONG,
@@ -2900,7 +2900,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "items that have moved are told in any order",
-        "core/order.py",
+        "core/history/order.py",
         "        return tuple(reversed(path))",
         "        return ()",
         LONG,
@@ -2908,7 +2908,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "a new item stands behind one that was deleted",
-        "core/conversation.py",
+        "core/history/conversation.py",
         "        while isinstance(place, Entry) and place.item is None:",
         "        while False:",
         LONG,
@@ -2916,7 +2916,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "an item that has come late does not move those that wait for it",
-        "core/conversation.py",
+        "core/history/conversation.py",
         "        for other in self._waiting.pop(item_id, ()):",
         "        for other in ():",
         LONG,
@@ -2924,7 +2924,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "the places of deleted items are kept for ever",
-        "core/conversation.py",
+        "core/history/conversation.py",
         "        if len(self._absent) > LATELY:",
         "        if False:",
         LONG,
@@ -2948,7 +2948,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "a turn of long ago ends again",
-        "core/transcripts.py",
+        "core/history/transcripts.py",
         "            entry.ending = status\n",
         "            pass\n",
         LONG,
@@ -2956,7 +2956,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "an answer of long ago is judged as part of another one",
-        "core/words.py",
+        "core/history/words.py",
         "            entry.maker = maker\n",
         "            pass\n",
         LONG,
@@ -2964,7 +2964,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "what the program has said is awaited in words, long after",
-        "core/history.py",
+        "core/history/updates.py",
         "            entry.is_ours = True\n",
         "            pass\n",
         LONG,
@@ -2972,7 +2972,7 @@ MUTANTS: Final = (
     Mutant(
         19,
         "a call has the name of another one",
-        "core/tool_calls.py",
+        "core/tools/tool_calls.py",
         "        self._names[server_id] = number\n",
         "        self._names[server_id] = 1\n",
         LONG,
@@ -3061,7 +3061,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "each frame that is lost is an event",
-        "core/audio_losses.py",
+        "core/speech/audio_losses.py",
         "        return [] if self._losing else self._next_second()",
         "        return self._next_second()",
         LOSSES,
@@ -3069,7 +3069,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "what is lost in the second after the first loss is never told",
-        "core/audio_losses.py",
+        "core/speech/audio_losses.py",
         "        self._losing = False\n        return self._next_second()",
         "        self._losing = False\n        return []",
         LOSSES,
@@ -3077,7 +3077,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "what was lost last is not told at the end",
-        "core/audio_losses.py",
+        "core/speech/audio_losses.py",
         "        return [*self._tell(), CancelTimer(LOSSES_TIMER)]",
         "        return [CancelTimer(LOSSES_TIMER)]",
         LOSSES,
@@ -3085,7 +3085,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "the parts of a millisecond that were lost don't add up",
-        "core/audio_losses.py",
+        "core/speech/audio_losses.py",
         "        self._untold_ms -= whole_ms  #",
         "        self._untold_ms = 0.0  #",
         LOSSES,
@@ -3093,7 +3093,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a busy session gets a message for each frame that is lost",
-        "dropped_audio.py",
+        "session/dropped_audio.py",
         "            is_first = not self._ms\n",
         "            is_first = True\n",
         LOSSES,
@@ -3101,7 +3101,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "losses are told of again",
-        "dropped_audio.py",
+        "session/dropped_audio.py",
         "            self._ms = 0.0\n        return taken",
         "        return taken",
         LOSSES,
@@ -3301,7 +3301,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "what was handled still counts as waiting",
-        "session_server.py",
+        "session/actor.py",
         "        frames.receiver.backlog.handled(frames.upto)\n",
         "",
         BACKLOG,
@@ -3309,7 +3309,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "the connection of a session is not bounded",
-        "session_server.py",
+        "session/actor.py",
         "            receiver.backlog.follow(transport)\n",
         "",
         BACKLOG,
@@ -3317,7 +3317,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "nobody is told that a server is not read",
-        "session_server.py",
+        "session/actor.py",
         "        otp.send(self._session, behind)\n",
         "",
         BACKLOG,
@@ -3325,7 +3325,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "the log has a line each time that a slow session pauses",
-        "session_server.py",
+        "session/actor.py",
         "            self._warn_at = now + REPORT_AGAIN_AFTER\n",
         "",
         BACKLOG,
@@ -3333,7 +3333,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "it is not said who holds a session up",
-        "subscribers.py",
+        "session/subscribers.py",
         "            if each.turn is not None and each.turn.locked()",
         "            if False",
         BACKLOG,
@@ -3341,7 +3341,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a tool fills the mailbox with its progress",
-        "user_code.py",
+        "session/tasks.py",
         " and run.progress_told - run.progress_heard < PROGRESS_LIMIT:",
         ":",
         BOUNDS,
@@ -3349,7 +3349,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a tool that has told its progress a hundred times tells no more",
-        "session_server.py",
+        "session/actor.py",
         "                    run.progress_heard += 1\n",
         "                    pass\n",
         BOUNDS,
@@ -3357,7 +3357,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "hooks wait without end for one that hangs",
-        "session_server.py",
+        "session/actor.py",
         "        if calls.waiting < HOOKS_LIMIT:",
         "        if True:",
         BOUNDS,
@@ -3365,7 +3365,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "each hook that is not called is an event",
-        "session_server.py",
+        "session/actor.py",
         "            calls.is_full = True  #",
         "            pass  #",
         BOUNDS,
@@ -3373,7 +3373,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "no hook is called after a thousand",
-        "user_code.py",
+        "session/tasks.py",
         "        calls.begun += 1\n",
         "",
         BOUNDS,
@@ -3381,7 +3381,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "what a connection in reserve says at first is kept without end",
-        "_successor.py",
+        "session/connections.py",
         "        if len(self.greeting) + len(self._kept) > KEPT_LIMIT or",
         "        if len(self._kept) > KEPT_LIMIT or",
         BOUNDS,

@@ -14,8 +14,8 @@ from typing import Any, Final
 import pykka.messages
 
 from realtime_actors import otp
-from realtime_actors.otp.calls import deliver, deliver_inline, process_of
-from realtime_actors.otp.mailbox import CAST
+from realtime_actors.otp.kernel.calls import deliver, deliver_inline, process_of
+from realtime_actors.otp.kernel.mailbox import CAST
 from tests.otp.operations import Publishing, Registering, Tasking
 from tests.otp.world import PATIENCE_SECONDS, World, is_quiet, noting_exit, reason
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from attrs import asdict, frozen
 
-from realtime_actors import errors, otp, session
+from realtime_actors import errors, otp
+from realtime_actors.session import handle as session
 from tests.otp.actors import SOON, Counter, Server, down_of
 
 

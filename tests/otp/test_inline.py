@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_actors import otp
-from realtime_actors.otp.calls import deliver_inline, process_of
+from realtime_actors.otp.kernel.calls import deliver_inline, process_of
 from tests.otp.actors import SOON, Busy, Server, down_of
 
 CALLER = contextvars.ContextVar("CALLER", default="nobody")

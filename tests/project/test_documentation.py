@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -11,10 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "realtime_actors"
-INTERNAL = {
-    *("backlog", "cli", "core", "dropped_audio", "event_stream", "seconds", "session_server"),
-    *("subscribers", "surrogates", "trace_writer", "user_code", "verbs"),
-}
+INTERNAL = {"cli", "core", "schema", "seconds", "surrogates", "verbs"}
 
 
 def public_modules() -> list[str]:
@@ -60,3 +58,15 @@ def test_every_verb_at_the_top_is_in_the_reference() -> None:
     }
 
     assert set(listed) == own
+
+
+def test_the_drawing_of_the_rooms_is_that_of_the_contracts() -> None:
+    spec = importlib.util.spec_from_file_location("drawings", ROOT / "docs" / "drawings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    drawings = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawings)
+
+    drawn = (ROOT / "docs" / "images" / "rooms.svg").read_text("utf-8")
+
+    assert drawn == drawings.rooms(), "python docs/drawings.py draws it anew"

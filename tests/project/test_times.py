@@ -16,11 +16,11 @@ from attrs import frozen
 
 import realtime_actors as ra
 from realtime_actors import otp, server
-from realtime_actors.event_stream import EventStream
 from realtime_actors.messages import History
 from realtime_actors.protocol import dialect
 from realtime_actors.seconds import LONGEST
 from realtime_actors.server.server_limits import ServerLimits
+from realtime_actors.session.event_stream import EventStream
 from realtime_actors.testing import Probe, ScriptedTransport
 from realtime_actors.transport import (
     ConnectOptions,
@@ -33,7 +33,7 @@ from tests.otp.actors import Counter
 
 PUBLIC = (
     *("realtime_actors", "realtime_actors.otp", "realtime_actors.config"),
-    *("realtime_actors.session", "realtime_actors.event_stream", "realtime_actors.runner"),
+    *("realtime_actors.session", "realtime_actors.session.event_stream", "realtime_actors.runner"),
     *("realtime_actors.tools", "realtime_actors.agent", "realtime_actors.guardrails"),
     *("realtime_actors.playback", "realtime_actors.testing", "realtime_actors.transport"),
     *("realtime_actors.server", "realtime_actors.recording", "realtime_actors.console"),

@@ -11,7 +11,7 @@ import pytest
 
 import realtime_actors as ra
 from realtime_actors import messages, otp
-from realtime_actors.core.response import ANSWER_WITHIN
+from realtime_actors.core.responses.response import ANSWER_WITHIN
 from realtime_actors.events import ErrorEvent, HandoffEvent, RateLimitsEvent, ToolEndEvent
 from realtime_actors.testing import FakeClock, Probe, ScriptedTransport, fake_clock
 from tests.session.wire import call_done, response_created, response_done

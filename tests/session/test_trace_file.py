@@ -20,8 +20,8 @@ import realtime_actors as ra
 from realtime_actors import messages, otp
 from realtime_actors.events import AgentEndEvent, ConnectionEvent
 from realtime_actors.server import RealtimeServer
+from realtime_actors.session.trace_writer import LIMIT, TraceWriter
 from realtime_actors.testing import Probe, ScriptedTransport
-from realtime_actors.trace_writer import LIMIT, TraceWriter
 from realtime_actors.tracing import TracedMachine, as_text, replay
 from tests.core.machine import ask, new
 from tests.session.forking import in_child

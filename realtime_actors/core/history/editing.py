@@ -1,0 +1,261 @@
+"""Changing the conversation by hand: items added, deleted, cut, or the whole replaced.
+
+What the server has to do is sent; the history follows when it says that it has. An item that
+it was asked to create can be referred to at once: what is said of it is sent after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from realtime_actors.core.effects import Effects, Send
+from realtime_actors.core.history.difference import ROOT, Difference, Place, difference, sayable
+from realtime_actors.core.history.readings import Readings, Seen
+from realtime_actors.core.history.updates import History
+from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, Recent, RecentSet
+from realtime_actors.core.tools.tool_calls import ToolCalls
+from realtime_actors.errors import ConfigError
+from realtime_actors.items import FunctionCallItem, InputAudio, Item, MessageItem, item_from_wire
+from realtime_actors.protocol import (
+    ClientEvent,
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemRetrieve,
+    ConversationItemTruncate,
+    RawClientEvent,
+)
+
+__all__ = ["Editing"]
+
+C = TypeVar("C", bound=ClientEvent)
+
+
+@frozen
+class _Created:
+    """An item that the server was asked to create, and has not told yet."""
+
+    item: Item
+    previous_id: str | None
+    event_id: str | None
+
+
+@define
+class Editing:
+    """Edits of the conversation. Raise `ConfigError` for items that are not there."""
+
+    new_id: Callable[[], str]
+    history: History
+    calls: ToolCalls
+    readings: Readings
+    _created: Recent[str, _Created] = field(factory=lambda: Recent(BY_THE_PROGRAM))
+    _removed: RecentSet[str] = field(
+        factory=lambda: RecentSet(DELETED)
+    )  # what the program has deleted: it may want it back
+
+    def add(self, item: Item, after: str | None = None) -> tuple[str, Effects]:
+        """Add an item behind another (`"root"`: before all; None: at the end).
+
+        Gives its id with the effects: ours, if it has none, so that others can follow it.
+        """
+        if after is not None and after != ROOT:
+            self._check_told(after)
+        item_id = item.id or f"item_{self.new_id()}"
+        if item_id in self.history.conversation or item_id in self._asked_for():
+            raise ConfigError(f"the conversation has an item {item_id!r} already")
+        told = sayable(item)
+        if told is None:
+            raise ConfigError(
+                "speech without its sound needs a transcript: there is nothing to add"
+            )
+        return item_id, self._create(evolve(told, id=item_id), after)
+
+    def named(self, item: Item) -> Item:
+        """Give an item an id by which it is known to be the program's, where that matters.
+
+        What a server tells of speech, and of the model's messages, is judged and waited for.
+        """
+        if not isinstance(item, MessageItem):
+            return item
+        if item.role == "assistant" or any(isinstance(each, InputAudio) for each in item.content):
+            item = evolve(item, id=item.id or f"item_{self.new_id()}")
+        if item.id is not None:
+            self.history.created(item.id)
+        return item
+
+    def add_raw(self, payload: Mapping[str, object]) -> RawClientEvent:
+        """Give what a `conversation.item.create` of the program's own is to be sent as.
+
+        The server will not say that an item comes before all others, so we have to know it.
+        """
+        item, previous_id = payload.get("item"), payload.get("previous_item_id")
+        if not isinstance(item, Mapping):
+            return RawClientEvent(payload=payload)
+        item_id, event_id = item.get("id"), payload.get("event_id")
+        if not isinstance(item_id, str):
+            if previous_id != ROOT:
+                return RawClientEvent(payload=payload)  # the server will name it
+            item_id = f"item_{self.new_id()}"
+        if previous_id == ROOT:
+            self.history.first.add(item_id)
+        item = {**item, "id": item_id}
+        self.history.created(item_id)
+        self._asked_for()
+        self._created[item_id] = _Created(
+            item_from_wire(item),
+            previous_id if isinstance(previous_id, str) else None,
+            event_id if isinstance(event_id, str) else None,
+        )
+        return RawClientEvent(payload={**payload, "item": item})
+
+    def delete(self, item_id: str) -> Effects:
+        """Take an item out of the conversation, unless it is a call that is not answered."""
+        self._check(item_id)
+        item = self.history.conversation.get(item_id)
+        if item is not None and self._is_open_call(item):
+            raise ConfigError(
+                f"the item {item_id!r} is a call that is not answered yet: it cannot be deleted"
+                " before its output is there"
+            )
+        self._removed.add(item_id)
+        if self.history.is_untold(item_id):
+            return self.history.deleted(item_id)
+        return [Send(ConversationItemDelete(item_id=item_id))]
+
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> Effects:
+        """Keep of what the model said only the first `audio_end_ms` milliseconds."""
+        self._check_told(item_id)
+        return [
+            Send(
+                ConversationItemTruncate(
+                    item_id=item_id, content_index=content_index, audio_end_ms=audio_end_ms
+                )
+            )
+        ]
+
+    def retrieve(self, item_id: str) -> Effects:
+        """Ask the server for all that it has of an item."""
+        return [Send(ConversationItemRetrieve(item_id=item_id))]
+
+    def update(self, wanted: Sequence[Item]) -> Effects:
+        """Make the conversation these items, as far as it was read when they were made up."""
+        change = self._difference(wanted, self.readings.seen_by(wanted), restored=self._removed)
+        self._removed.add_all(str(item.id) for item in change.gone)
+        self.readings.made.add_all(str(item.id) for item, _ in change.new)
+        return self._change(change)
+
+    def filter(self, shown: Sequence[Item], wanted: Sequence[Item]) -> Effects:
+        """Make of the conversation that was shown what a filter has made of it."""
+        return self._change(self._difference(wanted, Seen.of(shown)))
+
+    def filter_untold(
+        self, shown: Sequence[Item], wanted: Sequence[Item]
+    ) -> tuple[Effects, list[Item], set[str]]:
+        """Do the same to the history only, for a server that was not told the conversation.
+
+        Gives what it is to be told, and the ids of those items that the history does not have.
+        """
+        change = self._difference(wanted, Seen.of(shown))
+        effects: Effects = []
+        for item in change.gone:
+            effects += self.history.deleted(str(item.id))
+        items = list(self.history.items)
+        for item, previous_id in change.new:
+            ids = [each.id for each in items]
+            items.insert(ids.index(previous_id) + 1 if previous_id in ids else 0, item)
+            if previous_id == ROOT:
+                self.history.first.add(str(item.id))
+        return effects, items, {str(item.id) for item, _ in change.new}
+
+    def refused(self, event_id: str | None) -> None:
+        """The server refused an event. If that was to create an item, there is none."""
+        for item_id, created in tuple(self._created.items()):
+            if event_id is not None and created.event_id == event_id:
+                del self._created[item_id]
+                self.history.first.discard(item_id)
+
+    def _change(self, change: Difference) -> Effects:
+        effects: Effects = []
+        for item in change.gone:
+            item_id = str(item.id)
+            if not self.history.is_untold(item_id):
+                effects.append(Send(ConversationItemDelete(item_id=item_id)))
+            effects += self.history.deleted(item_id)
+        for item, previous_id in change.new:
+            effects += self._create(item, previous_id)
+        return effects
+
+    def _difference(
+        self, wanted: Sequence[Item], seen: Seen, *, restored: Collection[str] = ()
+    ) -> Difference:
+        # What was deleted meanwhile does not come back; but the program may put back what it has
+        # deleted itself.
+        left = [
+            item
+            for item in wanted
+            if item.id is None or item.id in restored or not self.history.is_deleted(item.id)
+        ]
+        return difference(self._places(), left, seen, lambda: f"item_{self.new_id()}")
+
+    def _places(self) -> list[Place]:
+        """The conversation as it will be when the server has answered, in its order."""
+        places = [
+            Place(
+                item=item,
+                is_bound=self._is_open_call(item),
+                is_told=not self.history.is_untold(item.id),
+            )
+            for item in self.history.items
+        ]
+        for created in self._asked_for().values():
+            ids = [place.item.id for place in places]
+            at = len(places)
+            if created.previous_id == ROOT:
+                at = 0
+            elif created.previous_id in ids:
+                at = ids.index(created.previous_id) + 1
+            places.insert(at, Place(item=created.item, is_asked_for=True))
+        return places
+
+    def _create(self, item: Item, previous_id: str | None) -> Effects:
+        item_id, event_id = str(item.id), self.new_id()
+        if previous_id == ROOT:
+            self.history.first.add(item_id)
+        self._created[item_id] = _Created(item, previous_id, event_id)
+        self.history.created(item_id)
+        return [
+            Send(ConversationItemCreate(event_id=event_id, item=item, previous_item_id=previous_id))
+        ]
+
+    def _asked_for(self) -> dict[str, _Created]:
+        """What the server was asked to create and has not told yet, oldest first."""
+        for item_id in tuple(self._created):
+            if item_id in self.history.conversation or self.history.is_deleted(item_id):
+                del self._created[item_id]
+        return self._created
+
+    def _is_open_call(self, item: Item) -> bool:
+        """Whether this is a call that is not answered: call and answer must stay a pair.
+
+        One that is being made is answered once it is.
+        """
+        if isinstance(item, FunctionCallItem):
+            return item.status == "in_progress" or any(
+                item.call_id == call.server_id or item.id == (call.item_id or call.server_id)
+                for call in self.calls.open
+            )
+        return self.calls.hosted.is_open(item.id)
+
+    def _check_told(self, item_id: str) -> None:
+        self._check(item_id)
+        if self.history.is_untold(item_id):
+            raise ConfigError(
+                f"the server has no item {item_id!r}: it had no words to tell it, when a handoff"
+                " changed the connection"
+            )
+
+    def _check(self, item_id: str) -> None:
+        if item_id not in self.history.conversation and item_id not in self._asked_for():
+            raise ConfigError(f"the conversation has no item {item_id!r}")

@@ -1,0 +1,308 @@
+"""What the user said, in words: every turn of speech ends exactly once, with what is known.
+
+    open --the turn is over, or its item is there--> awaited, or doubtful
+    awaited --completed, or failed--> said so
+       |-- nothing comes --> asked for once --> still nothing --> timed out
+    doubtful --a word comes--> awaited
+       |-- nothing comes --> disabled
+    (transcription is switched off: disabled at once)
+
+A turn is open while the user speaks, for servers that write down what they hear before it is
+over. It is doubtful where nobody knows whether its words will be written down: servers do so
+and say that they don't. Words that come after the end still go into the history; there is
+no second event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import Enum
+from typing import Final, Literal
+
+from attrs import define, field
+
+from realtime_actors import events
+from realtime_actors.core.effects import CancelTimer, Effects, Publish, Send, SetTimer
+from realtime_actors.core.history.updates import History
+from realtime_actors.core.recent import Recent, RecentSet
+from realtime_actors.core.server_errors import error_info
+from realtime_actors.core.settings import Configuration
+from realtime_actors.items import InputAudio, MessageItem
+from realtime_actors.protocol import (
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionFailed,
+    ConversationItemInputAudioTranscriptionSegment,
+    ConversationItemRetrieve,
+)
+
+__all__ = ["Transcripts", "transcript_timer"]
+
+ASK_AFTER: Final = 15.0
+"""Seconds without a word until we ask the server for the item. Ours: transcriptions are
+there within seconds, or never."""
+
+GIVE_UP_AFTER: Final = 5.0
+"""Seconds more, until a transcript counts as timed out."""
+
+OPEN_FOR: Final = 60.0
+"""Seconds without a word of a turn that the server should end, and does not. Ours: longer than
+a user pauses, where the server listens for pauses."""
+
+THROWN_AWAY: Final = "input_cleared"
+
+Status = Literal["completed", "failed", "timed_out", "disabled"]
+
+
+class _Turn(Enum):
+    OPEN = "open"
+    AWAITED = "awaited"
+    DOUBTFUL = "doubtful"
+    ASKED = "asked"
+
+
+def transcript_timer(item_id: str) -> Hashable:
+    """The key of the timer of an item's transcript."""
+    return ("transcript", item_id)
+
+
+@define
+class Transcripts:
+    """The turns of speech whose words are still to come."""
+
+    info: events.EventInfo
+    history: History
+    configuration: Configuration
+    _turns: dict[str, _Turn] = field(factory=dict)
+    _ended: Recent[str, Status] = field(init=False)
+    _is_proven: bool = False  # words have come, whatever the server says of its settings
+    _counted: RecentSet[tuple[str, int]] = field(factory=RecentSet)
+    _segmented: RecentSet[str] = field(
+        factory=RecentSet
+    )  # whose words so far are those of its segments
+    _told: RecentSet[str] = field(
+        factory=RecentSet
+    )  # open turns that the server has said to be items
+
+    def __attrs_post_init__(self) -> None:
+        self._ended = Recent(forgotten=self._keep_with_item)
+
+    def _keep_with_item(self, item_id: str, status: Status) -> None:
+        entry = self.history.conversation.entry(item_id)
+        if entry is not None:
+            entry.ending = status
+
+    def _ending(self, item_id: str) -> str | None:
+        """How a turn ended, if it has."""
+        entry = self.history.conversation.entry(item_id)
+        return self._ended.get(item_id) or (entry.ending if entry else None)
+
+    @property
+    def awaited(self) -> bool:
+        """The words of some turn are still to come."""
+        return any(turn in (_Turn.AWAITED, _Turn.ASKED) for turn in self._turns.values())
+
+    def reconfigured(self) -> None:
+        """The program has switched transcription on or off."""
+        self._is_proven = False
+
+    def has_ended(self, item_id: str) -> bool:
+        """Whether the end of a turn was told."""
+        return self._ending(item_id) is not None
+
+    def text(self, item_id: str) -> str:
+        """The words of a turn, as far as they are known."""
+        conversation = self.history.conversation
+        return conversation.said(item_id, conversation.speech_index(item_id, 0))
+
+    def over(self, item_id: str | None) -> Effects:
+        """A turn of speech is an item: its words are awaited from now on."""
+        if item_id is None or self.has_ended(item_id) or self.history.is_deleted(item_id):
+            return []
+        self._told.add(item_id)
+        return self._over(item_id)
+
+    def stopped(self, item_id: str | None) -> Effects:
+        """The user has stopped speaking. Where words have come, no more than these may."""
+        return self._over(item_id) if item_id in self._turns else []
+
+    def _over(self, item_id: str) -> Effects:
+        if self._turns.get(item_id, _Turn.OPEN) is not _Turn.OPEN:
+            return []
+        has_words = item_id in self._turns
+        enabled = self._is_proven or has_words or self.configuration.transcribes
+        if enabled is False:
+            return self._end(item_id, "disabled")
+        self._turns[item_id] = _Turn.AWAITED if enabled else _Turn.DOUBTFUL
+        return [SetTimer(transcript_timer(item_id), ASK_AFTER)]
+
+    def began(self, item_id: str | None) -> Effects:
+        """The user has begun another turn, or its words come: those before it are over."""
+        before = [
+            each
+            for each, turn in self._turns.items()
+            if turn is _Turn.OPEN and item_id not in (None, each)
+        ]
+        return [effect for each in before for effect in self._over(each)]
+
+    def cleared(self) -> Effects:
+        """What the user was saying was thrown away: it becomes no item."""
+        error = events.ErrorInfo(type=THROWN_AWAY, message="the input buffer was cleared")
+        thrown_away = [each for each, turn in self._turns.items() if turn is _Turn.OPEN]
+        return [effect for each in thrown_away for effect in self._end(each, "failed", error=error)]
+
+    def delta(self, event: ConversationItemInputAudioTranscriptionDelta) -> Effects:
+        """More of what the user said."""
+        item_id, conversation = event.item_id, self.history.conversation
+        self._is_proven = True
+        if item_id in self._segmented:  # these say it more finely
+            self._segmented.discard(item_id)
+            conversation.tell(item_id, event.content_index, "input", "", is_whole=True)
+        if self._ending(item_id) == "completed" or self.history.is_deleted(item_id):
+            return []
+        new = conversation.grow(item_id, event.content_index, "input", event.delta)
+        if self.has_ended(item_id):
+            return []
+        index = conversation.speech_index(item_id, event.content_index)
+        partial = events.InputTranscriptEvent(
+            item_id=item_id,
+            status="partial",
+            content_index=index,
+            text=conversation.said(item_id, index),
+            delta=new,
+            info=self.info,
+        )
+        return [Publish(partial), *self.began(item_id), *self._wait_longer(item_id)]
+
+    def segment(self, event: ConversationItemInputAudioTranscriptionSegment) -> Effects:
+        """What one speaker said. These are the words of the turn as long as no others come."""
+        item_id, index, conversation = event.item_id, event.content_index, self.history.conversation
+        self._is_proven = True
+        told = events.InputTranscriptSegmentEvent(
+            item_id=item_id,
+            content_index=conversation.speech_index(item_id, index),
+            segment_id=event.id,
+            speaker=event.speaker,
+            text=event.text,
+            start=event.start,
+            end=event.end,
+            info=self.info,
+        )
+        effects: Effects = [Publish(told)]
+        if self.has_ended(item_id) or self.history.is_deleted(item_id):
+            return effects
+        before = conversation.said(item_id, conversation.speech_index(item_id, index))
+        if not before or item_id in self._segmented:
+            self._segmented.add(item_id)
+            words = f"{before} {event.text.strip()}".strip()
+            conversation.tell(item_id, index, "input", words, is_whole=True)
+        return [*effects, *self.began(item_id), *self._wait_longer(item_id)]
+
+    def completed(self, event: ConversationItemInputAudioTranscriptionCompleted) -> Effects:
+        """All that the user said in one turn. Without words, those that are known are all."""
+        self._is_proven = True
+        return self._whole(event.item_id, event.content_index, event.transcript or "")
+
+    def is_counted(self, event: ConversationItemInputAudioTranscriptionCompleted) -> bool:
+        """Whether this transcription was counted before. Asked once for each."""
+        key = event.item_id, event.content_index
+        if key in self._counted:
+            return True
+        self._counted.add(key)
+        return False
+
+    def failed(self, event: ConversationItemInputAudioTranscriptionFailed) -> Effects:
+        """What the user said is not known."""
+        self._is_proven = True
+        error = error_info(event.error, default="transcription_error")
+        return self._end(event.item_id, "failed", event.content_index, error=error)
+
+    def item(self, item: MessageItem, item_id: str, *, is_done: bool) -> Effects:
+        """An item of the user's is there: so its turn is over, and perhaps its words are known."""
+        if self.history.is_deleted(item_id):
+            return []
+        speech = [
+            (index, part) for index, part in enumerate(item.content) if isinstance(part, InputAudio)
+        ]
+        is_whole = is_done or item.status != "in_progress"
+        for index, part in speech:
+            if part.transcript and is_whole:
+                return self._whole(item_id, index, part.transcript)
+        return self.over(item_id) if speech else []
+
+    def timer_fired(self, item_id: str) -> Effects:
+        """No word of an item has come for some time."""
+        match self._turns.get(item_id):
+            case None:
+                return []
+            case _Turn.DOUBTFUL:
+                return self._end(item_id, "disabled")
+            case _Turn.AWAITED if item_id in self._told and not self.history.is_deleted(item_id):
+                self._turns[item_id] = _Turn.ASKED
+                retrieve = Send(ConversationItemRetrieve(item_id=item_id))
+                return [retrieve, SetTimer(transcript_timer(item_id), GIVE_UP_AFTER)]
+            case _:
+                return self._end(item_id, "timed_out")
+
+    def lost(self) -> Effects:
+        """The connection is gone, and with it the words that were to come."""
+        error = events.ErrorInfo(type="connection_lost", message="the connection was lost")
+        effects: Effects = []
+        for item_id, turn in tuple(self._turns.items()):
+            if turn is _Turn.DOUBTFUL:
+                effects += self._end(item_id, "disabled")
+            else:
+                effects += self._end(item_id, "failed", error=error)
+        return effects
+
+    def _wait_longer(self, item_id: str) -> Effects:
+        """Start to wait anew, since words have come."""
+        timer = transcript_timer(item_id)
+        match self._turns.get(item_id):
+            case None | _Turn.OPEN:
+                self._turns[item_id] = _Turn.OPEN
+                if item_id in self.history.conversation:
+                    return self.over(item_id)
+                # Where the program says when a turn is over, it may take as long as it likes.
+                manual = self.configuration.finds_no_turns
+                return [] if manual else [SetTimer(timer, OPEN_FOR)]
+            case _Turn.DOUBTFUL:
+                self._turns[item_id] = _Turn.AWAITED
+        return [SetTimer(timer, ASK_AFTER)]
+
+    def _whole(self, item_id: str, content_index: int, words: str) -> Effects:
+        if not words:
+            return self._end(item_id, "completed", content_index)
+        settled = self.history.settled(item_id, content_index, "input", words)
+        return [*self._end(item_id, "completed", content_index), *settled]
+
+    def _end(
+        self,
+        item_id: str,
+        status: Status,
+        content_index: int = 0,
+        *,
+        error: events.ErrorInfo | None = None,
+    ) -> Effects:
+        if self.has_ended(item_id):
+            return []
+        self._ended[item_id] = status
+        self._told.discard(item_id)
+        self._turns.pop(item_id, None)
+        self._segmented.discard(item_id)
+        index = self.history.conversation.speech_index(item_id, content_index)
+        text = self.history.conversation.said(item_id, index)
+        event = events.InputTranscriptEvent(
+            item_id=item_id,
+            status=status,
+            content_index=index,
+            text=text,
+            error=error,
+            info=self.info,
+        )
+        effects: Effects = [CancelTimer(transcript_timer(item_id)), Publish(event)]
+        if status == "disabled":
+            return effects + self.history.not_transcribed(item_id)
+        # Its item may never be told; what was thrown away has none.
+        is_said = text and (error is None or error.type != THROWN_AWAY)
+        return effects + (self.history.spoken(item_id) if is_said else [])

@@ -1,0 +1,600 @@
+"""One response at a time.
+
+    Idle --wanted--> Requested --created--> InProgress --done--> Idle
+                      |  |
+                      |  +-- refused for one that we don't know --> Obstructed
+                      |          Obstructed --that one ends, or time passes--> Idle
+                      +-- refused for another reason, or not answered --> Idle
+
+A response is *wanted* by whoever asks for one and *sent* when nothing is in the way:
+no response is active or asked for, and nobody holds them back. Wishes that ask for
+nothing special are one wish. No wish is lost while the connection lives: one that was
+sent while the server began a response by itself is refused, and wanted again after it. What
+calls are owed is honoured by any response, and asked for when there is none (see `claims`).
+
+A response that is asked for may be stopped: then it is when it begins. Who may stop which, and
+when one may be asked for at all, is decided in `turn_taking`.
+
+A response may be one that the user's speech must not stop. If a server stops it all the
+same, for speech that was on its way to it, it is wanted again.
+
+Responses out of band (`conversation: "none"`) run beside this: see `out_of_band`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, TypeAlias
+
+from attrs import define, evolve, field, frozen
+
+from realtime_actors.config import ResponseSettings
+from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
+from realtime_actors.core.recent import RecentSet
+from realtime_actors.core.responses.claims import Claim, Claims
+from realtime_actors.core.responses.out_of_band import OutOfBand, out_of_band_timer
+from realtime_actors.protocol import RawClientEvent, Response, ResponseCreate
+
+__all__ = [
+    "ANSWER_TIMER",
+    "IDLE",
+    "PLAIN",
+    "RETRY_TIMER",
+    "Idle",
+    "InProgress",
+    "Obstructed",
+    "Requested",
+    "ResponseMachine",
+    "Wish",
+    "was_talked_over",
+    "with_status",
+]
+
+Wish: TypeAlias = ResponseCreate | RawClientEvent
+
+ANSWER_TIMER: Final[Hashable] = "response.answer"
+RETRY_TIMER: Final[Hashable] = "response.retry"
+
+ANSWER_WITHIN: Final = 15.0
+"""Seconds for the server to answer a `response.create`. Ours: a server that says nothing
+must not stop all later responses."""
+
+RETRY_AFTER: Final = (1.0, 2.0, 4.0, 8.0)
+"""Seconds until we try again when the server says a response is active and we know of none."""
+
+PLAIN: Final = ResponseCreate()
+
+
+@frozen
+class Idle:
+    """Nothing is active, nothing is asked for."""
+
+
+@frozen
+class Requested:
+    """A `response.create` was sent and is not answered."""
+
+    interruptible: bool = True
+
+
+@frozen
+class InProgress:
+    """A response is active: the one we asked for, or one that the server made by itself."""
+
+    response_id: str | None
+    interruptible: bool = True
+    stopped: bool = False
+    """It was stopped before it began."""
+
+
+@frozen
+class Obstructed:
+    """The server refused a `response.create` for a response that we know nothing of."""
+
+
+Phase: TypeAlias = Idle | Requested | InProgress | Obstructed
+IDLE: Final = Idle()
+OBSTRUCTED: Final = Obstructed()
+
+_ENDS: Final = ("completed", "cancelled", "failed", "incomplete")
+_ENDS_BY_REASON: Final = {
+    "turn_detected": "cancelled",
+    "client_cancelled": "cancelled",
+    "max_output_tokens": "incomplete",
+    "content_filter": "incomplete",
+}
+"""How a response has ended that has ended for this reason."""
+
+IN_DOUBT: Final = 8
+"""How many of the last creates may still turn out to be refused."""
+
+
+@frozen
+class _Wanted:
+    wish: Wish
+    interruptible: bool = True
+
+
+_PLAINLY_WANTED: Final = _Wanted(PLAIN)
+
+
+@define(kw_only=True)
+class _Asked:
+    """A `response.create` that was sent.
+
+    A response that has begun since, and perhaps ended, need not be its answer: the server
+    may have made it by itself, with ours still on its way to it and refused there.
+    """
+
+    event_id: str | None
+    wanted: _Wanted | None
+    """None when it was asked for because of the claims only."""
+    claims: tuple[Claim, ...] = ()
+    """Those that it honours."""
+    stopped: bool = False
+    """Its response is not to be heard."""
+    for_good: bool = False
+    """Nor is it wanted again if it is refused."""
+    doubtful: bool = False
+    """The next response may as well be the server's answer to the user."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the response was given to be known by."""
+        return {} if self.wanted is None else _metadata(self.wanted.wish)
+
+    def is_for(self, response: Response) -> bool:
+        """Whether a response is surely the answer: it has the metadata that were given."""
+        metadata = self.metadata
+        return bool(metadata) and metadata == response.metadata
+
+
+@define
+class ResponseMachine:
+    """Which response is active, and which are wanted."""
+
+    new_id: Callable[[], str]
+    phase: Phase = IDLE
+    _asked: deque[_Asked] = field(factory=lambda: deque(maxlen=IN_DOUBT))
+    protected: RecentSet[str] = field(factory=RecentSet)
+    """The responses that the user's speech must not stop, as far as they are known."""
+    _wanted: deque[_Wanted] = field(factory=deque)
+    _wanted_beside: list[tuple[Wish, bool]] = field(factory=list)  # and whether it is spoken
+    is_closed: bool = False
+    """Nothing more is wanted."""
+    _marked: tuple[tuple[_Wanted, ...], tuple[tuple[Wish, bool], ...]] = ((), ())
+    _holds: set[Hashable] = field(factory=set)
+    _retries: int = 0
+    _begun: RecentSet[str] = field(factory=RecentSet)
+    _over: RecentSet[str] = field(factory=RecentSet)
+    out_of_band: OutOfBand = field(factory=OutOfBand)
+    claims: Claims = field(factory=Claims)
+    """What calls are owed."""
+
+    @property
+    def active_id(self) -> str | None:
+        """The id of the active response, if there is one."""
+        return self.phase.response_id if isinstance(self.phase, InProgress) else None
+
+    @property
+    def owed(self) -> bool:
+        """Something is wanted, asked for or active."""
+        return bool(self._wanted or self.claims.open) or not isinstance(self.phase, Idle)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is active, nothing is asked for."""
+        return isinstance(self.phase, Idle)
+
+    @property
+    def is_requested(self) -> bool:
+        """A `response.create` was sent and is not answered."""
+        return isinstance(self.phase, Requested)
+
+    @property
+    def is_active(self) -> bool:
+        """A response is in progress."""
+        return isinstance(self.phase, InProgress)
+
+    @property
+    def waits(self) -> bool:
+        """Something is wanted, and not asked for yet."""
+        return bool(self._wanted or self._wanted_beside or self.claims.open)
+
+    @property
+    def is_stopped(self) -> bool:
+        """The response in progress was stopped before it began."""
+        return isinstance(self.phase, InProgress) and self.phase.stopped
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is asked for or active, beside the conversation as well."""
+        return isinstance(self.phase, Idle) and not self.out_of_band.open
+
+    @property
+    def is_expected(self) -> bool:
+        """A response of the conversation that begins now is no surprise, and no other may begin.
+
+        It is asked for, or in the way of one that was, or the user has had a turn.
+        """
+        if self.out_of_band.awaited:
+            return False
+        match self.phase:
+            case Idle():
+                return self.out_of_band.user_had_turn
+            case Requested() | Obstructed():
+                return True
+            case InProgress():
+                return False
+
+    @property
+    def awaited(self) -> frozenset[str | None]:
+        """The names of what was sent for responses, and is not answered."""
+        asked = {self._asked[-1].event_id} if self._asked and self.is_requested else set()
+        return self.out_of_band.awaited | asked
+
+    @property
+    def protects(self) -> bool:
+        """What is asked for or in progress must not be stopped by the user's speech."""
+        return isinstance(self.phase, Requested | InProgress) and not self.phase.interruptible
+
+    @property
+    def spoken_beside(self) -> tuple[str, ...]:
+        """The responses out of band that are made to be heard, and are not over."""
+        return tuple(self.out_of_band.spoken)
+
+    def is_over(self, response_id: str | None) -> bool:
+        """Whether this response is done."""
+        return response_id in self._over
+
+    def is_known(self, response_id: str | None) -> bool:
+        """Whether this response has begun, and perhaps ended."""
+        return response_id in self._begun or response_id in self._over
+
+    def has_begun(self, response_id: str | None) -> bool:
+        """Whether the server has said that this response began. None: the one without an id."""
+        return self.is_active if response_id is None else self.is_known(response_id)
+
+    def learn_id(self, response_id: str) -> bool:
+        """Take an id for that of the active response, if it has none and the id is new."""
+        phase = self.phase
+        if not isinstance(phase, InProgress) or phase.response_id is not None:
+            return False
+        if self.is_known(response_id):
+            return False
+        self.phase = evolve(phase, response_id=response_id)
+        self._begun.add(response_id)
+        return True
+
+    def may_be_of_conversation(self, response: Response) -> bool:
+        """Whether the server may mean a response of the conversation, by what it says of it."""
+        return response.conversation_id is not None or not self.out_of_band.names_conversations
+
+    def id_of_end(self, response: Response) -> str | None:
+        """The id of a response whose end may have come without it."""
+        if response.id is not None:
+            return response.id
+        if not self.may_be_of_conversation(response):
+            running = sorted(self.out_of_band.open)
+            if len(running) == 1:
+                return running[0]
+        return self.active_id
+
+    def is_out_of_band(self, response_id: str | None) -> bool:
+        """Whether this response runs beside the conversation."""
+        return response_id in self.out_of_band
+
+    def want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
+        """Ask for a response as soon as nothing is in the way (see `flush`)."""
+        wanted = _Wanted(wish, interruptible)
+        if self.is_closed:
+            return
+        if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
+            self._wanted.append(wanted)
+
+    def close(self, *, drop: bool) -> None:
+        """Take no more wishes. What was wanted before is asked for, unless it is to be dropped."""
+        self.is_closed = True
+        if drop:
+            self._wanted.clear()
+            self._wanted_beside.clear()
+            self.claims.open.clear()
+
+    def hold(self, why: Hashable) -> None:
+        """Send no `response.create` until `release(why)`."""
+        self._holds.add(why)
+
+    def holds(self, why: Hashable) -> bool:
+        """Whether responses are held for this."""
+        return why in self._holds
+
+    def release(self, why: Hashable) -> None:
+        self._holds.discard(why)
+
+    def flush(self, *, claims: bool = True) -> Effects:
+        """Send the next `response.create`, if one is wanted and nothing is in the way.
+
+        `claims`: also for calls that have a claim to one, and nothing else.
+        """
+        if self._holds or not isinstance(self.phase, Idle):
+            return []
+        wanted = self._wanted.popleft() if self._wanted else None
+        if wanted is not None:
+            wish = wanted.wish
+        elif claims and self.claims.open:
+            choice = self.claims.tool_choice
+            plain = ResponseSettings(tool_choice=choice)
+            wish = PLAIN if choice is None else ResponseCreate(response=plain)
+        else:
+            return []
+        event = self._with_event_id(wish)
+        self.phase = Requested(wanted is None or wanted.interruptible)
+        asked = _Asked(event_id=_event_id(event), wanted=wanted, claims=self.claims.taken())
+        self._asked.append(asked)
+        return [Send(event), SetTimer(ANSWER_TIMER, ANSWER_WITHIN)]
+
+    def want_out_of_band(self, wish: Wish, *, is_spoken: bool) -> None:
+        """Ask for a response beside the conversation.
+
+        That is sent at once; one that `is_spoken` when the model may speak (see `flush`).
+        """
+        self._wanted_beside.append((wish, is_spoken))
+
+    def flush_out_of_band(self, *, may_speak: bool) -> Effects:
+        """Send the wishes for responses beside the conversation."""
+        effects: Effects = []
+        for wish, is_spoken in tuple(self._wanted_beside):
+            if is_spoken and not may_speak:
+                continue
+            self._wanted_beside.remove((wish, is_spoken))
+            event = self._with_event_id(wish)
+            event_id, metadata = _event_id(event), _metadata(event)
+            effects.append(Send(event))
+            effects += self.out_of_band.asked(event_id, metadata, is_spoken=is_spoken)
+        return effects
+
+    def stop_asked(self, *, for_good: bool) -> None:
+        """Let the response that is asked for be stopped when it begins.
+
+        `for_good`: if the server refuses it for one that is active, it is not wanted again. That
+        counts for all of which it is not sure yet what became of them.
+        """
+        self.out_of_band.stop_asked()
+        if self.is_requested:
+            self._asked[-1].stopped = True
+        for asked in self._asked if for_good else ():
+            asked.stopped = asked.for_good = True
+
+    def user_had_turn(self) -> None:
+        """A turn of the user's is over, and the server answers it by itself."""
+        for asked in self._asked:
+            asked.doubtful = True
+
+    def created(self, response: Response) -> Effects:
+        """A response began: ours, or one that the server made by itself."""
+        beside = self._out_of_band(response)
+        return self._began(response) if beside is None else beside
+
+    def began_unannounced(self, response: Response) -> Effects:
+        """Something came that only a response of the conversation can have made."""
+        if response.id is not None:
+            self._begun.add(response.id)
+        self.out_of_band.user_had_turn = False
+        return self._began(response)
+
+    def _began(self, response: Response) -> Effects:
+        phase = self.phase
+        stopped = self._is_stopped(response)
+        asked = self._asked[-1] if self.is_requested else None
+        if not stopped:
+            self.claims.began(None if asked is None else asked.claims)
+        elif asked is not None:
+            self.claims.refused(asked.claims)
+        self.phase = InProgress(response.id, not self.protects, stopped)
+        if self.protects and response.id is not None:
+            self.protected.add(response.id)
+        match phase:
+            case Requested():
+                # It may be the voice detection's: then ours is refused in a moment.
+                return [CancelTimer(ANSWER_TIMER)]
+            case Obstructed():
+                return [CancelTimer(RETRY_TIMER)]
+            case _:
+                return []
+
+    def done(self, response: Response) -> Effects:
+        """A response ended. Gives what is to be done besides `flush`."""
+        is_older = self.is_known(response.id)
+        beside = None if is_older else self._out_of_band(response)
+        if response.id is not None:
+            self._over.add(response.id)
+            self.out_of_band.over(response.id)
+        if self.is_out_of_band(response.id):
+            return beside or []
+        active, phase = self.active_id, self.phase
+        if active is not None and response.id not in (active, None):
+            return []
+        if is_older and isinstance(phase, Requested):
+            return []  # it began before this one was asked for, and another took its place
+        if self.protects and self._asked and was_talked_over(response):
+            asked = self._asked.pop()
+            if not asked.stopped:
+                self._want_again(asked)
+        self._retries = 0
+        self.phase = IDLE
+        match phase:
+            case Requested():
+                return [CancelTimer(ANSWER_TIMER)]  # nobody said that it had begun
+            case Obstructed():
+                return [CancelTimer(RETRY_TIMER)]
+            case _:
+                return []
+
+    def refused(self, event_id: str | None) -> Effects:
+        """The server says that a response is active already: wanted again, after that one."""
+        if event_id is not None and self.out_of_band.give_up(event_id):
+            return [CancelTimer(out_of_band_timer(event_id))]
+        asked, is_newest = self._taken_back(event_id)
+        if asked is None:
+            return []
+        self._want_again(asked)
+        if is_newest and isinstance(self.phase, InProgress) and self.protects:
+            # The one that began then was not ours.
+            self.protected.discard(self.phase.response_id or "")
+            self.phase = evolve(self.phase, interruptible=True)
+        if not is_newest or not isinstance(self.phase, Requested):
+            return []
+        return self._try_later()
+
+    def failed(self, event_id: str | None) -> Effects:
+        """The server refused something. If it was our `response.create`, don't ask again.
+
+        It would be refused again, for the same reason, as fast as we can send.
+        """
+        if self.out_of_band.give_up(event_id):
+            return [CancelTimer(out_of_band_timer(event_id))]
+        if event_id is None:
+            return []
+        _, is_newest = self._taken_back(event_id)
+        if not is_newest or not isinstance(self.phase, Requested):
+            return []
+        self.phase = IDLE
+        return [CancelTimer(ANSWER_TIMER)]
+
+    def mark(self) -> None:
+        """Keep what is wanted, before somebody asks for more (see `take_back`)."""
+        self._marked = tuple(self._wanted), tuple(self._wanted_beside)
+
+    def take_back(self) -> None:
+        """What was wanted since the mark is not: whoever asked for it was told that it failed."""
+        self._wanted, self._wanted_beside = deque(self._marked[0]), list(self._marked[1])
+
+    def not_sent(self, event_id: str | None, *, is_told: bool) -> Effects:
+        """A `response.create` was not sent. Unless somebody was told, it is sent later."""
+        if self.out_of_band.give_up(event_id):
+            return [CancelTimer(out_of_band_timer(event_id))]
+        asked, is_newest = self._taken_back(event_id)
+        if asked is None or not is_newest or not isinstance(self.phase, Requested):
+            return []
+        if is_told:
+            self.claims.refused(asked.claims)
+            self.phase = IDLE
+            return [CancelTimer(ANSWER_TIMER)]
+        self._want_again(asked)
+        return self._try_later()
+
+    def unanswered(self) -> bool:
+        """`ANSWER_TIMER` fired. Gives whether a `response.create` was given up."""
+        if isinstance(self.phase, Requested):
+            self.phase = IDLE
+            self._asked.pop()
+            return True
+        return False
+
+    def retry(self) -> None:
+        """`RETRY_TIMER` fired."""
+        if isinstance(self.phase, Obstructed):
+            self.phase = IDLE
+
+    def moved(self) -> None:
+        """Another connection is in use. What is wanted is wanted there; ids may come again."""
+        for ids in (self._begun, self._over, self.protected):
+            ids.clear()
+        self._asked.clear()
+        self.out_of_band.moved()
+        self.claims.moved()
+
+    def lost(self) -> Effects:
+        """The connection is gone, and with it everything wanted."""
+        self.phase = IDLE
+        self._asked.clear()
+        self._wanted.clear()
+        self._wanted_beside.clear()
+        self.claims.lost()
+        self._holds.clear()
+        self._retries = 0
+        return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER), *self.out_of_band.lost()]
+
+    def _try_later(self) -> Effects:
+        self.phase = OBSTRUCTED
+        delay = RETRY_AFTER[min(self._retries, len(RETRY_AFTER) - 1)]
+        self._retries += 1
+        return [CancelTimer(ANSWER_TIMER), SetTimer(RETRY_TIMER, delay)]
+
+    def _want_again(self, asked: _Asked) -> None:
+        """What was asked for was refused, or is to be asked for once more."""
+        self.claims.refused(asked.claims)
+        wanted = asked.wanted
+        if wanted is None or asked.for_good:
+            return
+        if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
+            self._wanted.appendleft(wanted)
+
+    def _taken_back(self, event_id: str | None) -> tuple[_Asked | None, bool]:
+        """The `response.create` that was refused, and whether it is the newest.
+
+        Servers that don't name it mean the newest, as far as anybody can know.
+        """
+        newest = self._asked[-1] if self._asked else None
+        if event_id is None:
+            return (self._asked.pop() if self._asked else None), newest is not None
+        asked = next((each for each in reversed(self._asked) if each.event_id == event_id), None)
+        while asked is not None and self._asked.popleft() is not asked:
+            pass  # those before it were answered before it
+        return asked, asked is not None and asked is newest
+
+    def _out_of_band(self, response: Response) -> Effects | None:
+        """Look whether a response that is seen for the first time is out of band."""
+        if response.id is not None:
+            self._begun.add(response.id)
+        asked = self._asked[-1] if self._asked and self.is_requested else None
+        return self.out_of_band.begins(response, None if asked is None else asked.metadata)
+
+    def _is_stopped(self, response: Response) -> bool:
+        """Whether a response that begins was stopped while it was only asked for."""
+        surely = next((each for each in reversed(self._asked) if each.is_for(response)), None)
+        if surely is not None:
+            return surely.stopped
+        return self.is_requested and self._asked[-1].stopped and not self._asked[-1].doubtful
+
+    def _with_event_id(self, wish: Wish) -> Wish:
+        if _event_id(wish) is not None:
+            return wish
+        if isinstance(wish, RawClientEvent):
+            return RawClientEvent(payload={**wish.payload, "event_id": self.new_id()})
+        return evolve(wish, event_id=self.new_id())
+
+
+def with_status(response: Response) -> Response:
+    """Give a response that has ended its status, where the server says only why it has."""
+    details = response.status_details
+    if details is None or response.status not in (None, "in_progress"):
+        return response
+    status = details.type if details.type in _ENDS else _ENDS_BY_REASON.get(details.reason or "")
+    if details.error is not None:
+        status = "failed"
+    return evolve(response, status=status)
+
+
+def was_talked_over(response: Response) -> bool:
+    """Whether the server has stopped a response because the user spoke."""
+    details = response.status_details
+    return (
+        response.status == "cancelled" and details is not None and details.reason == "turn_detected"
+    )
+
+
+def _event_id(wish: Wish) -> str | None:
+    if isinstance(wish, RawClientEvent):
+        event_id = wish.payload.get("event_id")
+        return event_id if isinstance(event_id, str) else None
+    return wish.event_id
+
+
+def _metadata(wish: Wish) -> Mapping[str, Any]:
+    if isinstance(wish, RawClientEvent):
+        response = wish.payload.get("response")
+        metadata = response.get("metadata") if isinstance(response, Mapping) else None
+        return metadata if isinstance(metadata, Mapping) else {}
+    return (wish.response and wish.response.metadata) or {}

@@ -1,0 +1,123 @@
+"""What the model is offered to call, asked again where it may have changed.
+
+    Settled --a call was refused, or the program updates the session--> Asking
+       ^                                                                  |
+       +--- the same, or told with an update of the session --- answered -+
+
+`is_enabled` may be a permission, so it is asked before each call, in the call's task. What it
+says is also what the model is offered: when a call was refused, or the session is updated
+anyhow, the tools and handoffs of the agent are asked for anew, and the server is told of what
+changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final
+
+from attrs import define, evolve
+
+from realtime_actors import events
+from realtime_actors.config import SessionModelSettings
+from realtime_actors.core.agents.handoffs import Handoffs
+from realtime_actors.core.effects import CancelTimer, Effects, Publish, ResolveTools, SetTimer
+from realtime_actors.core.messages import ResolvedAgent, ToolsNotResolved, ToolsResolved
+from realtime_actors.core.settings import Configuration, ForNobody, difference
+from realtime_actors.core.tools.tool_calls import ToolCalls
+
+__all__ = ["OFFERS_TIMER", "Offers"]
+
+OFFERS_TIMER: Final[Hashable] = "offers"
+
+RESOLVE_WITHIN: Final = 30.0
+"""Seconds for the program to say what is enabled. Ours: one function that hangs must not keep
+the others from being asked again."""
+
+
+@define(kw_only=True)
+class Offers:
+    """Whether the current agent's tools are being asked for."""
+
+    info: events.EventInfo
+    configuration: Configuration
+    handoffs: Handoffs
+    calls: ToolCalls
+    _is_asking: bool = False
+    _asks_again: bool = False
+
+    def refused(self, call_id: str) -> Effects:
+        """A tool or a handoff is not enabled, and was not run: tell the model."""
+        call = self.calls.get(call_id)
+        if call is None:
+            return []
+        why = f"Error: {call.name} is not available now"
+        return [*self.calls.finish(call_id, why, why), *self.ask()]
+
+    def ask(self) -> Effects:
+        """Ask what the current agent offers now, unless that can't have changed."""
+        if not self.handoffs.agent.offers_vary:
+            return []
+        if self._is_asking:
+            self._asks_again = True
+            return []
+        self._is_asking = True
+        return [ResolveTools(self.handoffs.agent), SetTimer(OFFERS_TIMER, RESOLVE_WITHIN)]
+
+    def resolved(self, found: ToolsResolved) -> Effects:
+        """Tell the server what the current agent offers, where that has changed."""
+        timer, again = self._asked()
+        return [timer, *(again or self._changed(found))]
+
+    def _changed(self, found: ToolsResolved) -> Effects:
+        current = self.handoffs.current
+        if found.resolved.agent is not current.agent or self.handoffs.is_under_way:
+            return []  # the next agent's are told with its other settings
+        if found.resolved.definitions == current.definitions:
+            return []
+        self.handoffs.current = with_tools(current, found.resolved)
+        if self.configuration.has_own_tools:
+            return []  # the program has chosen others, until the next handoff
+        before = self.configuration.of_agent(current, current)
+        after = self.configuration.of_agent(self.handoffs.current, current)
+        changes = difference(_offered(before), _offered(after))
+        if changes == SessionModelSettings():
+            return []
+        return self.configuration.update(changes, ForNobody())
+
+    def not_resolved(self, failure: ToolsNotResolved) -> Effects:
+        """What is offered could not be found out: it stays as it is. Calls are asked about."""
+        timer, again = self._asked()
+        return [timer, self._failed(failure.error), *again]
+
+    def time_out(self) -> Effects:
+        """The program has not said what is enabled. It is asked the next time."""
+        self._is_asking = self._asks_again = False
+        why = f"is_enabled of a tool of {self.handoffs.agent.name!r} did not answer in time"
+        return [self._failed(f"{why}: what the model is offered stays as it is")]
+
+    def lost(self) -> Effects:
+        """The connection is gone, and there is nobody to tell."""
+        if not self._is_asking:
+            return []
+        self._is_asking = self._asks_again = False
+        return [CancelTimer(OFFERS_TIMER)]
+
+    def _asked(self) -> tuple[CancelTimer, Effects]:
+        """Note an answer. Gives what is to be done if it has to be asked again."""
+        again, self._is_asking, self._asks_again = self._asks_again, False, False
+        return CancelTimer(OFFERS_TIMER), self.ask() if again else []
+
+    def _failed(self, why: str) -> Publish:
+        error = events.ErrorInfo(type="is_enabled_failed", message=why)
+        return Publish(events.ErrorEvent(error=error, source="tool", info=self.info))
+
+
+def with_tools(current: ResolvedAgent, found: ResolvedAgent) -> ResolvedAgent:
+    """Return an agent with what it offers now."""
+    return evolve(
+        current, tools=found.tools, handoffs=found.handoffs, definitions=found.definitions
+    )
+
+
+def _offered(settings: SessionModelSettings) -> SessionModelSettings:
+    return SessionModelSettings(tools=settings.tools, tool_choice=settings.tool_choice)

@@ -1,0 +1,1 @@
+"""What an actor is: a mailbox, a process with exits and links, the clock; and no behaviour."""

@@ -1,0 +1,7 @@
+"""A running conversation: the handle, the actor behind it, and all that has a thread."""
+
+from __future__ import annotations
+
+from realtime_actors.session.handle import DeadSessionError, Line, Session
+
+__all__ = ["DeadSessionError", "Line", "Session"]
