@@ -19,7 +19,6 @@ from attrs import define, field, frozen
 
 from realtime_actors import events, messages, otp
 from realtime_actors.agent import Agent
-from realtime_actors.backlog import Backlog
 from realtime_actors.core import effects as fx
 from realtime_actors.core.machine import Machine, Phase
 from realtime_actors.core.messages import (
@@ -56,6 +55,7 @@ from realtime_actors.errors import (
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import MalformedEvent, ServerEvent
 from realtime_actors.session import Session
+from realtime_actors.session.backlog import Backlog
 from realtime_actors.session.connections import Successor
 from realtime_actors.session.dropped_audio import AudioWasDropped
 from realtime_actors.session.subscribers import Only, Subscribers

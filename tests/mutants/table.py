@@ -3253,7 +3253,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "all that a server says waits for a session that is held up",
-        "backlog.py",
+        "session/backlog.py",
         "        if waiting > HIGH and not self._is_paused:",
         "        if False:",
         BACKLOG,
@@ -3261,7 +3261,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "one large message counts as a backlog",
-        "backlog.py",
+        "session/backlog.py",
         "        if waiting > HIGH and",
         "        if self._came - self._handled > HIGH and",
         BACKLOG,
@@ -3269,7 +3269,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a session is told that it is behind for each read",
-        "backlog.py",
+        "session/backlog.py",
         "        if waiting > HIGH and not self._is_paused:",
         "        if waiting > HIGH:",
         BACKLOG,
@@ -3277,7 +3277,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "small events wait without end",
-        "backlog.py",
+        "session/backlog.py",
         " + EVENT_BYTES * len(events)",
         "",
         BACKLOG,
@@ -3285,7 +3285,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a connection stays paused of which all was handled just then",
-        "backlog.py",
+        "session/backlog.py",
         "        self._look()  # it may all",
         "        # it may all",
         BACKLOG,
@@ -3293,7 +3293,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a connection that was paused is never read again",
-        "backlog.py",
+        "session/backlog.py",
         "        if self._is_paused:\n            self._look()\n\n    def _pause",
         "        if False:\n            self._look()\n\n    def _pause",
         BACKLOG,

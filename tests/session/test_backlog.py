@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 import realtime_actors as ra
 from realtime_actors import otp
-from realtime_actors.backlog import EVENT_BYTES, HIGH, LOW, Backlog
 from realtime_actors.events import AudioEvent, ConnectionEvent, ErrorEvent, RawModelEvent
 from realtime_actors.protocol import UnknownEvent
+from realtime_actors.session.backlog import EVENT_BYTES, HIGH, LOW, Backlog
 from realtime_actors.testing import Probe, ScriptedTransport, fake_clock
 from tests.session.raw_server import say, session_and_peer
 from tests.session.wire import response_created
