@@ -387,7 +387,7 @@ def test_faults_hold_for_the_connections_to_come() -> None:
         server.faults = Faults(drop_after=1)
         with client(server) as caller:
             caller.until("session.created")
-            caller.say("Hi!")
+            caller.send("response.create")
             with pytest.raises(ConnectionClosed) as closed:
                 caller.next()
         server.faults = Faults()
