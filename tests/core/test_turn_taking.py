@@ -255,6 +255,14 @@ class TestAfterTheProgramsInterruption:
 
         assert (interruptions(effects), heard(effects)) == (["vad"], [])
 
+    def test_what_was_heard_and_stopped_before_it_began_is_no_word_of_the_servers(self) -> None:
+        machine = after(live(AGENT), say(), created("r1"), called("c1"))
+        after(machine, speech("i1", response_id="vad"), interrupt(), created("vad"))
+
+        ends = (done("vad", "cancelled"), done("r1", "cancelled"), finished("c1"))
+        assert creates(play(machine, *ends)) == 0
+        assert creates(machine.handle(say(), now=1.0)) == 1
+
     def test_until_the_user_has_spoken_again(self) -> None:
         machine = after(live(), interrupt(), user_speaks(), user_stops(), committed())
 
