@@ -439,6 +439,7 @@ class Watch:
                 is_refused = event_id == f"{self.refused}_again" or self.refused_unnamed
                 assert is_refused, f"was not refused: {event_id}"
                 self.refused = None
+                self.outputs.discard(event_id.removesuffix("_again"))  # there is no third try
             case wire.ConversationItemCreate(
                 event_id=event_id,
                 item=FunctionCallOutputItem(id=None, call_id=call_id),  # else it is told again
@@ -499,6 +500,8 @@ class Watch:
                 self.silenced.add(response_id)
                 together = self.stopped_with if response_id in self.beside else self.silenced
                 together.add(self.active or response_id)
+                if response_id not in self.beside or self._speaks(response_id):
+                    self.voice = None  # whosever it was: the player throws away all that it has
             case events.HistoryAddedEvent(item=McpApprovalRequestItem(id=str(call_id)) as item):
                 self.called[call_id] = item.server_label, item.name
             case events.ToolStartEvent(call_id=call_id):
@@ -559,6 +562,10 @@ class Watch:
                 assert cost is None or cost >= 0
                 self.counted[response_id] += 1
                 assert self.counted[response_id] == 1, f"counted twice: {response_id}"
+
+    def _speaks(self, response_id: str) -> bool:
+        """Whether a response was the last to be heard, and may go on."""
+        return self.voice is not None and self.voice.response_id == response_id
 
     def _one_voice(self, audio: events.Audio) -> None:
         """Check that nothing is heard in the middle of a part of another response."""

@@ -12,9 +12,11 @@ from realtime_actors.core.messages import TimerFired
 from realtime_actors.core.responses.stalls import stall_timer
 from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import AgentEndEvent, AudioEndEvent, AudioEvent, AudioInterruptedEvent
+from tests.core.invariants import Watch
 from tests.core.machine import (
     AnyMessage,
     after,
+    already_active,
     ask,
     created,
     done,
@@ -31,6 +33,7 @@ from tests.core.machine import (
     speech_done,
     spoken,
     texts,
+    transcript,
     user_speaks,
 )
 
@@ -137,6 +140,22 @@ def test_who_is_interrupted_hears_nothing_of_what_has_waited(machine, stop) -> N
 
     assert stream(effects) == ["r1!", "side!"]
     assert stream(late) == []
+
+
+def test_who_was_stopped_with_another_keeps_nobody_waiting_when_it_is_said_to_begin() -> None:
+    session, watch = live(), Watch()
+    one, two, three = speech("i1"), speech("i2", response_id="r2"), speech("i3", response_id="r3")
+    begins = transcript("Hi", "i3", response_id="r3")
+    refuses = already_active()  # so that another response is asked for once r2 has ended
+
+    effects: Effects = []
+    story = say(), created("r2"), refuses, one, three, done("r2"), interrupt(), begins, two, three
+    for message in story:
+        what = session.handle(message, now=0.0)
+        watch.step(message, what)
+        effects += what
+
+    assert stream(effects) == ["r1", "r3", "r1!", "r2"]
 
 
 def test_an_item_that_has_waited_and_was_never_heard_is_deleted() -> None:

@@ -17,6 +17,7 @@ from realtime_actors.items import (
     McpApprovalRequestItem,
     user_message,
 )
+from tests.core.invariants import Watch
 from tests.core.machine import (
     added,
     after,
@@ -149,6 +150,18 @@ class TestARefusal:
 
         assert sent(machine.handle(refused(TOO_LONG, event_id="output_c1_again"), 0.0)) == []
         assert sent(machine.handle(refused(TOO_LONG, event_id="output_c1"), 0.0)) == []
+
+    def test_that_comes_without_a_name_and_then_with_it_is_one_refusal(self) -> None:
+        machine, watch = live(AGENT), Watch()
+        trace = created("r1"), called("c1"), done("r1"), finished("c1")
+
+        told = []
+        for message in (*trace, refused(param="item"), refused(event_id="output_c1")):
+            effects = machine.handle(message, 0.0)
+            watch.step(message, effects)
+            told += [event.event_id for event in only(wire.ConversationItemCreate, effects)]
+
+        assert told == ["output_c1", "output_c1_again"]
 
     def test_while_other_calls_are_open_asks_for_one_response_after_the_last(self) -> None:
         machine = after(live(AGENT), created("r1"), called("c1"), called("c2"), done("r1"))
