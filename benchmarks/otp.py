@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import pykka
@@ -30,6 +31,7 @@ IDLE: Final = 1000
 
 WANTED: Final = {
     "call": Target("otp", "call round trip: ours / pykka's ask", "at most", 1.0),
+    "inline": Target("otp", "the same, handled by the caller: ours / pykka's", "at most", 0.5),
     "cast": Target("otp", "cast: pykka's tell / ours", "at least", 1.5),
     "memory": Target("otp", "memory of an idle actor: ours / pykka's", "at most", 1.2),
 }
@@ -43,6 +45,12 @@ class Server(otp.GenServer):
         return otp.NoReply(state)
 
 
+class Inline(Server):
+    """A server that is run by those who call it, when it has nothing else to do."""
+
+    inline = True
+
+
 class Plain(pykka.ThreadingActor):
     use_daemon_thread = True
 
@@ -54,6 +62,7 @@ STARTS: Final[dict[str, Callable[[], pykka.ActorRef[Any]]]] = {
     OURS: Server.start,
     PYKKA: Plain.start,
 }
+INLINE_STARTS: Final = {**STARTS, OURS: Inline.start}
 
 
 @frozen
@@ -63,6 +72,7 @@ class Job:
     name: str
     run: Callable[[Callable[[], pykka.ActorRef[Any]], int], float]
     times: int
+    starts: dict[str, Callable[[], pykka.ActorRef[Any]]] = STARTS
 
 
 def microseconds(times: int, action: Callable[[], object]) -> float:
@@ -81,6 +91,12 @@ def call(start: Callable[[], pykka.ActorRef[Any]], times: int) -> float:
     taken = microseconds(times, ask)
     actor.stop()
     return taken
+
+
+def call_elsewhere(start: Callable[[], pykka.ActorRef[Any]], times: int) -> float:
+    """`call`, in a thread that is not the main one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call, start, times).result()
 
 
 def cast(start: Callable[[], pykka.ActorRef[Any]], times: int) -> float:
@@ -122,6 +138,7 @@ def fan_out(start: Callable[[], pykka.ActorRef[Any]], times: int) -> float:
 
 JOBS: Final = {
     "call": Job("call, and its answer", call, 5_000),
+    "inline": Job("the same, to an idle `inline` server", call_elsewhere, 5_000, INLINE_STARTS),
     "cast": Job("cast, sent and handled", cast, 100_000),
     "start": Job("start and stop", start_and_stop, 1_000),
     "fan_out": Job(f"fan-out to {SUBSCRIBERS}, and an answer of each", fan_out, 20),
@@ -151,7 +168,7 @@ def main() -> None:
         for _ in range(bench.rounds):
             for key, job in JOBS.items():
                 times = job.times // 5 if bench.quick else job.times
-                for name, start in STARTS.items():
+                for name, start in job.starts.items():
                     of_job = measured.setdefault(key, {})
                     of_job.setdefault(name, []).append(job.run(start, times))
         measured["memory"] = {
