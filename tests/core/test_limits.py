@@ -316,9 +316,9 @@ REPORTED = messages.PlaybackPosition("i1", 0, 300, absolute=True)
 ALMOST = messages.PlaybackPosition("i1", 0, 1999, absolute=True)
 
 
-def guarded(**options: object) -> SessionMachine:
+def guarded(*, verdict_timeout: float | None = 10.0, **options: object) -> SessionMachine:
     guardrail = OutputGuardrail(name="no_prices", check=lambda text: "$" in text)
-    hold = GuardrailsSettings(mode="hold", debounce_text_length=1)
+    hold = GuardrailsSettings(mode="hold", debounce_text_length=1, verdict_timeout=verdict_timeout)
     return live(output_guardrails=(guardrail,), guardrails_settings=hold, **options)
 
 
@@ -365,9 +365,11 @@ def test_a_limit_ends_a_session_whose_guardrail_never_judges() -> None:
 def test_a_guardrail_that_never_judges_keeps_no_session_from_being_idle() -> None:
     trace = [SAYS[0], (transcript("Hello"), 1.0), *SAYS[1:], (done("r1"), 1.0)]
 
-    ends_at = when_it_ends(guarded(idle_timeout=5.0), *trace)
+    in_time = when_it_ends(guarded(idle_timeout=5.0), *trace)
+    without_limit = when_it_ends(guarded(idle_timeout=5.0, verdict_timeout=None), *trace)
 
-    assert ends_at <= 1.0 + LONGEST_VERDICT + 5.0 + FINISH_WITHIN
+    assert in_time <= 1.0 + 10.0 + 5.0 + FINISH_WITHIN
+    assert without_limit <= 1.0 + LONGEST_VERDICT + 5.0 + FINISH_WITHIN
 
 
 def test_what_the_server_says_by_itself_after_a_limit_is_not_heard() -> None:

@@ -479,7 +479,7 @@ MUTANTS: Final = (
         "core/speech/echo.py",
         "return Echo(muted_until=max(muted, until))",
         "return Echo(muted_until=muted)",
-        STORIES,
+        (*ECHO, *STORIES),
     ),
     Mutant(
         6,
@@ -3385,5 +3385,13 @@ MUTANTS: Final = (
         "        if len(self.greeting) + len(self._kept) > KEPT_LIMIT or",
         "        if len(self._kept) > KEPT_LIMIT or",
         BOUNDS,
+    ),
+    Mutant(
+        20,
+        "a session that is started again tells of no losses",
+        "session/handle.py",
+        "        self.dropped_audio = Untold()  #",
+        "        #",
+        LOSSES,
     ),
 )

@@ -9,9 +9,10 @@ import pytest
 
 import realtime_actors as ra
 from realtime_actors import otp
-from realtime_actors.events import ErrorEvent, InputAudioDroppedEvent
+from realtime_actors.events import ConnectionEvent, ErrorEvent, InputAudioDroppedEvent
+from realtime_actors.protocol import Dialect
 from realtime_actors.testing import Probe, ScriptedTransport, fake_clock
-from realtime_actors.transport import DroppedAudio
+from realtime_actors.transport import ConnectOptions, DroppedAudio
 from tests.session.raw_server import session_and_peer
 from tests.session.wire import error
 from tests.transport.wire import RawServer
@@ -86,6 +87,41 @@ def test_a_session_that_is_busy_is_told_of_all_that_was_dropped_by_one_message()
         clock.advance(1)
         session.history()
         assert len(probe.all(InputAudioDroppedEvent)) == 1
+
+
+def test_a_session_that_is_started_again_tells_of_what_is_lost_from_then_on() -> None:
+    made: list[Narrow] = []
+    entered, opened = threading.Event(), threading.Event()
+
+    def make(options: ConnectOptions, dialect: Dialect) -> ScriptedTransport:
+        made.append(Narrow())
+        return made[-1](options, dialect)
+
+    class Busy:
+        def put(self, message: ra.SessionEvent) -> None:
+            entered.set()
+            assert opened.wait(20)
+
+    calls = otp.start(otp.DynamicSupervisor)
+    try:
+        session = ra.run(ra.agent(), transport=make, supervisor=calls)
+        probe = Probe(session, only=[ConnectionEvent, InputAudioDroppedEvent])
+        session.subscribe(Busy(), only=ErrorEvent)
+        made[0].emit(error("slow"))
+        assert entered.wait(20)
+        made[0].drops.append(DroppedAudio(ms=20, at_ms=0))
+        session.send_audio(FRAME)  # nobody will come to telling of this
+        otp.exit_signal(session, otp.KILL)
+        opened.set()
+        probe.wait_for(ConnectionEvent, lambda event: event.state == "connected")
+
+        made[1].drops.append(DroppedAudio(ms=40, at_ms=100))
+        session.send_audio(FRAME)
+        told = probe.wait_for(InputAudioDroppedEvent)
+        assert (told.dropped_ms, told.audio_start_ms) == (40, 100)
+    finally:
+        opened.set()
+        otp.stop(calls)
 
 
 def test_the_transport_is_told_how_long_the_bytes_last() -> None:
