@@ -199,6 +199,8 @@ def __getattr__(name: str) -> Any:
             return import_module(f"{__name__}.{name}")
         case "Session":
             return import_module(f"{__name__}.session").Session
+        case _:
+            pass  # there is no such name
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     hint = hint_for_name(name, __all__)

@@ -427,7 +427,8 @@ def item_from_wire(wire: object, *, decode64: Callable[[str], bytes] = decode64)
             )
         case {"type": "item_reference", "id": str()}:
             return ItemReference(**common)
-    return UnknownItem(type=kind, raw=wire, id=common["id"], status=common["status"])
+        case _:
+            return UnknownItem(type=kind, raw=wire, id=common["id"], status=common["status"])
 
 
 def part_from_wire(

@@ -73,6 +73,11 @@ def _plain(name: str, value: object) -> Any:
             return {str(key): _plain(str(key), each) for key, each in value.items()}
         case list() | tuple() | Set() | Snapshot():
             return [_plain(name, each) for each in value]
+        case _:
+            return _plain_object(value)
+
+
+def _plain_object(value: object) -> Any:
     label = getattr(value, "name", None) or getattr(value, "__qualname__", None)
     if isinstance(label, str):
         return label

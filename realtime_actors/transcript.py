@@ -43,6 +43,8 @@ def _lines(item: Item) -> Iterator[str]:
             yield f"[{name} {arguments or '{}'}]"
         case FunctionCallOutputItem(output=output):
             yield f"[-> {output}]"
+        case _:
+            pass  # the others say nothing that is spoken
 
 
 def _words(part: ContentPart) -> str:

@@ -108,7 +108,8 @@ class Requests:
                 return True
             case messages.SendRawEvent(event=event):
                 return event.get("type") == "response.create"
-        return False
+            case _:
+                return False
 
     def _create_response(self, verb: messages.CreateResponse) -> Effects:
         settings = ResponseSettings(

@@ -586,6 +586,8 @@ class SessionMachine(Parts):
                 return [Answer(caller)]
             case messages.Close():
                 return [*self._end(None), Answer(caller)]
+            case _:
+                pass  # what needs a connection
         if self.phase is not Phase.LIVE:
             return [Refuse(caller, NotConnectedError(self._why_not_live()))]
         if self._limits.reached is not None and self._requests.speaks(verb):

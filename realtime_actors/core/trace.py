@@ -245,7 +245,8 @@ def _heard(said: Any) -> ServerEvent:
     match said:
         case {"type": MalformedEvent.type, "reason": str(reason), "kind": str(kind)}:
             return MalformedEvent(reason=reason, kind=kind)
-    return dialect("ga").decode_server(json.dumps(said))
+        case _:
+            return dialect("ga").decode_server(json.dumps(said))
 
 
 def _members(value: Any) -> dict[str, Any]:

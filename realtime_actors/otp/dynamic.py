@@ -172,7 +172,8 @@ class DynamicSupervisor(GenServer):
                 return tuple(evolve(each.info, id=None) for each in flock.children)
             case CountChildren():
                 return count(flock.children)
-        raise TypeError(f"{type(self).__name__} does not understand {message!r}")
+            case _:
+                raise TypeError(f"{type(self).__name__} does not understand {message!r}")
 
     def _start(self, message: StartChild, from_: From, flock: Flock) -> NoReply:
         if message.limited and from_.settled:

@@ -245,7 +245,8 @@ class Supervisor(GenServer):
                 return count(group.children)
             case _Children():
                 return tuple(each.info for each in reversed(group.children))
-        raise TypeError(f"a supervisor does not understand {message!r}")
+            case _:
+                raise TypeError(f"a supervisor does not understand {message!r}")
 
     def _find(self, child_id: Hashable, group: _Group) -> Child:
         child = group.by_id(child_id)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar, assert_never, cast
 
 from attrs import define, field, frozen
 
@@ -232,7 +232,8 @@ class SessionServer(otp.GenServer):
                 except RealtimeError as error:
                     return otp.Reply(otp.Failed(error), state)
                 return otp.Reply(None, state)
-        return self._handle(state, Asked(message, from_))
+            case _:
+                return self._handle(state, Asked(message, from_))
 
     def handle_cast(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
         match message:
@@ -242,7 +243,8 @@ class SessionServer(otp.GenServer):
                 except RealtimeError as error:
                     self._report(error)
                 return otp.NoReply(state)
-        return self._handle(state, Asked(message))
+            case _:
+                return self._handle(state, Asked(message))
 
     def handle_info(self, message: Any, state: _Running) -> otp.NoReply | otp.Stop:
         match message:
@@ -491,6 +493,8 @@ class SessionServer(otp.GenServer):
                         self._plan.ready.set_result(None)
                 case fx.End():
                     state.ended = effect
+                case _:
+                    assert_never(effect)
         for answer in answers:
             self._answer(answer.caller, answer.value if failure is None else otp.Failed(failure))
         if failure is not None and state.ended is None:
@@ -836,6 +840,8 @@ def _note(state: _Running, event: events.Event) -> None:
             state.calls[call_id] = event
         case events.ToolEndEvent(call_id=call_id):
             state.calls.pop(call_id, None)
+        case _:
+            pass  # no call
 
 
 def _unfinished(call: events.ToolStartEvent, why: str) -> events.ToolEndEvent:

@@ -148,6 +148,8 @@ class Successor:
                         param=error.param,
                     )
                 )
+            case _:
+                pass  # nothing that settles it
 
     def _lost(self, why: str) -> None:
         error = StartError(why, StartCause.NETWORK)

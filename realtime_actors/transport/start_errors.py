@@ -89,9 +89,11 @@ def explain(error: Exception, url: str) -> StartError:
                 f"no way to {host} ({error.strerror or error}): is the network up?",
                 StartCause.NETWORK,
             )
-    return StartError(
-        f"connecting to {host} failed with {type(error).__name__}: {error}", StartCause.NETWORK
-    )
+        case _:
+            return StartError(
+                f"connecting to {host} failed with {type(error).__name__}: {error}",
+                StartCause.NETWORK,
+            )
 
 
 def refused(

@@ -122,6 +122,8 @@ class Conversation:
                     | events.SpeechStoppedEvent()
                 ):
                     return False
+                case _:
+                    pass  # it tells nothing about who is to speak
         return True
 
     def _until_event(self, wanted: type[events.Event], mark: int, what: str) -> int:

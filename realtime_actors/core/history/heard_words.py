@@ -157,7 +157,8 @@ def _is_one_syllable(before: str, after: str) -> bool:
             return second in ("V", "T")
         case "T" | "LVT":
             return second == "T"
-    return False
+        case _:
+            return False
 
 
 def _hangul(character: str) -> str:

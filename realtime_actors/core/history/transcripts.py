@@ -268,7 +268,9 @@ class Transcripts:
                 return [] if manual else [SetTimer(timer, OPEN_FOR)]
             case _Turn.DOUBTFUL:
                 self._turns[item_id] = _Turn.AWAITED
-        return [SetTimer(timer, ASK_AFTER)]
+                return [SetTimer(timer, ASK_AFTER)]
+            case _Turn.AWAITED | _Turn.ASKED:
+                return [SetTimer(timer, ASK_AFTER)]
 
     def _whole(self, item_id: str, content_index: int, words: str) -> Effects:
         if not words:

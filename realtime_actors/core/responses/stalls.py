@@ -87,6 +87,8 @@ class _Watched:
                 | wire.McpListToolsFailed(item_id=item_id)
             ):
                 self.hosted.discard(item_id)
+            case _:
+                pass  # of no weight for the times
 
 
 @define

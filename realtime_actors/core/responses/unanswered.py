@@ -114,6 +114,8 @@ class Unanswered:
                     self._note(event, active_id, now)
                 case SwitchConnection():
                     self.clear()
+                case _:
+                    pass  # nothing that the server could answer
 
     def not_sent(self, events: Sequence[ClientEvent]) -> None:
         """The last events that were noted were not sent after all."""
@@ -151,6 +153,8 @@ class Unanswered:
                 self._answered(lambda sent: sent.kind == DELETE and sent.about == item_id)
             case wire.ConversationItemTruncated(item_id=item_id):
                 self._answered(lambda sent: sent.kind == TRUNCATE and sent.about == item_id)
+            case _:
+                pass  # the answer to nothing
 
     def refused(self, error: ErrorDetail, awaited: Set[str | None], now: float) -> Sent | None:
         """Find what an error is the answer to. It is not unanswered any more."""

@@ -87,6 +87,8 @@ class Unsent:
                 return self.approvals.not_answered(item)
             case wire.ConversationItemCreate(event_id=event_id):
                 self.editing.refused(event_id)
+            case _:
+                pass  # nothing waits for it
         return []
 
     def _update(self, event_id: str | None, error: RealtimeError) -> Effects:
