@@ -33,7 +33,12 @@ from realtime_actors.testing import ScriptedTransport
 
 AGENT = ra.agent(name="Load", instructions="Be brief.")
 
-THREADS = {"realtime": "io", "SessionServer": "session", "MainThread": "subscriber"}
+THREADS = {
+    "realtime": "io",
+    "SessionServer": "session",
+    "otp": "session",  # its timers
+    "MainThread": "subscriber",
+}
 """Whose thread it is, by the first word of its name."""
 
 
@@ -184,7 +189,7 @@ def flood(url: str, count: int, transport: str = "fast", direct: bool = False) -
             all_received.wait()
         seconds = dict.fromkeys(THREADS.values(), 0.0)
         for name, total in cpu_by_thread().items():
-            seconds[THREADS[name.partition("-")[0]]] += total - before[name]
+            seconds[THREADS[name.partition("-")[0]]] += total - before.get(name, 0.0)
     return {
         "cpu_us": spent.cpu_s * 1e6 / count,
         "wall_us": spent.wall_s * 1e6 / count,
