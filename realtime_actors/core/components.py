@@ -60,7 +60,7 @@ class Parts:
     """What a conversation is made with, and of. Each part has rules of its own.
 
     They know each other where one's rules need what another knows; what a message means
-    to several of them is said in `session`.
+    to several of them is said in `machine`.
     """
 
     agent: Agent

@@ -25,6 +25,7 @@ from attrs import define, field
 from realtime_actors import config, items, messages, usage
 from realtime_actors.agent import Agent, AnyTool, Handoff
 from realtime_actors.core import messages as core_messages
+from realtime_actors.core.contract import Phase
 from realtime_actors.core.effects import (
     Answer,
     CallHook,
@@ -36,8 +37,7 @@ from realtime_actors.core.effects import (
     SetGate,
     SetTimer,
 )
-from realtime_actors.core.machine import Phase
-from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.errors import ConfigError, RealtimeError
 from realtime_actors.events import EventInfo
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail

@@ -20,7 +20,7 @@ from attrs import define, field, frozen
 from realtime_actors import events, messages, otp
 from realtime_actors.agent import Agent
 from realtime_actors.core import effects as fx
-from realtime_actors.core.machine import Machine, Phase
+from realtime_actors.core.contract import Machine, Phase
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AnotherFailed,

@@ -22,7 +22,7 @@ from realtime_actors.audio import check_audio
 from realtime_actors.config import SessionModelSettings, merge_settings
 from realtime_actors.config.models import endings, warn
 from realtime_actors.config.names import hint_for_verb
-from realtime_actors.core.machine import KNOWN, Machine
+from realtime_actors.core.contract import KNOWN, Machine
 from realtime_actors.core.speech.gate import Gate
 from realtime_actors.core.speech.microphone import MicrophoneFilter
 from realtime_actors.errors import ConfigError, NotConnectedError, SessionClosedError

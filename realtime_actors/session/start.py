@@ -26,8 +26,8 @@ from realtime_actors.config import (
     merge_settings,
 )
 from realtime_actors.config.models import endings, one_model, warn
-from realtime_actors.core.machine import Machine
-from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.contract import Machine
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.speech.gate import Gate
 from realtime_actors.errors import (
     ConfigError,

@@ -21,6 +21,7 @@ from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import GuardrailsSettings, SessionModelSettings
 from realtime_actors.core import effects as fx
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
     AgentResolved,
     ApprovalNeeded,
@@ -36,7 +37,6 @@ from realtime_actors.core.messages import (
     ToolRefused,
 )
 from realtime_actors.core.responses.response import ANSWER_TIMER
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.speech.microphone import BLOCK_MS, MicrophoneFilter
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import (

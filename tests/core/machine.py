@@ -24,6 +24,7 @@ from realtime_actors.core.effects import (
     Send,
     SetTimer,
 )
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
     AgentResolved,
     Asked,
@@ -35,7 +36,6 @@ from realtime_actors.core.messages import (
     TimerFired,
     ToolFinished,
 )
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import RealtimeError
 from realtime_actors.events import Event
 from realtime_actors.items import (

@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
-from realtime_actors.core.machine import Phase
+from realtime_actors.core.contract import Phase
 from realtime_actors.core.messages import TimerFired
 from realtime_actors.items import FunctionCallItem, Item, MessageItem
 from realtime_actors.server import server_messages

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import RunTool
-from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.events import ErrorEvent, ToolEndEvent, ToolStartEvent
 from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem
 from tests.core.invariants import Watch

@@ -18,8 +18,8 @@ from realtime_actors import protocol as wire
 from realtime_actors.audio import encode_audio, level_db
 from realtime_actors.config import OFF, BargeIn, TurnDetectionConfig, default_session_settings
 from realtime_actors.core.effects import Echo, Effects, Gate, SetGate
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import AgentResolved, Connected, Started
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.speech.microphone import MicrophoneFilter
 from realtime_actors.core.speech.playback import LATE
 from realtime_actors.errors import ConfigError

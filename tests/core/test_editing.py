@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
-from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.errors import ConfigError
 from realtime_actors.events import HistoryAddedEvent, HistoryUpdatedEvent
 from realtime_actors.items import (

@@ -6,8 +6,8 @@ import pytest
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
+from realtime_actors.core.contract import Phase
 from realtime_actors.core.effects import Answer, End, Gate, Publish, Refuse, SetGate
-from realtime_actors.core.machine import Phase
 from realtime_actors.core.messages import ConnectionLost, TimerFired
 from realtime_actors.core.server_errors import MEANINGS
 from realtime_actors.errors import NotConnectedError, SessionFailedError

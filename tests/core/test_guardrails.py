@@ -10,8 +10,8 @@ from realtime_actors.agent import Agent
 from realtime_actors.config import GuardrailsSettings
 from realtime_actors.core.effects import Publish, RunGuardrails, Send, SetTimer
 from realtime_actors.core.guardrails.guarding import guardrail_timer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import ConnectionLost, GuardrailsFinished, TimerFired
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import (
     AudioInterruptedEvent,
     ErrorEvent,

@@ -14,8 +14,8 @@ from realtime_actors.config import GuardrailsSettings
 from realtime_actors.core.effects import End, RunGuardrails, SetTimer
 from realtime_actors.core.guardrails.guarding import guardrail_timer
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import ConnectionLost, GuardrailsFinished, TimerFired
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import (
     AgentEndEvent,
     AudioEndEvent,

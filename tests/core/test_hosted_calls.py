@@ -10,8 +10,8 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.core.effects import CancelTimer, SetTimer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import ConnectionLost, TimerFired
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.tools.hosted_calls import HOSTED_WITHIN, hosted_timer
 from realtime_actors.events import AgentEndEvent, ErrorEvent, RawModelEvent
 from realtime_actors.items import (

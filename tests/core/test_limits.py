@@ -18,6 +18,7 @@ from realtime_actors.core.limits import (
     LONGEST_SENTENCE,
     LONGEST_VERDICT,
 )
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
     AgentResolved,
     ApprovalNeeded,
@@ -27,7 +28,6 @@ from realtime_actors.core.messages import (
     TimerFired,
 )
 from realtime_actors.core.responses.response import ANSWER_WITHIN
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.speech.playback import LATE
 from realtime_actors.core.tools.hosted_calls import HOSTED_WITHIN
 from realtime_actors.errors import SessionClosedError

@@ -11,9 +11,9 @@ from realtime_actors import protocol as wire
 from realtime_actors.config import BargeIn
 from realtime_actors.core.effects import RunGuardrails, SetTimer
 from realtime_actors.core.guardrails.guarding import guardrail_timer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import GuardrailsFinished, TimerFired
 from realtime_actors.core.recent import LATELY, Recent, RecentSet
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import InputTranscriptEvent, ToolStartEvent
 from tests.core.joined import NO_PRICES, SILENCE
 from tests.core.machine import (

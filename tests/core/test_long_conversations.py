@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.history.conversation import Conversation
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.recent import LATELY
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import HistoryAddedEvent, HistoryUpdatedEvent
 from realtime_actors.items import Item
 from realtime_actors.snapshot import Snapshot

@@ -11,6 +11,7 @@ from realtime_actors.agent import Handoff
 from realtime_actors.config import SessionModelSettings as Settings
 from realtime_actors.config import default_session_settings, merge_settings
 from realtime_actors.core.effects import ResolveTools, RunHandoff, RunTool
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
     ConnectionLost,
     ResolvedAgent,
@@ -19,7 +20,6 @@ from realtime_actors.core.messages import (
     ToolsNotResolved,
     ToolsResolved,
 )
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.tools.offers import OFFERS_TIMER
 from realtime_actors.events import ErrorEvent, ToolEndEvent
 from tests.core.machine import (

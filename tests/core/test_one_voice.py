@@ -8,9 +8,9 @@ from attrs import evolve
 from realtime_actors import messages
 from realtime_actors.config import GuardrailsSettings
 from realtime_actors.core.effects import Effects
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import TimerFired
 from realtime_actors.core.responses.stalls import stall_timer
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import AgentEndEvent, AudioEndEvent, AudioEvent, AudioInterruptedEvent
 from tests.core.invariants import Watch
 from tests.core.machine import (

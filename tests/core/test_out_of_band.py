@@ -8,9 +8,9 @@ import pytest
 
 from realtime_actors import messages
 from realtime_actors.core.effects import CancelTimer, RunTool, SetTimer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import TimerFired
 from realtime_actors.core.responses.out_of_band import out_of_band_timer
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import AgentEndEvent, AgentStartEvent, ErrorEvent
 from tests.core.machine import (
     AnyMessage,

@@ -7,8 +7,8 @@ import pytest
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import Refuse, Send
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import ToolFinished
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import LocalProtocolError
 from realtime_actors.events import AgentEndEvent, ErrorEvent, ToolEndEvent
 from realtime_actors.items import (

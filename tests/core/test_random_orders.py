@@ -25,6 +25,7 @@ from realtime_actors.core.guardrails.guarding import guardrail_timer
 from realtime_actors.core.guardrails.screening import screening_timer
 from realtime_actors.core.history.transcripts import transcript_timer
 from realtime_actors.core.limits import DURATION_TIMER
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
     ApprovalNeeded,
     Asked,
@@ -42,7 +43,6 @@ from realtime_actors.core.messages import (
 from realtime_actors.core.responses.response import ANSWER_TIMER, RETRY_TIMER
 from realtime_actors.core.responses.stalls import stall_timer
 from realtime_actors.core.responses.turn_taking import TURN_TIMER
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.speech.audio_losses import LOSSES_TIMER
 from realtime_actors.core.tools.approvals import approval_timer
 from realtime_actors.core.tools.hosted_calls import hosted_timer

@@ -32,6 +32,7 @@ from realtime_actors.core.effects import (
     SetTimer,
     SwitchConnection,
 )
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
     AnotherFailed,
     AnotherOpened,
@@ -39,7 +40,6 @@ from realtime_actors.core.messages import (
     GuardrailsFinished,
     TimerFired,
 )
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.speech.playback import LOOK_AGAIN
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.events import (

@@ -8,7 +8,7 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import ResponseSettings, default_session_settings, merge_settings
 from realtime_actors.config import SessionModelSettings as Settings
-from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.events import ErrorEvent, ToolEndEvent
 from tests.core.machine import (
     after,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from realtime_actors import protocol as wire
 from realtime_actors.config import BargeIn, GuardrailsSettings
 from realtime_actors.core.effects import Effects
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import GuardrailsFinished
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import AudioEvent, AudioInterruptedEvent
 from realtime_actors.guardrails import OutputGuardrail
 from tests.core.machine import (

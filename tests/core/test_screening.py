@@ -10,8 +10,8 @@ from realtime_actors.agent import Agent
 from realtime_actors.config import GuardrailsSettings, TranscriptionConfig
 from realtime_actors.core.effects import RunTool, ScreenInput, SetTimer
 from realtime_actors.core.guardrails.screening import screening_timer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import ConnectionLost, InputScreened, TimerFired
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import (
     AgentEndEvent,
     AudioEvent,

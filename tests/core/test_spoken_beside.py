@@ -8,7 +8,7 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import BargeIn, TurnDetectionConfig
 from realtime_actors.core.effects import Effects
-from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.events import AudioEvent, AudioInterruptedEvent
 from tests.core.machine import (
     AnyMessage,

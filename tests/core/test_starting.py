@@ -14,6 +14,7 @@ from realtime_actors.config import (
     default_session_settings,
     merge_settings,
 )
+from realtime_actors.core.contract import Phase
 from realtime_actors.core.effects import (
     Answer,
     CancelTimer,
@@ -26,7 +27,7 @@ from realtime_actors.core.effects import (
     Send,
     SetGate,
 )
-from realtime_actors.core.machine import Phase
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
@@ -35,7 +36,6 @@ from realtime_actors.core.messages import (
     ConnectionLost,
     Started,
 )
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import (
     ConfigError,
     NotConnectedError,

@@ -23,10 +23,10 @@ from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import BargeIn, GuardrailsSettings, TranscriptionConfig
+from realtime_actors.core.contract import Phase
 from realtime_actors.core.effects import Effects, End, Send
-from realtime_actors.core.machine import Phase
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import AnotherOpened, ConnectionLost, TimerFired
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import McpApprovalRequestItem, user_message
 from tests.core.machine import (

@@ -8,8 +8,8 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import SessionModelSettings as Settings
 from realtime_actors.config import default_session_settings, merge_settings
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import TimerFired
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.core.settings import ANSWER_WITHIN
 from realtime_actors.tools import HostedMcpTool
 from tests.core.machine import (

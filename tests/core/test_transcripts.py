@@ -18,8 +18,8 @@ from realtime_actors.core.history.transcripts import (
     OPEN_FOR,
     transcript_timer,
 )
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import ConnectionLost, TimerFired
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import InputTranscriptEvent, InputTranscriptSegmentEvent
 from realtime_actors.items import InputAudio, InputText, MessageItem
 from tests.core.machine import (

@@ -10,9 +10,9 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, BargeIn, TurnDetectionConfig
 from realtime_actors.core.effects import Answer, Effects, RunTool, SetTimer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import ApprovalNeeded, ConnectionLost, TimerFired
 from realtime_actors.core.responses.turn_taking import ANSWERED_WITHIN, SPEAKS_AT_MOST, TURN_TIMER
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import AgentEndEvent, AudioEvent, AudioInterruptedEvent, ToolEndEvent
 from tests.core.machine import (
     AnyMessage,

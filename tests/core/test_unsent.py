@@ -9,9 +9,9 @@ import pytest
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import Effects, Refuse, SetTimer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import Asked, NotSent, TimerFired
 from realtime_actors.core.responses.response import RETRY_TIMER
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.errors import TransportError
 from realtime_actors.events import AudioInterruptedEvent, ErrorEvent
 from realtime_actors.items import McpApprovalRequestItem

@@ -15,8 +15,8 @@ from realtime_actors.agent import Agent
 from realtime_actors.config import GuardrailsSettings
 from realtime_actors.core.effects import RunGuardrails, ScreenInput, Send
 from realtime_actors.core.history.heard_words import heard_words
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import GuardrailsFinished
-from realtime_actors.core.session import SessionMachine
 from realtime_actors.events import (
     AudioEvent,
     AudioInterruptedEvent,

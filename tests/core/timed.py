@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable
 from attrs import define, field
 
 from realtime_actors.core.effects import CancelTimer, Effects, SetTimer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import TimerFired
-from realtime_actors.core.session import SessionMachine
 from tests.core.machine import AnyMessage
 
 __all__ = ["Timed"]

@@ -192,7 +192,7 @@ MUTANTS: Final = (
     Mutant(
         2,
         "a session whose account is closed lives on",
-        "core/session.py",
+        "core/machine.py",
         "return effects + self._end(_failed(error))",
         "return effects",
         ERRORS,
@@ -200,7 +200,7 @@ MUTANTS: Final = (
     Mutant(
         2,
         "who waits for an update is not told that the session is over",
-        "core/session.py",
+        "core/machine.py",
         "effects.append(Refuse(pending.purpose.caller, error))",
         "pass",
         ERRORS,
@@ -241,7 +241,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "what has no name here reaches nobody",
-        "core/session.py",
+        "core/machine.py",
         "            case _:\n                return [self._as_it_came(event)]",
         "            case _:\n                return []",
         ERRORS,
@@ -289,7 +289,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "the core takes an index that no list has",
-        "core/session.py",
+        "core/machine.py",
         "if problem is not None:",
         "if False:",
         ERRORS,
@@ -297,7 +297,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "speech of a part that no item has is played",
-        "core/session.py",
+        "core/machine.py",
         "            and 0 <= message.content_index <= MAX_INDEX\n",
         "",
         ERRORS,
@@ -621,7 +621,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call that a lost connection cut off never ends",
-        "core/session.py",
+        "core/machine.py",
         '            *self._calls.cancel_all(f"Error: {error}"),\n',
         "",
         TOOLS,
@@ -709,7 +709,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "nobody learns that the tools of an MCP server could not be had",
-        "core/session.py",
+        "core/machine.py",
         "return [self._as_it_came(event), *self._tools_not_listed(item_id, now)]",
         "return [self._as_it_came(event)]",
         HOSTED,
@@ -741,7 +741,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "a call whose output the server refuses stays without one",
-        "core/session.py",
+        "core/machine.py",
         "told = self._calls.outputs.refused(event_id, error.message)",
         "told: Effects = []",
         OUTPUTS,
@@ -789,7 +789,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "what is enabled again is not offered with the next update",
-        "core/session.py",
+        "core/machine.py",
         "effects += self._offers.ask()",
         "pass",
         OFFERS,
@@ -1050,7 +1050,7 @@ MUTANTS: Final = (
     Mutant(
         9,
         "who hands over is not told that the connection is lost",
-        "core/session.py",
+        "core/machine.py",
         "        effects += self._handoffs.lost(error)\n",
         "        self._handoffs.lost(error)\n",
         OWN_HANDOFFS,
@@ -1151,7 +1151,7 @@ MUTANTS: Final = (
     Mutant(
         11,
         "a turn of the user never ends when the connection is lost",
-        "core/session.py",
+        "core/machine.py",
         "        effects += self._transcripts.lost()\n",
         "",
         WORDS,
@@ -1264,7 +1264,7 @@ MUTANTS: Final = (
     Mutant(
         5,
         "what the server has stopped for the user is heard to its end",
-        "core/session.py",
+        "core/machine.py",
         "            effects += self._talked_over(response.id, now)\n",
         "            pass\n",
         FENCE,
@@ -1482,7 +1482,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "a message is taken that nobody will answer",
-        "core/session.py",
+        "core/machine.py",
         "if self._limits.reached is not None and self._requests.speaks(verb):",
         "if False:",
         LIMITS,
@@ -1610,7 +1610,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "a session that has reached its limit goes on when the server answers by itself",
-        "core/session.py",
+        "core/machine.py",
         "effects += self._speech.refuse(response.id)",
         "pass",
         LIMITS,
@@ -1618,7 +1618,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "a session is idle while a tool runs",
-        "core/session.py",
+        "core/machine.py",
         " or not self._responses.at_rest or self._calls.owed",
         " or not self._responses.at_rest",
         LIMITS,
@@ -1626,7 +1626,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "a session is idle while the user speaks",
-        "core/session.py",
+        "core/machine.py",
         "user_speaks=self._turn_taking.user_speaks,",
         "user_speaks=False,",
         LIMITS,
@@ -1666,7 +1666,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "a session that has ended does not say what it knew",
-        "core/session.py",
+        "core/machine.py",
         "case Asked(verb=verb, caller=caller) if type(verb) in KNOWN:",
         "case Asked(verb=verb, caller=caller) if False:",
         ("core/test_random_orders.py",),
@@ -1674,7 +1674,7 @@ MUTANTS: Final = (
     Mutant(
         13,
         "nobody learns what a session has cost when it ends",
-        "core/session.py",
+        "core/machine.py",
         'state="closed", reason=why, error=error, usage=self.usage, info=self.info',
         'state="closed", reason=why, error=error, info=self.info',
         ("session/test_after_the_end.py",),
@@ -1772,7 +1772,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "nobody is charged for a response that was given up",
-        "core/session.py",
+        "core/machine.py",
         "self._response_counted(response)\n        return effects\n",
         "[]\n        return effects\n",
         STALLS,
@@ -1780,7 +1780,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that is only seen ending has no beginning",
-        "core/session.py",
+        "core/machine.py",
         "if not has_begun:  # the server has not said so",
         "if False:",
         ("core/test_responses.py", "core/test_random_orders.py"),
@@ -1836,7 +1836,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a server's remark on a setting counts as a refusal of all of them",
-        "core/session.py",
+        "core/machine.py",
         "return self._configuration.doubted(event_id, error)",
         "pass",
         UNANSWERED,
@@ -1844,7 +1844,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that the server does not know of any more blocks all others",
-        "core/session.py",
+        "core/machine.py",
         "return self._response_lost(sent.about, now) if is_lost else []",
         "return []",
         UNANSWERED,
@@ -1852,7 +1852,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response whose beginning is not told can't be stopped",
-        "core/session.py",
+        "core/machine.py",
         "        if not self._responses.is_expected:\n"
         "            return self._learn_id(response_id)",
         "        if not self._responses.is_expected or True:\n"
@@ -1910,7 +1910,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response out of band without an id is taken for the answer to the user",
-        "core/session.py",
+        "core/machine.py",
         "        if response.id is None and not self._responses.may_be_of_conversation(response):",
         "        if False:",
         LEFT_OUT,
@@ -1926,7 +1926,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a late session.created undoes the settings",
-        "core/session.py",
+        "core/machine.py",
         "if self.phase is not Phase.LIVE:  # or it comes late",
         "if True:  # or it comes late",
         LEFT_OUT,
@@ -1934,7 +1934,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "an item that the server does not have stays in the history",
-        "core/session.py",
+        "core/machine.py",
         "sent.kind == DELETE and sent.about and is_no_such_item(error)",
         "False",
         LEFT_OUT,
@@ -1942,7 +1942,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "an item stays away that the server refused to delete",
-        "core/session.py",
+        "core/machine.py",
         "sent.kind == DELETE and sent.about and is_no_such_item(error)",
         "sent.kind == DELETE and sent.about",
         LEFT_OUT,
@@ -1974,7 +1974,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a cancel that came too late ends the next response",
-        "core/session.py",
+        "core/machine.py",
         "return self._response_lost(sent.about, now) if is_lost else []",
         "return self._response_lost(self._responses.active_id, now)",
         UNANSWERED,
@@ -2274,7 +2274,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "a second voice waits for a part whose item is done",
-        "core/session.py",
+        "core/machine.py",
         "        self._speech.ended(item.id)\n",
         "",
         ONE_VOICE,
@@ -2298,7 +2298,7 @@ MUTANTS: Final = (
     Mutant(
         16,
         "what has waited for another voice is never heard",
-        "core/session.py",
+        "core/machine.py",
         " + self._guarding.go_on(now)\n",
         "\n",
         ONE_VOICE,

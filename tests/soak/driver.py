@@ -15,7 +15,7 @@ from attrs import define, field
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, BargeIn, SessionModelSettings, TurnDetectionConfig
-from realtime_actors.core.machine import Phase
+from realtime_actors.core.contract import Phase
 from tests.core.joined import NO_NAMES
 from tests.core.machine import ask
 from tests.soak.world import RoughWorld

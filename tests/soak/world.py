@@ -16,7 +16,7 @@ from attrs import define, evolve
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core import effects as fx
-from realtime_actors.core.session import SessionMachine
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, Item, user_message
 from realtime_actors.protocol import ServerEvent
 from tests.core.joined import World
