@@ -55,7 +55,8 @@ from realtime_actors.otp.kernel.process import (
     self_,
     sleep,
 )
-from realtime_actors.otp.kernel.slots import Failed, From
+from realtime_actors.otp.kernel.requests import From
+from realtime_actors.otp.kernel.slots import Failed
 from realtime_actors.otp.kernel.timer import (
     FakeClock,
     TimerRef,

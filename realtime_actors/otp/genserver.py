@@ -59,8 +59,9 @@ from realtime_actors.otp.kernel.process import (
     thread_is_done,
     wait,
 )
-from realtime_actors.otp.kernel.slots import Failed, From, Outcome, Request, StopRequest
-from realtime_actors.otp.ref import ServerRef
+from realtime_actors.otp.kernel.requests import From, Request, StopRequest
+from realtime_actors.otp.kernel.slots import Asked, Failed, Outcome
+from realtime_actors.otp.ref import ServerActor, ServerRef
 from realtime_actors.otp.returns import KEEP, NOTHING, Ignore, Inherited, NoReply, Ok, Reply, Stop
 from realtime_actors.otp.starting import start_server
 from realtime_actors.seconds import seconds_or_none
@@ -75,7 +76,7 @@ PROXIED: Final = frozenset(
 """What pykka's proxies and `Actor.stop` send."""
 
 
-class GenServer(pykka.ThreadingActor):
+class GenServer(ServerActor):
     """Subclass it, define what it does with its messages, start it with `otp.start`.
 
     Don't override `__init__`: it runs in the starter's thread. What `start` is given
@@ -83,9 +84,6 @@ class GenServer(pykka.ThreadingActor):
     """
 
     use_daemon_thread: ClassVar[bool] = True
-
-    ref_class: ClassVar[type[ServerRef]] = ServerRef
-    """The class of the server's handle: a subclass of `ServerRef` with verbs of its own."""
 
     mailbox: ClassVar[Bounded | None] = None
     """How many messages may wait; None: as many as like."""
@@ -389,7 +387,7 @@ def _idle_limit(timeout: float | None) -> float | None:
     return seconds_or_none(timeout, "the timeout that a callback has returned")
 
 
-def _defer(process: Process, request: Request) -> None:
+def _defer(process: Process, request: Asked) -> None:
     """Leave a call unanswered for now, so that its caller hears of our end at least."""
     if not request.settled:
         request.deferred = True

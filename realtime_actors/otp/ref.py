@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, ClassVar, Literal, overload
 
 import pykka
 
 from realtime_actors.otp.kernel.calls import CALL, STOP, ask, await_answer, deliver, stop_process
 from realtime_actors.otp.kernel.exits import NORMAL, CallExit, was_there
 from realtime_actors.otp.kernel.mailbox import CAST
-from realtime_actors.otp.kernel.process import ProcessRef, own_thread
-from realtime_actors.otp.kernel.slots import Request, StopRequest
+from realtime_actors.otp.kernel.process import Process, ProcessRef, own_thread
+from realtime_actors.otp.kernel.requests import Request, StopRequest
 from realtime_actors.seconds import seconds_or_none
 
-if TYPE_CHECKING:
-    from realtime_actors.otp.genserver import GenServer
-
-__all__ = ["ServerRef"]
+__all__ = ["ServerActor", "ServerRef"]
 
 
 class ServerRef(ProcessRef, pykka.ActorRef[Any]):
@@ -29,11 +26,11 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
     incarnation: int
     """How many servers this handle has stood for: more than 1 if it outlived a restart."""
 
-    def __init__(self, actor: GenServer) -> None:
+    def __init__(self, actor: ServerActor) -> None:
         self.incarnation = 0
         self._stand_for(actor)
 
-    def _stand_for(self, actor: GenServer) -> None:
+    def _stand_for(self, actor: ServerActor) -> None:
         """Make this the handle of `actor`, the first or the next incarnation."""
         if self.incarnation:
             actor.actor_urn = self.actor_urn
@@ -105,6 +102,16 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
         except CallExit as exit_:
             return was_there(exit_.reason)
         return True
+
+
+class ServerActor(pykka.ThreadingActor):
+    """The base of `GenServer`: what its handle and its start know of it."""
+
+    ref_class: ClassVar[type[ServerRef]] = ServerRef
+    """The class of the server's handle: a subclass of `ServerRef` with verbs of its own."""
+
+    _process: Process
+    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def _future(get: Callable[[float | None], Any]) -> pykka.Future[Any]:

@@ -30,12 +30,11 @@ from realtime_actors.otp.kernel.process import (
     remove_link,
     signals,
 )
-from realtime_actors.otp.kernel.slots import Request
+from realtime_actors.otp.kernel.requests import Request
 from realtime_actors.seconds import seconds_or_none
 
 if TYPE_CHECKING:
-    from realtime_actors.otp.genserver import GenServer
-    from realtime_actors.otp.ref import ServerRef
+    from realtime_actors.otp.ref import ServerActor, ServerRef
     from realtime_actors.otp.returns import Ignore, Ok, Stop
 
 R = TypeVar("R", bound="ServerRef")
@@ -251,7 +250,7 @@ def start_monitor(
 
 
 def start_server(
-    cls: type[GenServer],
+    cls: type[ServerActor],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     *,

@@ -38,7 +38,8 @@ from realtime_actors.otp.genserver import GenServer
 from realtime_actors.otp.kernel.calls import call
 from realtime_actors.otp.kernel.exits import SHUTDOWN, Reason, StartFailed, is_orderly
 from realtime_actors.otp.kernel.process import ExitMessage
-from realtime_actors.otp.kernel.slots import Failed, From
+from realtime_actors.otp.kernel.requests import From
+from realtime_actors.otp.kernel.slots import Failed
 from realtime_actors.otp.ref import ServerRef
 from realtime_actors.otp.returns import NoReply, Ok, Reply, Stop
 from realtime_actors.otp.strategy import (

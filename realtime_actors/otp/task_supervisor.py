@@ -32,7 +32,7 @@ from realtime_actors.otp.kernel.exits import (
 )
 from realtime_actors.otp.kernel.mailbox import CLOSED, TIMED_OUT
 from realtime_actors.otp.kernel.process import MonitorRef, Process, kill, me
-from realtime_actors.otp.kernel.slots import From
+from realtime_actors.otp.kernel.requests import From
 from realtime_actors.otp.ref import ServerRef
 from realtime_actors.otp.strategy import Restart
 from realtime_actors.otp.task import (

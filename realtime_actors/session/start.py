@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, Literal, Protocol, cast
 
 from attrs import evolve
 
@@ -47,11 +47,8 @@ from realtime_actors.session.actor import SessionPlan, SessionServer, publish_en
 from realtime_actors.session.trace_writer import TraceWriter
 from realtime_actors.tools import HostedMcpTool
 from realtime_actors.tracing import TracedMachine
-from realtime_actors.transport import ConnectOptions, transport_named
+from realtime_actors.transport import ConnectOptions, TransportFactory, transport_named
 from realtime_actors.usage import NOTHING_USED
-
-if TYPE_CHECKING:
-    from realtime_actors.runner import Runner
 
 __all__ = ["start"]
 
@@ -60,8 +57,21 @@ log = logging.getLogger("realtime_actors.session")
 _NEVER: Final = (otp.Restart.TEMPORARY, otp.Restart.TEMPORARY.value)
 
 
+class Chosen(Protocol):
+    """What a `Runner` has fixed of the sessions that it starts."""
+
+    @property
+    def agent(self) -> Agent: ...
+    @property
+    def config(self) -> RunConfig: ...
+    @property
+    def transport(self) -> TransportFactory | None: ...
+    @property
+    def session_type(self) -> Literal["realtime", "transcription"]: ...
+
+
 def start(
-    runner: Runner,
+    runner: Chosen,
     *,
     context: object,
     model_config: ModelConfig | Mapping[str, Any] | None,
@@ -180,7 +190,7 @@ def _give_up(session: Session, plan: SessionPlan, error: Exception) -> None:
 
 
 def _plan(
-    runner: Runner,
+    runner: Chosen,
     where: ModelConfig,
     context: object,
     timeout: float,
@@ -246,7 +256,7 @@ def _plan(
 
 
 def _machine(
-    runner: Runner,
+    runner: Chosen,
     where: ModelConfig,
     settings: SessionModelSettings,
     model: str | None,
@@ -282,7 +292,7 @@ def _settings(
     return evolve(settings, tracing=None) if config.tracing_disabled else settings
 
 
-def _model(runner: Runner, where: ModelConfig) -> str | None:
+def _model(runner: Chosen, where: ModelConfig) -> str | None:
     """Return the model that is named, anywhere. Raises `ConfigError` when two are."""
     name = runner.agent.name
     if runner.session_type == "transcription":

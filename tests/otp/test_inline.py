@@ -645,7 +645,7 @@ def all_at_once(todo: list[list[str]], end: Any) -> tuple[Any, list[int]]:
                     case "cast":
                         otp.cast(ref, message)
                     case "cast inline":
-                        deliver_inline(process, (otp.mailbox.CAST, message))
+                        deliver_inline(process, (otp.kernel.mailbox.CAST, message))
                     case "timer":
                         otp.send_after(ref, message, 0.0)
                     case "ask":

@@ -38,7 +38,8 @@ from realtime_actors.otp.kernel.process import (
     own_thread,
     take_turn,
 )
-from realtime_actors.otp.kernel.slots import From, Outcome, Request, StopRequest
+from realtime_actors.otp.kernel.requests import From, Request, StopRequest
+from realtime_actors.otp.kernel.slots import Outcome
 from realtime_actors.seconds import seconds_or_none
 
 __all__ = [

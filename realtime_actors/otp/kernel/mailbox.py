@@ -33,7 +33,7 @@ from attrs import field, frozen
 
 from realtime_actors.otp.kernel.counts import check_count
 from realtime_actors.otp.kernel.exits import NOPROC, MailboxFullError, Reason
-from realtime_actors.otp.kernel.slots import Outcome, Request, Slot, StopRequest
+from realtime_actors.otp.kernel.slots import Asked, Outcome, Slot
 from realtime_actors.seconds import LONGEST_WAIT, seconds_or_none, unlimited
 
 __all__ = [
@@ -237,7 +237,7 @@ class DeadLetters(Mailbox):
         self._reason = reason
 
     def put(self, item: object, /) -> None:
-        if isinstance(item, Request):
+        if isinstance(item, Asked):
             item.reject(self._reason)
 
     def put_signal(self, item: object, /) -> None:
@@ -252,13 +252,13 @@ def _shut_gate() -> LockType:
 
 def answer_undelivered(item: object, reason: Reason) -> None:
     """Tell whoever waits for an answer to `item` that there won't be one."""
-    if isinstance(item, Request):
+    if isinstance(item, Asked):
         item.drop(reason)
 
 
 def is_signal(item: object) -> bool:
     """Whether an item is the library's own business: no bound holds it up or drops it."""
-    return isinstance(item, (Signal, StopRequest))
+    return isinstance(item, Signal) or (isinstance(item, Asked) and item.is_signal)
 
 
 class WhenFull(Enum):

@@ -37,7 +37,7 @@ from realtime_actors.otp.kernel.exits import (
 )
 from realtime_actors.otp.kernel.handle import Handle
 from realtime_actors.otp.kernel.mailbox import DeadLetters, Mailbox, Signal
-from realtime_actors.otp.kernel.slots import Outcome, Request, Slot
+from realtime_actors.otp.kernel.slots import Asked, Outcome, Slot
 from realtime_actors.seconds import seconds as check_seconds
 
 __all__ = [
@@ -196,8 +196,8 @@ class Process:
         self.farewell: tuple[Callable[[], object], ...] = ()
         """Called once it has ended, before anybody is told, without the lock."""
         self.start: Slot | None = None
-        self.handling: Request | None = None
-        self.deferred: dict[Request, None] = {}
+        self.handling: Asked | None = None
+        self.deferred: dict[Asked, None] = {}
         self.waiting: Slot | None = None
         self.sending = False
         self.thread: threading.Thread | None = None

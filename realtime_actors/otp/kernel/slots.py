@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import frozen
 
-from realtime_actors.otp.kernel.exits import NOPROC, InCall, Reason
+from realtime_actors.otp.kernel.exits import Reason
 from realtime_actors.otp.kernel.handle import Handle
 from realtime_actors.seconds import LONGEST_WAIT
 
-if TYPE_CHECKING:
-    from realtime_actors.otp.kernel.process import Process
-
-__all__ = ["Failed", "From", "Outcome", "Request", "Slot", "StopRequest"]
+__all__ = ["Asked", "Failed", "Outcome", "Slot"]
 
 
 class Outcome(IntEnum):
@@ -88,23 +85,16 @@ class Slot(Handle):
         return True
 
 
-class Request(Slot):
-    """A call on its way: the message, who asked, and the place for the answer.
+class Asked(Slot):
+    """A place for the answer to a call that is on its way: what a mailbox knows of `Request`."""
 
-    Handlers know it as `from_`, the handle to answer with (`otp.reply`).
-    """
+    __slots__ = ("deferred",)
 
-    __slots__ = ("caller", "deferred", "message", "server")
+    deferred: bool
+    """Whether the handler has returned without an answer: any thread may give it now."""
 
-    def __init__(self, message: object, caller: Process | None, server: Process) -> None:
-        self._claim = [None]
-        self._gate = allocate_lock()
-        self._gate.acquire()
-        self.message = message
-        self.caller = caller
-        self.server = server
-        self.deferred = False
-        """Whether the handler has returned without an answer: anybody may give it now."""
+    is_signal = False
+    """Whether it asks for the end: no bound of a mailbox holds that up."""
 
     def answer(self, value: object) -> bool:
         """Give the answer. False if there was one, or the caller has given up."""
@@ -113,27 +103,9 @@ class Request(Slot):
         return self.settle(_ANSWERED, value)
 
     def reject(self, reason: Reason) -> None:
-        """The server ended with `reason` while this was with it."""
+        """Say that the server ended with `reason` while this was with it."""
         self.settle(_EXITED, reason)
 
     def drop(self, reason: Reason) -> None:
-        """The server ended with `reason` while this was still in its mailbox."""
+        """Say that the server ended with `reason` while this was still in its mailbox."""
         self.reject(reason)
-
-    def __repr__(self) -> str:
-        return f"<From {self.caller.label if self.caller else 'a thread'}>"
-
-
-class StopRequest(Request):
-    """Asks a server to end with a reason. It waits its turn, like any message."""
-
-    __slots__ = ()
-
-    def drop(self, reason: Reason) -> None:
-        # OTP's stop works through a system message: one that was still queued when
-        # the server ended says so, even if the reason is the one it asked for.
-        self.reject(reason if reason == NOPROC else (reason, InCall("sys.terminate")))
-
-
-From = Request
-"""The handle of a caller: `otp.reply(from_, value)` answers it, from any thread."""
