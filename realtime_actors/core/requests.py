@@ -59,6 +59,7 @@ class Requests:
             case messages.SendMessage(message=message):
                 self._check_responds()
                 item = self.editing.named(message_from_input(message))
+                self.editing.check_calls([item])
                 create = self._checked(ConversationItemCreate(item=item))
                 self._want()
                 return [Send(create), Answer(caller)]

@@ -12,7 +12,7 @@ from realtime_actors import protocol as wire
 from realtime_actors.core.effects import Answer, Effects, Publish, Refuse, Send
 from realtime_actors.core.history.readings import content_of
 from realtime_actors.core.messages import Asked
-from realtime_actors.items import FunctionCallItem, Item
+from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, Item
 from realtime_actors.snapshot import Snapshot
 from tests.core.machine import AnyMessage
 
@@ -31,10 +31,14 @@ class EditsWatch:
     """Those of them that it was asked to create."""
     gone: set[str] = field(factory=set)
     """Those that were deleted, or are to be: the program may want them back."""
-    calls: dict[str, str] = field(factory=dict)
-    """The items of calls, and how the calls are called."""
+    calls: dict[str, str | None] = field(factory=dict)
+    """The items of calls, and how the calls are called. None: by several names."""
     open: set[str] = field(factory=set)
     """Calls that are not answered."""
+    items_of: defaultdict[str, set[str]] = field(factory=lambda: defaultdict(set))
+    """The items of each call, by what its output names."""
+    without_item: set[str] = field(factory=set)
+    """Calls that were made by their arguments: there may be no item of them."""
 
     def step(self, message: AnyMessage, effects: Effects) -> None:
         """Check one message and its effects."""
@@ -58,11 +62,21 @@ class EditsWatch:
                     assert after in (None, "root") or after in self.on_the_wire, f"after {after}"
                     self.on_the_wire.add(str(item.id))
                     self.made.add(str(item.id))
+                    if isinstance(item, FunctionCallItem):
+                        self.items_of[item.call_id or str(item.id)].add(str(item.id))
+                    elif isinstance(item, FunctionCallOutputItem) and item.id is not None:
+                        self._check_output(item.call_id)
                 case Send(event=wire.ConversationItemDelete(item_id=item_id)):
                     call_id = self.calls.get(item_id)
-                    assert call_id not in self.open, f"deletes the item of a call: {call_id}"
+                    is_open = call_id is not None and call_id in self.open
+                    assert not is_open, f"deletes the item of a call: {call_id}"
                     assert item_id in self.on_the_wire, f"deletes what is not there: {item_id}"
                     self.gone.add(item_id)
+
+    def _check_output(self, call_id: str) -> None:
+        """Check that the program adds an output behind its call."""
+        is_there = bool(self.items_of[call_id] - self.gone) or call_id in self.without_item
+        assert is_there, f"the output of a call that is not there: {call_id}"
 
     def _check_update(self, items: Iterable[Item], effects: Effects) -> None:
         """Check that nothing goes that was to stay, or that nobody has seen; and nothing twice."""
@@ -84,6 +98,8 @@ class EditsWatch:
     def _heard(self, event: wire.ServerEvent) -> None:
         if isinstance(event, wire.ConversationItemDeleted):
             self.gone.add(event.item_id)
+        if isinstance(event, wire.ResponseFunctionCallArgumentsDone):
+            self.without_item |= {each for each in (event.call_id, event.item_id) if each}
         items = [getattr(event, "item", None)]
         if isinstance(event, wire.ResponseDone):
             items += event.response.output
@@ -92,8 +108,11 @@ class EditsWatch:
                 self.on_the_wire.add(item.id)
                 if isinstance(item, FunctionCallItem):
                     call_id = item.call_id or item.id
+                    self.items_of[call_id].add(item.id)
+                    if self.calls.get(item.id) == item.id:
+                        del self.calls[item.id]  # now it may be said what it is called
                     if self.calls.get(item.id, call_id) != call_id:
-                        del self.calls[item.id]  # it was said to be another call's
+                        self.calls[item.id] = None  # it is said to be another call's, too
                     elif call_id not in self.calls.values():  # it is called by its first item
                         self.calls.setdefault(item.id, call_id)
         item_id = getattr(event, "item_id", None)

@@ -28,14 +28,17 @@ from realtime_actors.items import (
 )
 from realtime_actors.snapshot import Snapshot
 from tests.core.machine import (
+    AnyMessage,
     added,
     after,
     agent_with,
     answers,
+    arguments_done,
     ask,
     call_item,
     called,
     created,
+    done,
     empty,
     finished,
     heard,
@@ -45,6 +48,7 @@ from tests.core.machine import (
     only,
     output_added,
     output_done,
+    output_item,
     play,
     published,
     refusal,
@@ -316,6 +320,90 @@ class TestACallThatIsNotAnswered:
 
         assert answers(play(machine, ask(messages.DeleteItem("m1")))) == [ConfigError]
         assert edited(machine, messages.UpdateHistory(())) == [("-u1", None)]
+
+
+OUTPUT = output_item("o9", "c1", "sunny")
+CALLED = created("r1"), called("c1"), done("r1"), finished("c1")
+ANSWERED = *CALLED, added(output_item("o1", "c1", "sunny"), "item_c1")
+
+
+def with_tool(*trace: AnyMessage) -> SessionMachine:
+    """A conversation with an agent whose model may call a tool."""
+    return after(live(agent_with("weather")), *trace)
+
+
+class TestTheOutputOfACallThatIsNotThere:
+    @pytest.mark.parametrize(
+        "verb",
+        [
+            messages.AddItem(OUTPUT),
+            messages.SendMessage(OUTPUT),
+            messages.UpdateHistory((OUTPUT,)),
+            messages.UpdateHistory((OUTPUT, call_item("c1"))),
+        ],
+        ids=["added", "sent", "in a history", "before its call"],
+    )
+    def test_is_refused_and_nothing_is_sent(self, verb) -> None:
+        effects = with_tool().handle(ask(verb), now=0.0)
+
+        assert "the call 'c1' can't be added" in str(refusal(effects))
+        assert sent(effects) == []
+
+    @pytest.mark.parametrize("is_told", [True, False])
+    def test_is_refused_when_the_call_was_deleted(self, is_told) -> None:
+        machine = with_tool(*ANSWERED, ask(messages.DeleteItem("item_c1")))
+        after(machine, *[wire.ConversationItemDeleted(item_id="item_c1")] * is_told)
+
+        assert answers(play(machine, ask(messages.AddItem(OUTPUT)))) == [ConfigError]
+
+    def test_is_refused_when_the_same_edit_takes_the_call_away(self) -> None:
+        machine = with_tool(*ANSWERED)
+        _, output = read(machine)
+
+        effects = machine.handle(
+            ask(messages.UpdateHistory((evolve(output, output="rain"),))), now=0.0
+        )
+
+        assert "or no more" in str(refusal(effects))
+        assert sent(effects) == []
+        assert [item.id for item in machine.history] == ["item_c1", "o1"]
+
+    def test_may_stay_when_its_call_goes(self) -> None:
+        machine = with_tool(*ANSWERED)
+        _, output = read(machine)
+
+        assert edited(machine, messages.UpdateHistory((output,))) == [("-item_c1", None)]
+
+
+class TestTheOutputOfACallThatIsThere:
+    def test_can_be_replaced(self) -> None:
+        machine = with_tool(*ANSWERED)
+        call, output = read(machine)
+
+        shorter = messages.UpdateHistory((call, evolve(output, output="rain")))
+
+        assert edited(machine, shorter) == [("-o1", None), ("+-> rain", "item_c1")]
+
+    def test_may_follow_a_call_that_was_just_added(self) -> None:
+        machine = with_tool(ask(messages.AddItem(call_item("c1"))))
+
+        assert edited(machine, messages.AddItem(OUTPUT)) == [("+-> sunny", None)]
+
+    def test_may_come_with_its_call_from_another_conversation(self) -> None:
+        history = read(with_tool(*ANSWERED))
+
+        assert [what for what, _ in edited(live(), messages.UpdateHistory(history))] == [
+            "+weather()",
+            "+-> sunny",
+        ]
+
+    def test_may_be_of_a_call_of_which_the_server_makes_no_item(self) -> None:
+        by_arguments = arguments_done("c1", name="weather")
+        machine = with_tool(created("r1"), by_arguments, done("r1"), finished("c1"))
+
+        assert edited(machine, messages.AddItem(OUTPUT)) == [("+-> sunny", None)]
+        after(machine, wire.ConversationItemDeleted(item_id=by_arguments.item_id))
+        assert answers(play(machine, ask(messages.AddItem(OUTPUT)))) == [ConfigError]
 
 
 class TestWhatTheProgramEditsIsWhatItSaw:

@@ -76,6 +76,7 @@ from tests.core.machine import (
     only,
     output_added,
     output_done,
+    output_item,
     play,
     refused,
     resolve,
@@ -310,6 +311,8 @@ EDITED = [
     (written(None, "In short: hello"), heard("u2", "Hi")),
     (call_item("c1"), written(None, "In short: hello"), spoken("i1", "Hi")),
     (spoken("i1"), spoken("i2"), written("u1", "Good morning, how are you?")),
+    (call_item("c1"), output_item("o1", "c1", "rain"), written("u1", "Hi")),
+    (output_item("o1", "c1", "rain"),),
 ]
 """Conversations as a program may want to have them."""
 
@@ -339,7 +342,7 @@ VERBS: list[list[AnyMessage]] = [
     [ask(messages.History())],
     each(
         lambda item, after: ask(messages.AddItem(item, after=after)),
-        ("By the way.", written("u1"), written("u3")),
+        ("By the way.", written("u1"), written("u3"), output_item("o1", "c2", "snow")),
         (None, "root", "u1", "u3", "item_c1"),
     ),
     each(lambda item_id: ask(messages.DeleteItem(item_id)), (*ITEMS, "u3", "item_c1", "item_c2")),

@@ -18,7 +18,14 @@ from realtime_actors.core.history.updates import History
 from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, Recent, RecentSet
 from realtime_actors.core.tools.tool_calls import ToolCalls
 from realtime_actors.errors import ConfigError
-from realtime_actors.items import FunctionCallItem, InputAudio, Item, MessageItem, item_from_wire
+from realtime_actors.items import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    InputAudio,
+    Item,
+    MessageItem,
+    item_from_wire,
+)
 from realtime_actors.protocol import (
     ClientEvent,
     ConversationItemCreate,
@@ -70,6 +77,7 @@ class Editing:
             raise ConfigError(
                 "speech without its sound needs a transcript: there is nothing to add"
             )
+        self.check_calls([told])
         return item_id, self._create(evolve(told, id=item_id), after)
 
     def named(self, item: Item) -> Item:
@@ -84,6 +92,28 @@ class Editing:
         if item.id is not None:
             self.history.created(item.id)
         return item
+
+    def check_calls(self, new: Sequence[Item], gone: Sequence[Item] = ()) -> None:
+        """Refuse new items, in their order, if one is the output of a call that is not there.
+
+        `gone` is what is deleted before they are created.
+        """
+        if not any(isinstance(item, FunctionCallOutputItem) for item in new):
+            return
+        deleted = {*self._removed, *(item.id for item in gone)}
+        places = [place.item for place in self._places() if place.is_told]
+        calls = {_call_id(item) for item in places if item.id not in deleted}
+        for item in new:
+            calls.add(_call_id(item))
+            if (
+                isinstance(item, FunctionCallOutputItem)
+                and item.call_id not in calls
+                and not self._is_made_without_item(item.call_id)
+            ):
+                raise ConfigError(
+                    f"the output of the call {item.call_id!r} can't be added: that call is not in"
+                    " the conversation, or no more. Leave the output out, or add the call before it"
+                )
 
     def add_raw(self, payload: Mapping[str, object]) -> RawClientEvent:
         """Give what a `conversation.item.create` of the program's own is to be sent as.
@@ -142,6 +172,7 @@ class Editing:
     def update(self, wanted: Sequence[Item]) -> Effects:
         """Make the conversation these items, as far as it was read when they were made up."""
         change = self._difference(wanted, self.readings.seen_by(wanted), restored=self._removed)
+        self.check_calls([item for item, _ in change.new], change.gone)
         self._removed.add_all(str(item.id) for item in change.gone)
         self.readings.made.add_all(str(item.id) for item, _ in change.new)
         return self._change(change)
@@ -248,6 +279,13 @@ class Editing:
             )
         return self.calls.hosted.is_open(item.id)
 
+    def _is_made_without_item(self, call_id: str) -> bool:
+        """Whether the model has made a call of which the server has told no item."""
+        item_id = self.calls.made.get(call_id)
+        if item_id is None:
+            return call_id in self.calls.made
+        return item_id not in self.history.conversation and not self.history.is_deleted(item_id)
+
     def _check_told(self, item_id: str) -> None:
         self._check(item_id)
         if self.history.is_untold(item_id):
@@ -259,3 +297,8 @@ class Editing:
     def _check(self, item_id: str) -> None:
         if item_id not in self.history.conversation and item_id not in self._asked_for():
             raise ConfigError(f"the conversation has no item {item_id!r}")
+
+
+def _call_id(item: Item) -> str | None:
+    """Return what the output of a call names. None for an item that is no call."""
+    return (item.call_id or item.id) if isinstance(item, FunctionCallItem) else None

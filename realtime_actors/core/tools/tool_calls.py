@@ -83,6 +83,8 @@ class ToolCalls:
     """Seconds for a tool that sets none itself."""
     texts: ToolTexts = field(factory=ToolTexts)
     """What the model is told in place of an output, by tools that don't say it themselves."""
+    made: Recent[str, str | None] = field(factory=Recent)
+    """The items of the last calls that the server knows, by what it knows them by."""
     _open: dict[str, Call] = field(factory=dict)
     _running: set[str] = field(factory=set)
     _suspended: set[str] = field(factory=set)
@@ -123,10 +125,12 @@ class ToolCalls:
         call = self._open.get(call_id)
         if call is not None and server_id is not None:
             self._open[call_id] = evolve(call, server_id=server_id)
+            self.made[server_id] = call.item_id
 
     def called(self, call: Call, *, late: bool = False) -> Effects:
         """The model made a call. `late`: the response that made it is done already."""
         self._open[call.call_id] = call
+        self.made[call.server_id] = call.item_id
         self.rounds.called(call.response_id, call.call_id, late=late)
         effects: Effects = [
             Publish(
@@ -269,8 +273,10 @@ class ToolCalls:
 
     def moved(self) -> None:
         """Another connection is in use. It is told of the open calls, by our ids of them."""
+        self.made.clear()
         for call_id, call in self._open.items():
             self._open[call_id] = evolve(call, server_id=call_id)
+            self.made[call_id] = call.item_id
         self.hosted.moved()
         self.outputs.forget()
 
