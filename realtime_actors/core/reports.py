@@ -57,3 +57,22 @@ class Reports:
             message = f"{message} (and {told.since} more like it since the last report)"
         error = events.ErrorInfo(type=type, message=message)
         return [Publish(events.ErrorEvent(error=error, source=source, info=self.info))]
+
+    def error(
+        self,
+        kind: str,
+        message: str,
+        *,
+        code: str | None = None,
+        response_id: str | None = None,
+        source: str = "session",
+    ) -> Publish:
+        """Return the effect that tells of an error, each time."""
+        return Publish(
+            events.ErrorEvent(
+                error=events.ErrorInfo(type=kind, message=message, code=code),
+                response_id=response_id,
+                source=source,
+                info=self.info,
+            )
+        )

@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import evolve
 
+from realtime_actors.errors import SessionFailedError
 from realtime_actors.events import ErrorInfo
 from realtime_actors.protocol import ErrorDetail, Response
 
@@ -22,6 +23,7 @@ __all__ = [
     "is_no_response_active",
     "is_no_such_item",
     "message_of",
+    "session_failure",
 ]
 
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
@@ -68,6 +70,11 @@ def is_fatal(error: ErrorDetail) -> bool:
 def message_of(error: ErrorDetail) -> str:
     """Return the server's words, or what its code and type mean where it has none."""
     return error.message.strip() or meaning(error.code, error.type)
+
+
+def session_failure(error: ErrorDetail) -> SessionFailedError:
+    """Return the server's words as the reason why the session is over."""
+    return SessionFailedError(f"the server ended the session: {message_of(error)}", code=error.code)
 
 
 MEANINGS: Final[Mapping[str, str]] = {

@@ -20,8 +20,9 @@ from attrs import define, field
 from realtime_actors import events
 from realtime_actors.core.effects import CancelTimer, Effects, Publish, SetTimer
 from realtime_actors.core.recent import RecentSet
+from realtime_actors.core.reports import Reports
 from realtime_actors.core.tools.rounds import Rounds
-from realtime_actors.items import McpApprovalRequestItem, McpCallItem
+from realtime_actors.items import Item, McpApprovalRequestItem, McpCallItem, McpListToolsItem
 
 __all__ = ["GIVEN_UP", "HOSTED_WITHIN", "HostedCalls", "hosted_timer"]
 
@@ -56,6 +57,7 @@ class HostedCalls:
     """The calls that the server has announced, and of whose end it has not told."""
 
     info: events.EventInfo
+    reports: Reports
     rounds: Rounds
     timeout: float = HOSTED_WITHIN
     """Seconds for a call."""
@@ -179,6 +181,19 @@ class HostedCalls:
     def moved(self) -> None:
         """Another connection is in use: ids may come again."""
         self._closed.clear()
+
+    def not_listed(self, item: Item | None, now: float) -> Effects:
+        """Report an MCP server whose tools the model can't be offered."""
+        label = item.server_label if isinstance(item, McpListToolsItem) else ""
+        what = f"the MCP server {label!r}" if label else "an MCP server"
+        return self.reports.report(
+            f"mcp_list_tools.failed: {label}",
+            f"the server could not get the tools of {what}: the model can't call any of them. Look"
+            " at its URL and its authorization, and whether it can be reached from outside",
+            now,
+            type="mcp_list_tools_failed",
+            source="mcp",
+        )
 
     def _announced(
         self,

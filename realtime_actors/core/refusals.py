@@ -1,0 +1,111 @@
+"""What the server's errors mean: what each is the answer to, and how things go on without that."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from attrs import define
+
+from realtime_actors import events
+from realtime_actors import protocol as wire
+from realtime_actors.core.effects import Effects, Publish
+from realtime_actors.core.history.editing import Editing
+from realtime_actors.core.history.updates import History
+from realtime_actors.core.life import Life
+from realtime_actors.core.responses.course import Course
+from realtime_actors.core.responses.response import ResponseMachine
+from realtime_actors.core.responses.stalls import StallWatch
+from realtime_actors.core.responses.unanswered import (
+    CANCEL,
+    DELETE,
+    UPDATE,
+    Sent,
+    Unanswered,
+    is_clear,
+)
+from realtime_actors.core.server_errors import (
+    error_info,
+    is_active_response,
+    is_fatal,
+    is_no_response_active,
+    is_no_such_item,
+    session_failure,
+)
+from realtime_actors.core.settings import Configuration
+from realtime_actors.core.settings_answers import SettingsAnswers
+from realtime_actors.core.tools.approvals import Approvals
+from realtime_actors.core.tools.tool_calls import ToolCalls
+
+__all__ = ["Refusals"]
+
+
+@define(kw_only=True)
+class Refusals:
+    """From an error of the server to what has to be done without what it refused."""
+
+    info: events.EventInfo
+    life: Life
+    configuration: Configuration
+    settings_answers: SettingsAnswers
+    responses: ResponseMachine
+    course: Course
+    stalls: StallWatch
+    unanswered: Unanswered
+    history: History
+    editing: Editing
+    calls: ToolCalls
+    approvals: Approvals
+
+    def came(self, event: wire.ServerEvent, now: float) -> Effects:
+        """Note what an event answers. That may tell what an earlier error was about."""
+        self.unanswered.came(event, self._awaited)
+        cleared_up = self.unanswered.cleared_up(self._awaited, now)
+        if cleared_up is None:
+            return []
+        sent, error = cleared_up
+        return self._refused(error, sent, now)
+
+    def told(self, error: wire.ErrorDetail, now: float) -> Effects:
+        """Publish an error of the server's, and do what follows from it."""
+        fatal = is_fatal(error)
+        sent = self.unanswered.refused(error, self._awaited, now)
+        event = events.ErrorEvent(
+            error=error_info(error),
+            recoverable=not fatal,
+            source="error",
+            info=self.info,
+        )
+        effects: Effects = [Publish(event)]
+        if fatal:
+            return effects + self.life.end(session_failure(error))
+        self.life.last_error = error
+        return effects + self._refused(error, sent, now)
+
+    def _refused(self, error: wire.ErrorDetail, sent: Sent | None, now: float) -> Effects:
+        """Go on without what the server has refused, as far as it is known what that was."""
+        event_id = error.event_id or (sent.event_id if sent else None)
+        self.editing.refused(event_id)
+        told = self.calls.outputs.refused(event_id, error.message)
+        if told:
+            return told
+        given_up = self.approvals.refused(event_id)
+        if given_up:
+            return given_up
+        if sent is not None and sent.kind == UPDATE and not is_clear(error):
+            return self.configuration.doubted(event_id, error)
+        pending = self.configuration.refused(event_id)
+        if pending is not None:
+            return self.settings_answers.refused(pending, error)
+        if is_active_response(error):
+            return self.responses.refused(event_id)
+        if sent is not None and sent.kind == CANCEL and is_no_response_active(error):
+            is_lost = self.stalls.watches(sent.about)
+            return self.course.give_up(sent.about, now) if is_lost else []
+        if sent is not None and sent.kind == DELETE and sent.about and is_no_such_item(error):
+            return self.history.deleted(sent.about)
+        return self.responses.failed(event_id)
+
+    @property
+    def _awaited(self) -> Set[str | None]:
+        """The names of the updates and responses that are not answered."""
+        return self.configuration.awaited | self.responses.awaited
