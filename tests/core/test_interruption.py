@@ -140,7 +140,11 @@ class TestTheFence:
         assert play(machine, speech("i1"), speech("i2")) == []
 
     @pytest.mark.parametrize("stop", [user_speaks(), interrupt()], ids=["speech", "verb"])
-    @pytest.mark.parametrize("words", [text(" more"), transcript(" more")], ids=["text", "speech"])
+    @pytest.mark.parametrize(
+        "words",
+        [text(" more", "i2"), transcript(" more", "i1"), text("Besides", "i3")],
+        ids=["text", "speech", "another text"],
+    )
     def test_late_words_are_dropped_like_late_audio(self, stop, words) -> None:
         machine = after(speaking(), transcript("Once", "i1"), text("Once", "i2"))
         after(machine, stop, at=0.4)

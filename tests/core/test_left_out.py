@@ -88,9 +88,9 @@ class TestABeginningThatIsNotTold:
     def test_is_not_seen_where_it_may_be_that_of_another_out_of_band(self) -> None:
         machine = after(live(agent_with("weather")), say(), BESIDE)
 
-        effects = play(machine, output_added(call_item(item_id="x1"), "side"), done("side"))
+        effects = machine.handle(output_added(call_item(item_id="x1"), "side"), now=0.0)
 
-        assert begun(effects[:1]) == []
+        assert begun(effects) == []
 
     def test_is_not_seen_again_when_the_response_is_over(self) -> None:
         machine = after(live(), say(), speech(), done("r1"), *TURN)
@@ -135,10 +135,14 @@ class TestAResponseThatBeginsWithoutItsId:
         assert only(AudioEvent, play(machine, speech(), done("r1"), speech())) == []
 
     def test_is_watched_by_its_id(self) -> None:
-        effects = self.machine().handle(output_added(empty()), now=10.0)
+        machine = self.machine()
+
+        effects = machine.handle(output_added(empty()), now=10.0)
 
         assert CancelTimer(stall_timer(None)) in effects
         assert SetTimer(stall_timer("r1"), 30.0) in effects
+        stalled = machine.handle(TimerFired(stall_timer("r1")), now=40.0)
+        assert sent(stalled) == [wire.ResponseCancel(response_id="r1")]
 
     def test_ends_with_the_end_that_names_it(self) -> None:
         assert ended(self.machine().handle(done("r1"), now=0.0)) == [("r1", "completed")]

@@ -268,6 +268,13 @@ class TestAfterTheProgramsInterruption:
 
         assert heard(play(machine, created("r1"), speech("i1"))) == ["r1"]
 
+    def test_until_the_user_has_begun_whether_or_not_the_end_of_it_is_told(self) -> None:
+        machine = after(self.interrupted(), user_speaks(), at=1.0)
+
+        over = machine.handle(TimerFired(TURN_TIMER), now=1.0 + SPEAKS_AT_MOST)
+
+        assert creates(over) == 1
+
     def test_a_new_connection_begins_anew(self) -> None:
         machine = after(live(), interrupt(), ConnectionLost(code=1006))
 
@@ -313,6 +320,13 @@ class TestCallsOfAResponseThatWasStopped:
         machine = after(live(AGENT), say(), created("r1"), called("c1"), stop)
 
         assert outcomes(machine.handle(finished("c1"), now=1.0)) == [("c1", "sunny")]
+
+    def test_if_none_of_them_ran_there_is_nothing_to_speak_of(self) -> None:
+        machine = after(live(AGENT), say(), created("r1"), called("c1"), ApprovalNeeded("c1"))
+
+        effects = machine.handle(done("r1", "cancelled", reason="client_cancelled"), now=1.0)
+
+        assert (outcomes(effects), creates(effects)) == ([("c1", NOT_RUN)], 0)
 
     def test_those_of_another_response_run(self) -> None:
         machine = after(live(AGENT), say(), created("r1"), interrupt(), done("r1", "cancelled"))

@@ -118,6 +118,11 @@ class TestAResponse:
 
         assert creates(machine.handle(say(), now=0.0)) == 0
 
+    def test_is_waited_for_after_an_error_that_is_the_answer_to_nothing(self) -> None:
+        machine = after(live(), say(), error(code="transcription_failed"))
+
+        assert creates(machine.handle(say(), now=0.0)) == 0
+
     def test_that_begins_all_the_same_was_not_refused(self) -> None:
         machine = after(live(), say(), error(), created("r1"), say())
 
@@ -232,6 +237,13 @@ class TestACancel:
 
         assert only(AgentEndEvent, machine.handle(said, now=0.0)) == []
 
+    @pytest.mark.parametrize("said", NO_RESPONSE)
+    def test_of_a_response_that_was_over_says_nothing_of_the_one_in_progress(self, said) -> None:
+        machine = after(live(), created("r1"), done("r1"), created("r2"))
+        after(machine, raw("response.cancel", response_id="r1"))
+
+        assert only(AgentEndEvent, machine.handle(said, now=0.0)) == []
+
     def test_that_is_refused_for_another_reason_says_nothing_of_its_response(self) -> None:
         refusals = [
             error("Handling of the 'response.cancel' event is not implemented."),
@@ -317,6 +329,16 @@ class TestOneOfSeveral:
         timed.tell(committed("u1"), added(written("u1")))
 
         assert creates(timed.tell(say())) == 0
+
+    def test_is_not_what_was_sent_after_it_either_once_both_were_waited_for_too_long(self) -> None:
+        timed = Timed(live())
+        timed.tell(raw("conversation.item.delete", "mine", item_id="i1"))
+        timed.tell(raw("conversation.item.delete", "mine too", item_id="i2"), error())
+        timed.wait(10.0)
+        timed.tell(say())
+        timed.wait(5.0)
+
+        assert creates(timed.tell(added(written("u1")), say())) == 0
 
     def test_is_not_what_another_connection_was_sent(self) -> None:
         machine = after(live(), say(), ConnectionLost(code=1006))
