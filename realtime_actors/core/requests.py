@@ -13,8 +13,9 @@ from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.effects import Answer, Effects, Send
 from realtime_actors.core.history.editing import Editing
-from realtime_actors.core.responses.response import PLAIN, ResponseMachine, Wish
+from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.sending import check_sendable
+from realtime_actors.core.responses.wishes import PLAIN, Wish
 from realtime_actors.core.settings import Configuration, ForCaller
 from realtime_actors.core.speech.speech import Speech
 from realtime_actors.core.tools.approvals import Approvals

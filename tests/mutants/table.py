@@ -118,9 +118,9 @@ MUTANTS: Final = (
     Mutant(
         1,
         "a wish that lost the race to the server's own response is lost",
-        "core/responses/response.py",
-        "            self._wanted.appendleft(wanted)\n\n    def _taken_back",
-        "            pass\n\n    def _taken_back",
+        "core/responses/wishes.py",
+        "            self.wanted.appendleft(wanted)",
+        "            pass",
         RESPONSES,
     ),
     Mutant(
@@ -134,10 +134,10 @@ MUTANTS: Final = (
     Mutant(
         1,
         "every plain wish makes a response of its own",
-        "core/responses/response.py",
-        "if wanted != _PLAINLY_WANTED or wanted not in self._wanted:\n"
-        "            self._wanted.append(",
-        "if True:\n            self._wanted.append(",
+        "core/responses/wishes.py",
+        "if wanted != _PLAINLY_WANTED or wanted not in self.wanted:\n"
+        "            self.wanted.append(",
+        "if True:\n            self.wanted.append(",
         RESPONSES,
     ),
     Mutant(
@@ -1942,7 +1942,7 @@ MUTANTS: Final = (
     Mutant(
         15,
         "a response that was cut off is said to be completed, if only the reason is told",
-        "core/responses/response.py",
+        "core/responses/ends.py",
         '_ENDS_BY_REASON.get(details.reason or "")',
         "None",
         LEFT_OUT,

@@ -21,7 +21,8 @@ from realtime_actors.core.history.words import Words
 from realtime_actors.core.life import Life
 from realtime_actors.core.limits import Limits
 from realtime_actors.core.reports import Reports
-from realtime_actors.core.responses.response import ResponseMachine, was_talked_over, with_status
+from realtime_actors.core.responses.ends import was_talked_over, with_status
+from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.stalls import StallWatch
 from realtime_actors.core.responses.turn_taking import TurnTaking
 from realtime_actors.core.responses.unanswered import Unanswered

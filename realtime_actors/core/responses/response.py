@@ -24,34 +24,39 @@ Responses out of band (`conversation: "none"`) run beside this: see `out_of_band
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Hashable
+from typing import Final, TypeAlias
 
 from attrs import define, evolve, field, frozen
 
 from realtime_actors.config import ResponseSettings
 from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
 from realtime_actors.core.recent import RecentSet
-from realtime_actors.core.responses.claims import Claim, Claims
+from realtime_actors.core.responses.claims import Claims
+from realtime_actors.core.responses.ends import was_talked_over
 from realtime_actors.core.responses.out_of_band import OutOfBand, out_of_band_timer
-from realtime_actors.protocol import RawClientEvent, Response, ResponseCreate
+from realtime_actors.core.responses.wishes import (
+    PLAIN,
+    Asked,
+    Wanted,
+    Wish,
+    Wishes,
+    event_id_of,
+    metadata_of,
+    with_event_id,
+)
+from realtime_actors.protocol import Response, ResponseCreate
 
 __all__ = [
     "ANSWER_TIMER",
     "IDLE",
-    "PLAIN",
     "RETRY_TIMER",
     "Idle",
     "InProgress",
     "Obstructed",
     "Requested",
     "ResponseMachine",
-    "Wish",
-    "was_talked_over",
-    "with_status",
 ]
-
-Wish: TypeAlias = ResponseCreate | RawClientEvent
 
 ANSWER_TIMER: Final[Hashable] = "response.answer"
 RETRY_TIMER: Final[Hashable] = "response.retry"
@@ -62,8 +67,6 @@ must not stop all later responses."""
 
 RETRY_AFTER: Final = (1.0, 2.0, 4.0, 8.0)
 """Seconds until we try again when the server says a response is active and we know of none."""
-
-PLAIN: Final = ResponseCreate()
 
 
 @frozen
@@ -97,57 +100,8 @@ Phase: TypeAlias = Idle | Requested | InProgress | Obstructed
 IDLE: Final = Idle()
 OBSTRUCTED: Final = Obstructed()
 
-_ENDS: Final = ("completed", "cancelled", "failed", "incomplete")
-_ENDS_BY_REASON: Final = {
-    "turn_detected": "cancelled",
-    "client_cancelled": "cancelled",
-    "max_output_tokens": "incomplete",
-    "content_filter": "incomplete",
-}
-"""How a response has ended that has ended for this reason."""
-
 IN_DOUBT: Final = 8
 """How many of the last creates may still turn out to be refused."""
-
-
-@frozen
-class _Wanted:
-    wish: Wish
-    interruptible: bool = True
-
-
-_PLAINLY_WANTED: Final = _Wanted(PLAIN)
-
-
-@define(kw_only=True)
-class _Asked:
-    """A `response.create` that was sent.
-
-    A response that has begun since, and perhaps ended, need not be its answer: the server
-    may have made it by itself, with ours still on its way to it and refused there.
-    """
-
-    event_id: str | None
-    wanted: _Wanted | None
-    """None when it was asked for because of the claims only."""
-    claims: tuple[Claim, ...] = ()
-    """Those that it honours."""
-    stopped: bool = False
-    """Its response is not to be heard."""
-    for_good: bool = False
-    """Nor is it wanted again if it is refused."""
-    doubtful: bool = False
-    """The next response may as well be the server's answer to the user."""
-
-    @property
-    def metadata(self) -> Mapping[str, Any]:
-        """What the response was given to be known by."""
-        return {} if self.wanted is None else _metadata(self.wanted.wish)
-
-    def is_for(self, response: Response) -> bool:
-        """Whether a response is surely the answer: it has the metadata that were given."""
-        metadata = self.metadata
-        return bool(metadata) and metadata == response.metadata
 
 
 @define
@@ -156,14 +110,10 @@ class ResponseMachine:
 
     new_id: Callable[[], str]
     phase: Phase = IDLE
-    _asked: deque[_Asked] = field(factory=lambda: deque(maxlen=IN_DOUBT))
+    _asked: deque[Asked] = field(factory=lambda: deque(maxlen=IN_DOUBT))
     protected: RecentSet[str] = field(factory=RecentSet)
     """The responses that the user's speech must not stop, as far as they are known."""
-    _wanted: deque[_Wanted] = field(factory=deque)
-    _wanted_beside: list[tuple[Wish, bool]] = field(factory=list)  # and whether it is spoken
-    is_closed: bool = False
-    """Nothing more is wanted."""
-    _marked: tuple[tuple[_Wanted, ...], tuple[tuple[Wish, bool], ...]] = ((), ())
+    _wishes: Wishes = field(factory=Wishes)
     _holds: set[Hashable] = field(factory=set)
     _retries: int = 0
     _begun: RecentSet[str] = field(factory=RecentSet)
@@ -180,7 +130,7 @@ class ResponseMachine:
     @property
     def owed(self) -> bool:
         """Something is wanted, asked for or active."""
-        return bool(self._wanted or self.claims.open) or not isinstance(self.phase, Idle)
+        return bool(self._wishes.wanted or self.claims.open) or not isinstance(self.phase, Idle)
 
     @property
     def is_idle(self) -> bool:
@@ -200,7 +150,7 @@ class ResponseMachine:
     @property
     def waits(self) -> bool:
         """Something is wanted, and not asked for yet."""
-        return bool(self._wanted or self._wanted_beside or self.claims.open)
+        return self._wishes.any or bool(self.claims.open)
 
     @property
     def is_stopped(self) -> bool:
@@ -238,6 +188,11 @@ class ResponseMachine:
     def protects(self) -> bool:
         """What is asked for or in progress must not be stopped by the user's speech."""
         return isinstance(self.phase, Requested | InProgress) and not self.phase.interruptible
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing more is wanted."""
+        return self._wishes.is_closed
 
     @property
     def spoken_beside(self) -> tuple[str, ...]:
@@ -287,18 +242,13 @@ class ResponseMachine:
 
     def want(self, wish: Wish = PLAIN, *, interruptible: bool = True) -> None:
         """Ask for a response as soon as nothing is in the way (see `flush`)."""
-        wanted = _Wanted(wish, interruptible)
-        if self.is_closed:
-            return
-        if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
-            self._wanted.append(wanted)
+        self._wishes.add(Wanted(wish, interruptible))
 
     def close(self, *, drop: bool) -> None:
         """Take no more wishes. What was wanted before is asked for, unless it is to be dropped."""
-        self.is_closed = True
+        self._wishes.is_closed = True
         if drop:
-            self._wanted.clear()
-            self._wanted_beside.clear()
+            self._wishes.clear()
             self.claims.open.clear()
 
     def hold(self, why: Hashable) -> None:
@@ -319,7 +269,7 @@ class ResponseMachine:
         """
         if self._holds or not isinstance(self.phase, Idle):
             return []
-        wanted = self._wanted.popleft() if self._wanted else None
+        wanted = self._wishes.next()
         if wanted is not None:
             wish = wanted.wish
         elif claims and self.claims.open:
@@ -328,9 +278,9 @@ class ResponseMachine:
             wish = PLAIN if choice is None else ResponseCreate(response=plain)
         else:
             return []
-        event = self._with_event_id(wish)
+        event = with_event_id(wish, self.new_id)
         self.phase = Requested(wanted is None or wanted.interruptible)
-        asked = _Asked(event_id=_event_id(event), wanted=wanted, claims=self.claims.taken())
+        asked = Asked(event_id=event_id_of(event), wanted=wanted, claims=self.claims.taken())
         self._asked.append(asked)
         return [Send(event), SetTimer(ANSWER_TIMER, ANSWER_WITHIN)]
 
@@ -339,17 +289,14 @@ class ResponseMachine:
 
         That is sent at once; one that `is_spoken` when the model may speak (see `flush`).
         """
-        self._wanted_beside.append((wish, is_spoken))
+        self._wishes.beside.append((wish, is_spoken))
 
     def flush_out_of_band(self, *, may_speak: bool) -> Effects:
         """Send the wishes for responses beside the conversation."""
         effects: Effects = []
-        for wish, is_spoken in tuple(self._wanted_beside):
-            if is_spoken and not may_speak:
-                continue
-            self._wanted_beside.remove((wish, is_spoken))
-            event = self._with_event_id(wish)
-            event_id, metadata = _event_id(event), _metadata(event)
+        for wish, is_spoken in self._wishes.next_beside(may_speak=may_speak):
+            event = with_event_id(wish, self.new_id)
+            event_id, metadata = event_id_of(event), metadata_of(event)
             effects.append(Send(event))
             effects += self.out_of_band.asked(event_id, metadata, is_spoken=is_spoken)
         return effects
@@ -464,11 +411,11 @@ class ResponseMachine:
 
     def mark(self) -> None:
         """Keep what is wanted, before somebody asks for more (see `take_back`)."""
-        self._marked = tuple(self._wanted), tuple(self._wanted_beside)
+        self._wishes.mark()
 
     def take_back(self) -> None:
         """What was wanted since the mark is not: whoever asked for it was told that it failed."""
-        self._wanted, self._wanted_beside = deque(self._marked[0]), list(self._marked[1])
+        self._wishes.take_back()
 
     def not_sent(self, event_id: str | None, *, is_told: bool) -> Effects:
         """A `response.create` was not sent. Unless somebody was told, it is sent later."""
@@ -509,8 +456,7 @@ class ResponseMachine:
         """The connection is gone, and with it everything wanted."""
         self.phase = IDLE
         self._asked.clear()
-        self._wanted.clear()
-        self._wanted_beside.clear()
+        self._wishes.clear()
         self.claims.lost()
         self._holds.clear()
         self._retries = 0
@@ -522,16 +468,15 @@ class ResponseMachine:
         self._retries += 1
         return [CancelTimer(ANSWER_TIMER), SetTimer(RETRY_TIMER, delay)]
 
-    def _want_again(self, asked: _Asked) -> None:
+    def _want_again(self, asked: Asked) -> None:
         """What was asked for was refused, or is to be asked for once more."""
         self.claims.refused(asked.claims)
         wanted = asked.wanted
         if wanted is None or asked.for_good:
             return
-        if wanted != _PLAINLY_WANTED or wanted not in self._wanted:
-            self._wanted.appendleft(wanted)
+        self._wishes.add_again(wanted)
 
-    def _taken_back(self, event_id: str | None) -> tuple[_Asked | None, bool]:
+    def _taken_back(self, event_id: str | None) -> tuple[Asked | None, bool]:
         """The `response.create` that was refused, and whether it is the newest.
 
         Servers that don't name it mean the newest, as far as anybody can know.
@@ -557,44 +502,3 @@ class ResponseMachine:
         if surely is not None:
             return surely.stopped
         return self.is_requested and self._asked[-1].stopped and not self._asked[-1].doubtful
-
-    def _with_event_id(self, wish: Wish) -> Wish:
-        if _event_id(wish) is not None:
-            return wish
-        if isinstance(wish, RawClientEvent):
-            return RawClientEvent(payload={**wish.payload, "event_id": self.new_id()})
-        return evolve(wish, event_id=self.new_id())
-
-
-def with_status(response: Response) -> Response:
-    """Give a response that has ended its status, where the server says only why it has."""
-    details = response.status_details
-    if details is None or response.status not in (None, "in_progress"):
-        return response
-    status = details.type if details.type in _ENDS else _ENDS_BY_REASON.get(details.reason or "")
-    if details.error is not None:
-        status = "failed"
-    return evolve(response, status=status)
-
-
-def was_talked_over(response: Response) -> bool:
-    """Whether the server has stopped a response because the user spoke."""
-    details = response.status_details
-    return (
-        response.status == "cancelled" and details is not None and details.reason == "turn_detected"
-    )
-
-
-def _event_id(wish: Wish) -> str | None:
-    if isinstance(wish, RawClientEvent):
-        event_id = wish.payload.get("event_id")
-        return event_id if isinstance(event_id, str) else None
-    return wish.event_id
-
-
-def _metadata(wish: Wish) -> Mapping[str, Any]:
-    if isinstance(wish, RawClientEvent):
-        response = wish.payload.get("response")
-        metadata = response.get("metadata") if isinstance(response, Mapping) else None
-        return metadata if isinstance(metadata, Mapping) else {}
-    return (wish.response and wish.response.metadata) or {}
