@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.internal.conjecture.providers import Constants, HypothesisProvider
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 
 from realtime_actors.session.actor import SessionServer
 
@@ -26,7 +28,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 if os.environ.get("CI"):
     # Else one draw in twenty may be a constant of whatever code of ours has been imported:
     # the tests that ran before, and any number written anywhere, would change all examples.
-    HypothesisProvider._local_constants = Constants()
+    providers: Any = sys.modules[HypothesisProvider.__module__]
+    providers.HypothesisProvider._local_constants = providers.Constants()
 
 # `INLINE_TURNS=off python -m pytest` has every session handle its messages in its own thread.
 # All results are the same then, but for the tests of which thread does it (marked `inline`).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, cast
 
@@ -57,6 +57,14 @@ def _model_settings(
     return from_mapping(SessionModelSettings, value)
 
 
+def _output_guardrails(value: Iterable[OutputGuardrail]) -> tuple[OutputGuardrail, ...]:
+    return to_tuple(value)
+
+
+def _input_guardrails(value: Iterable[InputGuardrail]) -> tuple[InputGuardrail, ...]:
+    return to_tuple(value)
+
+
 def _guardrails_settings(value: GuardrailsSettings | Mapping[str, Any]) -> GuardrailsSettings:
     return from_mapping(GuardrailsSettings, value)
 
@@ -102,13 +110,13 @@ class RunConfig(Settings):
     over what the agent has. After a handoff the new agent's own come first."""
     output_guardrails: tuple[OutputGuardrail, ...] = field(
         default=(),
-        converter=to_tuple,
+        converter=_output_guardrails,
         validator=_guardrails_of(OutputGuardrail, "output_guardrail"),
     )
     """Added to those of the agent."""
     input_guardrails: tuple[InputGuardrail, ...] = field(
         default=(),
-        converter=to_tuple,
+        converter=_input_guardrails,
         validator=_guardrails_of(InputGuardrail, "input_guardrail"),
     )
     """Added to those of the agent. They need `input_audio_transcription`."""

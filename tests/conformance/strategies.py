@@ -115,9 +115,13 @@ def tools(dialect: Name) -> SearchStrategy[Any]:
     return st.lists(FUNCTION | MCP if dialect == "ga" else FUNCTION, max_size=2)
 
 
+def voices_of_ones_own() -> SearchStrategy[Any]:
+    return st.fixed_dictionaries({"id": WORD})
+
+
 def tool_choices(dialect: Name) -> SearchStrategy[Any]:
     words = choice("none", "auto", "required")
-    forced = st.builds(dict, type=st.just("function"), name=WORD)
+    forced: SearchStrategy[Any] = st.builds(dict, type=st.just("function"), name=WORD)
     return words | forced if dialect == "ga" else words
 
 
@@ -146,7 +150,7 @@ def session_settings(dialect: Name) -> SearchStrategy[SessionModelSettings]:
         model=WORD,
         instructions=TEXT,
         modalities=MODALITIES,
-        voice=WORD | (st.builds(dict, id=WORD) if dialect == "ga" else WORD),
+        voice=WORD | (voices_of_ones_own() if dialect == "ga" else WORD),
         speed=st.floats(0.25, 1.5),
         input_audio_format=FORMAT,
         output_audio_format=FORMAT,
@@ -190,8 +194,10 @@ def items(dialect: Name) -> SearchStrategy[Item]:
     )
     if dialect == "beta":
         return of_both
-    error = st.builds(dict, type=st.just("http_error"), code=st.integers(400, 599), message=TEXT)
-    offered = st.builds(dict, name=WORD, input_schema=OBJECT)
+    error: SearchStrategy[Any] = st.builds(
+        dict, type=st.just("http_error"), code=st.integers(400, 599), message=TEXT
+    )
+    offered: SearchStrategy[Any] = st.builds(dict, name=WORD, input_schema=OBJECT)
     return (
         of_both
         | st.builds(

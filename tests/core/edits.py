@@ -12,7 +12,12 @@ from realtime_actors import protocol as wire
 from realtime_actors.core.effects import Answer, Effects, Publish, Refuse, Send
 from realtime_actors.core.history.readings import content_of
 from realtime_actors.core.messages import Asked
-from realtime_actors.items import FunctionCallItem, FunctionCallOutputItem, Item
+from realtime_actors.items import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    Item,
+    items_from_input,
+)
 from realtime_actors.snapshot import Snapshot
 from tests.core.machine import AnyMessage
 
@@ -45,7 +50,7 @@ class EditsWatch:
         if isinstance(message, wire.ServerEvent):
             self._heard(message)
         if isinstance(message, Asked) and isinstance(message.verb, messages.UpdateHistory):
-            self._check_update(message.verb.items, effects)
+            self._check_update(items_from_input(message.verb.items), effects)
         for effect in effects:
             match effect:
                 case Publish(event=events.HistoryAddedEvent(item=item)):
@@ -67,9 +72,9 @@ class EditsWatch:
                     elif isinstance(item, FunctionCallOutputItem) and item.id is not None:
                         self._check_output(item.call_id)
                 case Send(event=wire.ConversationItemDelete(item_id=item_id)):
-                    call_id = self.calls.get(item_id)
-                    is_open = call_id is not None and call_id in self.open
-                    assert not is_open, f"deletes the item of a call: {call_id}"
+                    of_call = self.calls.get(item_id)
+                    is_open = of_call is not None and of_call in self.open
+                    assert not is_open, f"deletes the item of a call: {of_call}"
                     assert item_id in self.on_the_wire, f"deletes what is not there: {item_id}"
                     self.gone.add(item_id)
 

@@ -409,8 +409,9 @@ class Watch:
                 if guardrail is None or item_id != self.turn:
                     assert not stopped, f"stopped for a turn that is over, or good: {item_id}"
                 elif self.answer is not None and self.answer == self.active:
-                    stopped = self.silenced | self.stopped_with
-                    assert self.answer in stopped, f"goes on: {self.answer}"
+                    assert self.answer in self.silenced | self.stopped_with, (
+                        f"goes on: {self.answer}"
+                    )
 
     def _still_protected(self) -> set[str]:
         """What a player that reports is not overdue with."""

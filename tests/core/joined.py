@@ -226,7 +226,9 @@ class World:
                     self.tasks.append(effect)
                 case _:
                     pass
-        limited = {key[1] for key in self.client_timers if key[:1] == ("approval",)}
+        limited = {
+            key[1] for key in self.client_timers if isinstance(key, tuple) and key[0] == "approval"
+        }
         assert limited == (self.watch.unapproved if self.client.config.approval_timeout else set())
 
     def _published(self, event: events.Event) -> None:
@@ -281,7 +283,7 @@ class World:
             case wire.RawClientEvent(payload={"response": {"metadata": metadata}}):
                 self.asked |= _wishes(metadata)
             case wire.ResponseCreate(response=settings):
-                self.asked |= _wishes(settings and settings.metadata)
+                self.asked |= _wishes(None if settings is None else settings.metadata)
                 if settings is None or settings.conversation != "none":
                     switching = any(self.updates.values())
                     assert not switching, "asked for a response in the middle of a handoff"
@@ -449,7 +451,7 @@ class World:
                     HandoffResolved(
                         call_id=hand_off.call_id,
                         resolved=resolve(target),
-                        history=shown[number % 3 :] if number % 2 else None,
+                        history=tuple(shown[number % 3 :]) if number % 2 else None,
                     )
                 )
             case fx.RunGuardrails() as judging:

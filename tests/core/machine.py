@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from attrs import define, field, fields
 from hypothesis import settings
@@ -156,7 +156,7 @@ class Timers:
 # --- what comes out ------------------------------------------------------------------------
 
 
-def sent(effects: Iterable[Effect]) -> list[wire.ClientEvent]:
+def sent(effects: Iterable[Effect]) -> list[Any]:
     """What goes to the server."""
     return [each.event for each in effects if isinstance(each, Send)]
 
@@ -173,9 +173,17 @@ def published(effects: Iterable[Effect]) -> list[Event]:
     return [each.event for each in effects if isinstance(each, Publish)]
 
 
-def only(kind: type[T], effects: Iterable[Effect]) -> list[T]:
-    """The events of one class, published or sent; or the effects of one class."""
-    found: list[T] = []
+@overload
+def only(kind: type[T], effects: Iterable[Effect]) -> list[T]: ...
+
+
+@overload
+def only(kind: tuple[type[Any], ...], effects: Iterable[Effect]) -> list[Any]: ...
+
+
+def only(kind: type[Any] | tuple[type[Any], ...], effects: Iterable[Effect]) -> list[Any]:
+    """The events of one class, or of several, published or sent; or the effects of them."""
+    found: list[Any] = []
     for each in effects:
         carried = (each, each.event) if isinstance(each, Publish | Send) else (each,)
         found += [thing for thing in carried if isinstance(thing, kind)]

@@ -45,8 +45,8 @@ class Mirror:
                     self._update(event)
         if told is not None and self.has_all_ids:
             assert self.ids == [item.id for item in told], "not as the events tell"
-        for snapshot, before in self.seen:
-            assert tuple(snapshot) == before, "what was told is something else now"
+        for snapshot, as_told in self.seen:
+            assert tuple(snapshot) == as_told, "what was told is something else now"
 
     def _update(self, event: events.HistoryUpdatedEvent) -> None:
         assert isinstance(event.history, Snapshot)

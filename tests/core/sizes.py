@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -50,7 +50,7 @@ def members(value: object) -> list[tuple[str, Any]]:
     if not type(value).__module__.startswith("realtime_actors"):
         return []
     if attrs.has(type(value)):
-        names = [each.name for each in attrs.fields(type(value))]
+        names = [each.name for each in attrs.fields(cast("type[Any]", type(value)))]
     else:
         names = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
         names += list(getattr(value, "__dict__", ()))

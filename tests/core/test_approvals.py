@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import cast
 
 import pytest
 from attrs import evolve
@@ -28,7 +29,7 @@ from realtime_actors.events import (
     ToolEndEvent,
 )
 from realtime_actors.items import McpApprovalRequestItem, McpApprovalResponseItem
-from realtime_actors.tools import HostedMcpTool
+from realtime_actors.tools import HostedMcpTool, Tool
 from tests.core.machine import (
     after,
     agent_with,
@@ -48,7 +49,7 @@ from tests.core.machine import (
 )
 
 AGENT = agent_with("pay", "look")
-PAY = AGENT.find_tool("pay")
+PAY = cast(Tool, AGENT.find_tool("pay"))
 MCP = HostedMcpTool(server_label="bank", server_url="https://bank.example/mcp")
 BANKER = Agent(name="Banker", tools=[MCP])
 REQUEST = McpApprovalRequestItem(

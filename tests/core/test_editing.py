@@ -16,6 +16,7 @@ from realtime_actors.errors import ConfigError
 from realtime_actors.events import HistoryAddedEvent, HistoryUpdatedEvent
 from realtime_actors.items import (
     FunctionCallItem,
+    FunctionCallOutputItem,
     InputAudio,
     InputText,
     Item,
@@ -359,6 +360,7 @@ class TestTheOutputOfACallThatIsNotThere:
     def test_is_refused_when_the_same_edit_takes_the_call_away(self) -> None:
         machine = with_tool(*ANSWERED)
         _, output = read(machine)
+        assert isinstance(output, FunctionCallOutputItem)
 
         effects = machine.handle(
             ask(messages.UpdateHistory((evolve(output, output="rain"),))), now=0.0
@@ -379,6 +381,7 @@ class TestTheOutputOfACallThatIsThere:
     def test_can_be_replaced(self) -> None:
         machine = with_tool(*ANSWERED)
         call, output = read(machine)
+        assert isinstance(output, FunctionCallOutputItem)
 
         shorter = messages.UpdateHistory((call, evolve(output, output="rain")))
 
@@ -402,7 +405,7 @@ class TestTheOutputOfACallThatIsThere:
         machine = with_tool(created("r1"), by_arguments, done("r1"), finished("c1"))
 
         assert edited(machine, messages.AddItem(OUTPUT)) == [("+-> sunny", None)]
-        after(machine, wire.ConversationItemDeleted(item_id=by_arguments.item_id))
+        after(machine, wire.ConversationItemDeleted(item_id=str(by_arguments.item_id)))
         assert answers(play(machine, ask(messages.AddItem(OUTPUT)))) == [ConfigError]
 
 
@@ -510,6 +513,7 @@ class TestWhatTheProgramEditsIsWhatItSaw:
     def test_what_was_edited_is_replaced_though_it_has_grown(self) -> None:
         machine, items = self.reading("u1")
         after(machine, transcript("there", "a"))
+        assert isinstance(items[1], MessageItem)
         other = evolve(items[1], content=(OutputText("Bye"),))
 
         assert edited(machine, messages.UpdateHistory((items[0], other))) == [

@@ -27,6 +27,7 @@ from realtime_actors.events import (
 from realtime_actors.items import MessageItem, UnknownItem, UnknownPart
 from tests.core.machine import (
     AGENT,
+    AnyMessage,
     added,
     after,
     agent_with,
@@ -54,6 +55,7 @@ from tests.core.machine import (
     user_stops,
     written,
 )
+from tests.wrong import wrong
 
 FATAL = [
     "insufficient_quota",
@@ -355,11 +357,11 @@ class TestNonsense:
 
     def test_items_and_responses_that_nobody_knows_do_no_harm(self) -> None:
         machine = live()
-        trace = [
+        trace: list[AnyMessage] = [
             done("r9"),
             speech("i9", 20, response_id="r9"),
-            committed(None),
-            user_speaks(None),
+            committed(wrong(None)),
+            user_speaks(wrong(None)),
             user_stops("u9"),
             added(UnknownItem(type="hologram", raw={}, id="h1")),
             added(MessageItem(role="narrator", content=(UnknownPart(type="smell", raw={}),))),
@@ -484,7 +486,7 @@ def test_rate_limits_and_idle_timeouts_are_told() -> None:
 def test_every_event_carries_the_context_of_its_session() -> None:
     info = EventInfo(context={"name": "Ada"})
     machine = live(agent_with("weather"), info=info)
-    trace = [
+    trace: list[AnyMessage] = [
         say(),
         created("r1"),
         speech(),

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import SessionModelSettings, TurnDetectionConfig
-from realtime_actors.core.effects import CancelTimer, Publish, RunHandoff, RunTool, Send, SetTimer
+from realtime_actors.core.effects import (
+    CancelTimer,
+    Effects,
+    Publish,
+    RunHandoff,
+    RunTool,
+    Send,
+    SetTimer,
+)
 from realtime_actors.core.messages import AgentResolved, Connected, ConnectionLost, TimerFired
 from realtime_actors.core.settings import ANSWER_WITHIN
 from realtime_actors.core.tools.tool_calls import tool_timer
@@ -201,7 +211,7 @@ def test_an_update_that_is_not_answered_yet_makes_everything_differ() -> None:
 
     (update,) = sent(machine.handle(handed_over(twin), now=0.0))
 
-    assert update.session == SessionModelSettings(instructions=DESK.instructions, tools=())
+    assert update.session == SessionModelSettings(instructions=str(DESK.instructions), tools=())
 
 
 def test_what_was_changed_on_the_way_survives_a_handoff_except_what_belongs_to_the_agent() -> None:
@@ -406,7 +416,7 @@ class TestInputFilter:
         """The model was told two things, looked at the weather, and hands over."""
         pair = call_item("c0", "weather"), output_item("o0", "c0", "sunny")
         machine = after(at_the_desk(), added(self.U1), added(self.U2, after="u1"))
-        after(machine, *map(added, pair))
+        after(machine, *[added(item) for item in pair])
         return after(machine, output_done(call_item("c1", "transfer_to_billing")))
 
     def test_what_it_leaves_out_is_deleted_before_the_model_is_told(self) -> None:
@@ -642,14 +652,14 @@ class TestVoices:
 class TestToAndFro:
     """Two agents that keep passing the conversation to each other."""
 
-    HERE = agent_with(
+    HERE: ClassVar[Agent] = agent_with(
         name="Here", handoffs=[Handoff(lambda: TestToAndFro.THERE, tool_name="to_there")]
     )
-    THERE = agent_with(name="There", handoffs=[Handoff(HERE, tool_name="to_here")])
+    THERE: ClassVar[Agent] = agent_with(name="There", handoffs=[Handoff(HERE, tool_name="to_here")])
 
     def passed_on(self, machine, times: int, first: int = 1):
         """The conversation is passed on so often; gives what the last call led to."""
-        effects: list = []
+        effects: Effects = []
         for number in range(first, first + times):
             here = machine.current_agent.name == "Here"
             target, name = (self.THERE, "to_there") if here else (self.HERE, "to_here")

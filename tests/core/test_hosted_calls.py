@@ -22,6 +22,7 @@ from realtime_actors.items import (
 )
 from realtime_actors.tools import HostedMcpTool
 from tests.core.machine import (
+    AnyMessage,
     added,
     after,
     agent_with,
@@ -148,7 +149,7 @@ def test_calls_of_both_kinds_in_one_response_are_spoken_of_together() -> None:
     machine = after(librarian(), called("c1"), output_added(mcp_call("m1")))
     after(machine, output_added(mcp_call("m2")), done("r1"))
 
-    steps = [worked("m2"), finished("c1"), worked("m1")]
+    steps: list[AnyMessage] = [worked("m2"), finished("c1"), worked("m1")]
 
     assert [creates(machine.handle(step, 0.0)) for step in steps] == [0, 0, 1]
 

@@ -8,6 +8,7 @@ from attrs import evolve
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import CancelTimer, Effects, RunTool, SetTimer
+from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import TimerFired
 from realtime_actors.core.responses.stalls import stall_timer
 from realtime_actors.events import AgentEndEvent, AgentStartEvent, AudioEvent, AudioInterruptedEvent
@@ -42,11 +43,12 @@ from tests.core.machine import (
     user_stops,
     written,
 )
+from tests.wrong import wrong
 
 BESIDE = ask(messages.CreateResponse(conversation="none", metadata={"topic": "mood"}))
 GROWS: list[AnyMessage] = [
     output_added(empty()),
-    wire.ResponseContentPartAdded(response_id="r1", item_id="i1", part=None),
+    wire.ResponseContentPartAdded(response_id="r1", item_id="i1", part=wrong(None)),
     speech(),
     transcript("Good "),
     text("Good "),
@@ -121,7 +123,7 @@ class TestABeginningThatIsNotTold:
 
 
 class TestAResponseThatBeginsWithoutItsId:
-    def machine(self, *then: AnyMessage) -> object:
+    def machine(self, *then: AnyMessage) -> SessionMachine:
         return after(live(stall_timeout=30.0), say(), created(None), *then)
 
     def test_is_cancelled_by_the_id_that_it_turned_out_to_have(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF, GuardrailsSettings
-from realtime_actors.core.effects import End, Publish, SetTimer
+from realtime_actors.core.effects import Effects, End, Publish, SetTimer
 from realtime_actors.core.limits import (
     DURATION_TIMER,
     FINISH_WITHIN,
@@ -82,11 +83,11 @@ ONE_DOLLAR = Usage(
 )
 
 
-def priced(**options: object) -> SessionMachine:
+def priced(**options: Any) -> SessionMachine:
     return live(model="mine", pricing=PRICING, **options)
 
 
-def turn(machine: SessionMachine, response_id: str, at: float = 0.0) -> list[object]:
+def turn(machine: SessionMachine, response_id: str, at: float = 0.0) -> Effects:
     """A response that costs a dollar."""
     return play(machine, created(response_id), done(response_id, usage=ONE_DOLLAR), at=at)
 
@@ -301,10 +302,11 @@ def when_it_ends(
     while True:
         timer = timers.next()
         assert timer is not None, "it never ends"
-        if waiting and waiting[0][1] <= timer[1]:
-            timers.due[timer[0].key] = timer[1]
-            timer = waiting.pop(0)
+        message: AnyMessage
         message, now = timer
+        if waiting and waiting[0][1] <= now:
+            timers.due[timer[0].key] = now
+            message, now = waiting.pop(0)
         assert now < 1000.0, "it goes on for ever"
         if only(End, timers.note(machine.handle(message, now), now)):
             return now
@@ -316,7 +318,7 @@ REPORTED = messages.PlaybackPosition("i1", 0, 300, absolute=True)
 ALMOST = messages.PlaybackPosition("i1", 0, 1999, absolute=True)
 
 
-def guarded(*, verdict_timeout: float | None = 10.0, **options: object) -> SessionMachine:
+def guarded(*, verdict_timeout: float | None = 10.0, **options: Any) -> SessionMachine:
     guardrail = OutputGuardrail(name="no_prices", check=lambda text: "$" in text)
     hold = GuardrailsSettings(mode="hold", debounce_text_length=1, verdict_timeout=verdict_timeout)
     return live(output_guardrails=(guardrail,), guardrails_settings=hold, **options)

@@ -127,10 +127,8 @@ class TestWhatIsToldOfAChange:
         new, *moved = [
             (type(each), each.item.id, each.previous_item_id)
             for each in only(
-                HistoryAddedEvent | HistoryUpdatedEvent,
-                play(  # type: ignore[arg-type]
-                    machine, added(written("b"), "a")
-                ),
+                (HistoryAddedEvent, HistoryUpdatedEvent),
+                play(machine, added(written("b"), "a")),
             )
             if each.item is not None
         ]

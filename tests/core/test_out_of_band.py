@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from realtime_actors import messages
-from realtime_actors.core.effects import CancelTimer, RunTool, SetTimer
+from realtime_actors.core.effects import CancelTimer, Effects, RunTool, SetTimer
 from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import TimerFired
 from realtime_actors.core.responses.out_of_band import out_of_band_timer
@@ -51,7 +51,7 @@ def unnamed(response_id: str, metadata: dict[str, str] | None = None) -> AnyMess
     return created(response_id, conversation_id=None, metadata=metadata)
 
 
-def begun_in_the_conversation(effects: list) -> list[str | None]:
+def begun_in_the_conversation(effects: Effects) -> list[str | None]:
     return [start.response_id for start in only(AgentStartEvent, effects)]
 
 

@@ -37,6 +37,7 @@ from tests.core.machine import (
     sent,
     sent_types,
 )
+from tests.wrong import wrong
 
 AGENT = agent_with("weather")
 TOO_LONG = "string_above_max_length"
@@ -206,7 +207,7 @@ class TestARefusal:
         messages.AddItem("x" * 10_000),
         messages.UpdateHistory([user_message("x" * 10_000)]),
         messages.CreateResponse(instructions="x" * 10_000),
-        messages.CreateResponse(conversation="none", input=["x" * 10_000]),
+        messages.CreateResponse(conversation="none", input=wrong(["x" * 10_000])),
         messages.UpdateSession({"instructions": "x" * 10_000}),
         messages.SendRawEvent({"type": "session.update", "session": {"x": "x" * 10_000}}),
         messages.SendRawEvent({"type": "input_audio_buffer.append", "audio": "A" * 10_000}),

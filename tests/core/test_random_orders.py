@@ -8,8 +8,8 @@ sense is in `test_joined`.)
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, TypeVar
 
 import pytest
 from attrs import evolve
@@ -178,7 +178,7 @@ TURN_DETECTION = (None, OFF, TurnDetectionConfig(), TurnDetectionConfig(interrup
 
 # One of these is chosen, and then one of its messages: what comes in many kinds comes no
 # more often for that.
-SERVER_EVENTS: list[list[AnyMessage]] = [
+SERVER_EVENTS: list[Sequence[AnyMessage]] = [
     each(
         lambda response_id, named, metadata: created(
             response_id, conversation_id=named, metadata=metadata
@@ -427,7 +427,7 @@ pytestmark = [
 ]
 
 
-def machine(*, guards: str = "stream", **options: Any) -> SessionMachine:
+def machine(*, guards: Literal["stream", "hold"] = "stream", **options: Any) -> SessionMachine:
     return live(
         DESK,
         tool_timeout=5.0,

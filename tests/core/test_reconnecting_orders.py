@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
-from realtime_actors.agent import Handoff
+from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import OFF, SessionModelSettings, TurnDetectionConfig
 from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import AgentResolved, AnotherFailed, AnotherOpened
@@ -24,12 +24,12 @@ from realtime_actors.server import server_messages
 from tests.core import joined
 from tests.core.machine import AnyMessage, ask, long_lists, new, resolve, times
 
-BILLING = evolve(
+BILLING: Agent = evolve(
     joined.BILLING,
     voice="cedar",
     handoffs=[Handoff(lambda: DESK, tool_name="dance", voice="reconnect")],
 )
-DESK = evolve(joined.DESK, voice="marin", handoffs=[Handoff(BILLING, voice="reconnect")])
+DESK: Agent = evolve(joined.DESK, voice="marin", handoffs=[Handoff(BILLING, voice="reconnect")])
 
 MOVES = (
     *["server reads"] * 8,
@@ -140,7 +140,8 @@ class World(joined.World):
         # What is true there is what it is told now.
         told = [each.item for each in sent if isinstance(each, wire.ConversationItemCreate)]
         known = {item.id for item in told}
-        self.client.untold = {item.id for item in self.client.machine.history} - known
+        client: Any = self.client
+        client.untold = {item.id for item in client.machine.history} - known
         self.calls = {item.call_id for item in told if isinstance(item, FunctionCallItem)}
         self.order.clear()
         self.outputs.clear()

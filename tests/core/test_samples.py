@@ -94,7 +94,7 @@ def test_a_sample_of_g711_is_a_byte() -> None:
 
 
 @pytest.mark.parametrize("mode", ["gated", "half_duplex"])
-def test_the_echo_is_known_in_whole_samples_too(mode: str) -> None:
+def test_the_echo_is_known_in_whole_samples_too(mode: Any) -> None:
     machine = talking(barge_in=BargeIn(mode=mode))
 
     assert heard(play(machine, piece(AUDIO[:3]), piece(AUDIO[3:]))) == [AUDIO[:2], AUDIO[2:]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from realtime_actors import messages
@@ -209,7 +211,7 @@ def test_words_that_had_to_be_asked_for_are_judged_too() -> None:
 
 
 class TestAGuardrailThatHangs:
-    def judging(self, mode: str = "stream") -> SessionMachine:
+    def judging(self, mode: Literal["stream", "hold"] = "stream") -> SessionMachine:
         settings = GuardrailsSettings(mode=mode)
         machine = live(AGENT, guardrails_settings=settings)
         return after(turn(machine), created("r1"), speech("i1", 1000), user_words("Hello"))

@@ -52,6 +52,7 @@ from realtime_actors.events import (
 )
 from tests.core.machine import (
     AGENT,
+    AnyMessage,
     after,
     agent_with,
     already_active,
@@ -153,7 +154,7 @@ def test_the_acknowledgement_opens_the_microphone_and_lets_whoever_waits_go_on()
 
 def test_nothing_is_sent_before_the_server_has_taken_the_configuration() -> None:
     machine = new()
-    verbs = [
+    verbs: list[messages.Verb] = [
         messages.SendMessage("Hi"),
         messages.CreateResponse(),
         messages.CommitAudio(),
@@ -251,7 +252,8 @@ def test_instructions_that_raise_end_the_session() -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_connection_lost_while_starting_ends_the_session(steps) -> None:
-    machine = after(new(), *[Started(), Connected(), RESOLVED][:steps])
+    begun: list[AnyMessage] = [Started(), Connected(), RESOLVED]
+    machine = after(new(), *begun[:steps])
 
     effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=0.0)
 
@@ -296,7 +298,13 @@ def test_after_the_end_verbs_are_refused_and_everything_else_is_dropped() -> Non
 
     assert isinstance(refusal(machine.handle(say(), now=0.0)), SessionClosedError)
     assert isinstance(refusal(machine.handle(ask(messages.Close()), now=0.0)), SessionClosedError)
-    late = [updated(), already_active(), done(), finished(), ConnectionLost(code=1000)]
+    late: list[AnyMessage] = [
+        updated(),
+        already_active(),
+        done(),
+        finished(),
+        ConnectionLost(code=1000),
+    ]
     assert play(machine, *late) == []
 
 

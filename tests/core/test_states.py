@@ -147,7 +147,7 @@ OTHERS: list[Any] = [
     {},
     {"a": 1},
 ]
-IDS = {
+IDS: dict[str, list[Any]] = {
     "response_id": ["r1", "r2"],
     "item_id": ["i1", "u1", "u2", "item_c1", "m1"],
     "previous_item_id": ["i1", "u1", None],
@@ -191,7 +191,7 @@ def check_alive(machine: SessionMachine, effects: Effects) -> None:
     for each in only(Send, effects):
         json.loads(GA.encode_client(each.event), parse_constant=pytest.fail)
         json.loads(GA_STANDARD.encode_client(each.event), parse_constant=pytest.fail)
-    looks = [messages.History(), messages.Usage(), messages.CurrentAgent()]
+    looks: list[messages.Verb] = [messages.History(), messages.Usage(), messages.CurrentAgent()]
     for look in looks if machine.phase is not Phase.ENDED else []:
         (answer,) = answers(machine.handle(ask(look), 1.0))
         assert answer is not None

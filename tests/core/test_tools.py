@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import cast
 
 import pytest
 from attrs import evolve
@@ -32,7 +33,9 @@ from realtime_actors.events import (
     ToolStartEvent,
 )
 from realtime_actors.items import FunctionCallOutputItem, InputImage, user_message
+from realtime_actors.tools import Tool
 from tests.core.machine import (
+    AnyMessage,
     added,
     after,
     agent_with,
@@ -59,7 +62,7 @@ from tests.core.machine import (
 )
 
 AGENT = agent_with("weather", "time")
-WEATHER = AGENT.find_tool("weather")
+WEATHER = cast(Tool, AGENT.find_tool("weather"))
 
 
 def ended(effects) -> list[tuple[str, str]]:
@@ -121,7 +124,7 @@ def test_a_failure_is_an_outcome_too() -> None:
 
 @pytest.mark.parametrize("result_first", [True, False])
 def test_the_response_and_its_last_outcome_together_ask_for_one_response(result_first) -> None:
-    steps = [finished("c1"), done("r1")]
+    steps: list[AnyMessage] = [finished("c1"), done("r1")]
     machine = after(live(AGENT), created("r1"), called("c1"))
     first, second = steps if result_first else reversed(steps)
 

@@ -22,6 +22,7 @@ from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import ConnectionLost, TimerFired
 from realtime_actors.events import InputTranscriptEvent, InputTranscriptSegmentEvent
 from realtime_actors.items import InputAudio, InputText, MessageItem
+from realtime_actors.usage import SessionUsage
 from tests.core.machine import (
     AnyMessage,
     added,
@@ -52,7 +53,7 @@ TIMER = transcript_timer("u1")
 
 def writing_down(**asked: Any) -> SessionMachine:
     """A machine whose server writes down what the user says."""
-    settings = {"input_audio_transcription": TranscriptionConfig(model="whisper-1")}
+    settings: dict[str, Any] = {"input_audio_transcription": TranscriptionConfig(model="whisper-1")}
     return live(settings=SessionModelSettings(**settings, **asked.pop("settings", {})), **asked)
 
 
@@ -353,6 +354,7 @@ def test_a_transcription_is_paid_once_however_often_it_comes() -> None:
     after(machine, completed("Hey.", usage=usage), completed("Hey.", usage=usage))
 
     (answer,) = answers(machine.handle(ask(messages.Usage()), now=0.0))
+    assert isinstance(answer, SessionUsage)
     assert answer.transcribed_seconds == 3.0
 
 

@@ -160,7 +160,8 @@ class TestAnUpdate:
         assert answers(timed.tell(silent)) == []
         (refusal,) = only(Refuse, timed.wait(1.0))
 
-        assert (refusal.caller, type(refusal.error)) == ("Ann", SessionUpdateError)
+        assert refusal.caller == "Ann"
+        assert isinstance(refusal.error, SessionUpdateError)
         assert silent.error.message in str(refusal.error)
         assert refusal.error.code == silent.error.code
 

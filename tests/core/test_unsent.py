@@ -60,7 +60,7 @@ def unsent(machine: SessionMachine, message: AnyMessage, *, keep: int = 0) -> Ef
 def asked(effects: Effects) -> list[str | None]:
     """The instructions of the responses that are asked for."""
     creates = only(wire.ResponseCreate, effects)
-    return [create.response and create.response.instructions for create in creates]
+    return [None if each.response is None else each.response.instructions for each in creates]
 
 
 class TestAVerb:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Literal
 
 import pytest
 from attrs import define, evolve, field
@@ -92,7 +93,7 @@ def ways(words: str) -> Mapping[str, list[AnyMessage]]:
 def text_ways(words: str) -> Mapping[str, list[AnyMessage]]:
     """The same for what it writes."""
     whole = MessageItem(id="i1", role="assistant", status="completed", content=(OutputText(words),))
-    ids = {"response_id": "r1", "item_id": "i1"}
+    ids: Any = {"response_id": "r1", "item_id": "i1"}
     return {
         "output_item.added": [output_added(evolve(whole, status="in_progress"))],
         "item.added": [added(whole)],
@@ -148,7 +149,7 @@ class Told:
         self.sent += sent_types(effects)
 
 
-def guarded(mode: str = "stream", agent: Agent = AGENT) -> SessionMachine:
+def guarded(mode: Literal["stream", "hold"] = "stream", agent: Agent = AGENT) -> SessionMachine:
     # A piece of speech goes with the words around it: here these are all of them.
     settings = GuardrailsSettings(debounce_text_length=8 if mode == "stream" else 40, mode=mode)
     return live(agent, guardrails_settings=settings)

@@ -154,7 +154,7 @@ def noise(kind: str, length: int, rate_hz: int):
 
 
 def pcm16(samples) -> bytes:
-    return np.clip(samples * 32767, -32768, 32767).astype("<i2").tobytes()
+    return bytes(np.clip(samples * 32767, -32768, 32767).astype("<i2").tobytes())
 
 
 def samples_of(pcm: bytes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -163,7 +164,7 @@ def pause_after(settings: TurnSettings, text: str | None) -> int:
     ("eagerness", "longest_ms"), [("low", 8000), ("medium", 4000), ("high", 2000), ("auto", 4000)]
 )
 def test_an_unfinished_sentence_is_waited_for_as_long_as_the_eagerness_says(
-    eagerness: str, longest_ms: int
+    eagerness: Any, longest_ms: int
 ) -> None:
     settings = TurnSettings(eagerness=eagerness)
 

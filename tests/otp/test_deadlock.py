@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_calling_oneself_is_told_at_once():
     with pytest.raises(otp.CallExit) as caught:
         server.ask(calling(server), timeout=SOON)
 
-    reason, where = caught.value.reason
+    reason, where = cast("tuple[Any, Any]", caught.value.reason)
     assert reason == "calling_self"
     assert where.operation == "GenServer.call"
     assert issubclass(otp.DeadlockError, otp.Exit)
@@ -62,7 +62,7 @@ def test_a_circle_of_calls_is_told_at_once(length):
     with pytest.raises(otp.CallExit) as caught:
         servers[0].ask(calling(*servers[1:], servers[0]), timeout=SOON)
 
-    reason = caught.value.reason
+    reason: Any = caught.value.reason
     while reason[0] != "deadlock":
         reason = reason[0]
     assert set(reason[1]) == set(servers)
@@ -81,7 +81,8 @@ def test_a_circle_that_closes_from_two_sides_at_once_is_found():
                 try:
                     return otp.Reply(otp.call(peer, calling(), timeout=None), state)
                 except otp.DeadlockError as error:
-                    return otp.Reply(error.reason[0], state)
+                    (word, *_) = cast("tuple[str, Any]", error.reason)
+                    return otp.Reply(word, state)
 
             return handle
 
@@ -153,5 +154,6 @@ def test_a_child_that_calls_its_supervisor_in_init_is_told():
     with pytest.raises(otp.StartFailed) as caught:
         otp.start(otp.Supervisor, [otp.child_spec(Eager, id="eager")], name="top")
 
-    _, (_, _, (deadlock, _)) = caught.value.reason
+    reason: Any = caught.value.reason
+    _, (_, _, (deadlock, _)) = reason
     assert deadlock[0] == "deadlock"

@@ -6,7 +6,7 @@ import copy
 import inspect
 import pickle
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from attrs import asdict, frozen
@@ -69,7 +69,8 @@ WORDS = {
 
 def an(error: type[BaseException]) -> BaseException:
     """One of these errors, with all that it may have."""
-    positional, named = ["a message"], {}
+    positional: list[Any] = ["a message"]
+    named: dict[str, Any] = {}
     if "__init__" in vars(error):
         parameters = [*inspect.signature(error).parameters.values()]
         given = {each.name: WORDS.get(each.name, each.name) for each in parameters}
@@ -90,14 +91,14 @@ def every_error() -> Iterator[type[BaseException]]:
 
 @pytest.mark.parametrize("error", list(every_error()))
 def test_an_error_comes_out_of_a_pickle_as_it_was(error: type[BaseException]):
-    error = an(error)
-    again = pickle.loads(pickle.dumps(error))
-    assert type(again) is type(error)
-    assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
+    made = an(error)
+    again = pickle.loads(pickle.dumps(made))
+    assert type(again) is error
+    assert (str(again), again.args, vars(again)) == (str(made), made.args, vars(made))
 
 
 def test_a_failed_call_can_be_told_to_another_process(client):
-    server = otp.start(Counter)
+    server: Any = otp.start(Counter)
     otp.stop(server)
     with pytest.raises(otp.CallExit) as dead:
         otp.call(server, "get")
@@ -125,7 +126,7 @@ def refuse(server: Any, from_: Any, state: Any) -> otp.Reply:
 
 
 def fail(server: Any, from_: Any, state: Any) -> otp.Reply:
-    def in_the_server() -> None:
+    def in_the_server() -> NoReturn:
         raise REFUSED
 
     try:

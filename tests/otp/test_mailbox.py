@@ -71,7 +71,7 @@ def test_messages_of_one_sender_keep_their_order(client):
 
 def test_any_value_is_a_message(client):
     server = otp.start(Recorder, client.ref)
-    values = [None, (), (None, 1), False, otp.NOTHING, ("timeout",), []]
+    values: list[Any] = [None, (), (None, 1), False, otp.NOTHING, ("timeout",), []]
     for value in values:
         otp.send(server, value)
         otp.cast(server, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_flushing_says_that_there_was_something_to_flush(client):
 def test_the_monitor_of_another_is_none_of_ours(client):
     server = otp.start(Server)
     other = otp.start(Server)
-    theirs = other.ask(lambda *_: otp.Reply(otp.monitor(server), None))
+    theirs: Any = other.ask(lambda *_: otp.Reply(otp.monitor(server), None))
 
     assert otp.demonitor(theirs, info=True) is False
     otp.stop(server)

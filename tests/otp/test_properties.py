@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -14,6 +15,10 @@ from tests.otp.actors import SOON
 
 ACTORS = 4
 ENDS = ("stop", "crash", "exit", "kill", "signal")
+
+
+def tells_the_end(monitor: otp.MonitorRef, message: object) -> bool:
+    return isinstance(message, otp.Down) and message.monitor_ref is monitor
 
 
 class Member(otp.GenServer):
@@ -144,7 +149,7 @@ def test_a_supervisor_restarts_as_often_as_it_may_and_no_more(todo, most):
                 otp.cast(child.ref, (name,))
             client.receive(
                 SOON,
-                match=lambda m, watch=watch: isinstance(m, otp.Down) and m.monitor_ref is watch,
+                match=partial(tells_the_end, watch),
             )
             ends += 1
             if ends > most:

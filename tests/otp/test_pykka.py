@@ -68,7 +68,7 @@ def test_futures_can_be_mapped_and_joined():
 
 
 def test_a_future_may_be_asked_again_after_a_timeout():
-    server, kept = otp.start(Server), []
+    server, kept = otp.start(Server), list[otp.From]()
     future = server.ask(
         lambda server, from_, state: kept.append(from_) or otp.NoReply(state), block=False
     )
@@ -93,7 +93,8 @@ def test_a_proxy_shows_public_methods_and_the_state():
 
 def test_a_method_that_fails_with_nobody_waiting_ends_the_server():
     with otp.Client() as client:
-        counter, _ = otp.start_monitor(Counter)
+        started: Any = otp.start_monitor(Counter)
+        counter, _ = started
         counter.proxy().fail.defer()
         assert repr(client.receive(SOON).reason) == "KeyError('no such thing')"
 

@@ -70,7 +70,7 @@ def test_no_restart_is_allowed_when_none_is():
     st.floats(0.1, 10.0),
 )
 def test_there_are_never_more_restarts_than_the_intensity_allows(gaps, most, window):
-    intensity, restarts, now, made = Intensity(most, window), Restarts(), 0.0, []
+    intensity, restarts, now, made = Intensity(most, window), Restarts(), 0.0, list[float]()
     for gap in gaps:
         now += gap
         after = restarts.another(now, intensity)

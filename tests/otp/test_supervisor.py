@@ -183,7 +183,7 @@ class Slow(otp.GenServer):
 
 @pytest.mark.parametrize("cls", [otp.Supervisor, otp.DynamicSupervisor])
 def test_a_child_that_its_caller_has_given_up_on_is_ended_again(cls, client):
-    hold, starts = Busy(), []
+    hold, starts = Busy(), list[Any]()
     supervisor: Any = otp.start(cls)
     with pytest.raises(otp.CallTimeout):
         supervisor.start_child(otp.child_spec(Slow, hold, starts), timeout=0.05)
@@ -199,7 +199,7 @@ def test_a_child_that_its_caller_has_given_up_on_is_ended_again(cls, client):
 
 @pytest.mark.parametrize("cls", [otp.Supervisor, otp.DynamicSupervisor])
 def test_a_start_whose_caller_has_given_up_before_it_began_never_begins(cls, client):
-    hold, starts = Busy(), []
+    hold, starts = Busy(), list[Any]()
     supervisor: Any = otp.start(cls)
     first = otp.Task.async_(supervisor.start_child, otp.child_spec(Slow, hold, starts, id=1))
     assert hold.entered.wait(SOON)
@@ -214,7 +214,7 @@ def test_a_start_whose_caller_has_given_up_before_it_began_never_begins(cls, cli
 
 
 def test_a_start_that_takes_too_long_is_the_end_of_that_child_only(client):
-    hold, starts = Busy(), []
+    hold, starts = Busy(), list[Any]()
     supervisor: Any = otp.start(otp.DynamicSupervisor)
     with pytest.raises(otp.StartFailed, match="timeout"):
         supervisor.start_child(otp.child_spec(Slow, hold, starts, timeout=0.05))

@@ -11,6 +11,7 @@ import pytest
 from realtime_actors import otp
 from realtime_actors.errors import ConfigError
 from tests.otp.actors import SOON, Busy
+from tests.wrong import wrong
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_the_value_of_a_task_is_awaited(client):
 
 def test_the_value_of_a_task_may_come_as_a_message(client):
     task = otp.Task.async_(pow, 2, 3)
+    assert task.monitor_ref is not None
     assert client.receive(SOON) == otp.TaskReply(task.monitor_ref, 8)
     assert client.receive(SOON) == otp.Down(task.monitor_ref, task, otp.NORMAL)
 
@@ -221,9 +223,10 @@ def test_a_stream_that_could_give_nothing_is_refused_at_once(client, supervisor,
 
 
 def test_numbers_that_make_no_sense_are_refused():
-    for wrong in (0, -1, True, 1.5, "5"):
+    for capacity in (0, -1, True, 1.5, "5"):
         with pytest.raises(ConfigError, match=r"Bounded\.capacity is"):
-            otp.Bounded(wrong)
-    for cls, name in ((otp.TaskSupervisor, "max_children"), (otp.Supervisor, "max_restarts")):
+            otp.Bounded(wrong(capacity))
+    options = ((otp.TaskSupervisor, "max_children"), (otp.Supervisor, "max_restarts"))
+    for cls, name in options:
         with pytest.raises(otp.StartFailed, match=f"{name} is -1: allowed is a whole number, 0"):
-            otp.start(cls, **{name: -1})
+            otp.start(cls, **wrong({name: -1}))

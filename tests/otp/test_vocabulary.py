@@ -20,6 +20,8 @@ def scenario(steps: list[Any], order: str = "per_process", **per_process: list[A
     return {"id": "own", "steps": steps, "expect": {"order": order, "per_process": per_process}}
 
 
+AGAIN: dict[str, Any] = {"a#2": [["init"]], "b#2": [["init"]]}
+
 CASES: dict[str, Any] = {
     "a state is put, added to and logged": scenario(
         [
@@ -174,7 +176,7 @@ CASES: dict[str, Any] = {
         k=[["init"]],
         a=[["init"], ["terminate", "killed"]],
         b=[["init"]],
-        **{"a#2": [["init"]], "b#2": [["init"]]},
+        **AGAIN,
         main=[
             ["sup_start", "o", ["ok", "@o"]],
             ["sup_children", "o", [["i", "@i", "supervisor"], ["k", "@k", "worker"]]],

@@ -20,7 +20,7 @@ from realtime_actors import console, items, messages
 from realtime_actors.events import AgentEndEvent, Event, RawModelEvent
 from realtime_actors.recording import Recorder, render_page
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.testing import Probe
 
 KEY = "sk-canary-0123456789abcdef"
@@ -79,7 +79,7 @@ def conversation(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
-    replies = [
+    replies: list[Reply] = [
         [Call("look_up", {"word": SAID})],
         ANSWERED,
         [Call("fail", {"word": SAID})],

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from attrs import frozen
@@ -96,9 +96,11 @@ UNLIMITED: dict[str, Try] = {
     "child_spec timeout": lambda room, time: otp.child_spec(Counter, timeout=time),
     "child_spec shutdown": lambda room, time: otp.child_spec(Counter, shutdown=time),
     "receive timeout": lambda room, time: (room.one_message(), otp.receive(time)),
-    "start timeout": lambda room, time: otp.stop(otp.start(Counter, timeout=time)),
-    "start_link timeout": lambda room, time: otp.stop(otp.start_link(Counter, timeout=time)),
-    "start_monitor timeout": lambda room, time: otp.start_monitor(Counter, timeout=time)[0].stop(),
+    "start timeout": lambda room, time: started(Counter, timeout=time),
+    "start_link timeout": lambda room, time: stopping(otp.start_link(Counter, timeout=time)),
+    "start_monitor timeout": lambda room, time: stopping(
+        *(otp.start_monitor(Counter, timeout=time) or ())[:1]
+    ),
     "stop timeout": lambda room, time: stopped(lambda server: otp.stop(server, timeout=time)),
     "tool timeout": lambda room, time: ra.tool(timeout=time)(nothing),
 }
@@ -179,8 +181,9 @@ def room() -> Iterator[Room]:
     script = ScriptedTransport(strict=False)
     kinds = (Counter, otp.TaskSupervisor, otp.DynamicSupervisor, otp.Supervisor)
     with otp.Client() as client, ra.run(ra.agent(), transport=script) as session:
-        servers = [otp.start(kind) for kind in kinds]
-        yield Room(client, *servers, session, script)
+        servers: list[Any] = [otp.start(kind) for kind in kinds]
+        counter, tasks, calls, supervisor = servers
+        yield Room(client, counter, tasks, calls, supervisor, session, script)
         for each in servers:
             otp.stop(each)
 
@@ -196,12 +199,18 @@ class Given(otp.GenServer):
         return message
 
 
+def stopping(server: otp.ServerRef | None) -> None:
+    """Stop what was started, which is not nothing."""
+    assert server is not None
+    otp.stop(server)
+
+
 def started(cls: type[otp.GenServer], *args: Any, **kwargs: Any) -> None:
     """Start a server and stop it; raise what it could not start for."""
     try:
-        otp.stop(otp.start(cls, *args, **kwargs))
+        stopping(otp.start(cls, *args, **kwargs))
     except otp.StartFailed as failed:
-        raise failed.reason from None
+        raise cast(Exception, failed.reason) from None
 
 
 def returned(value: otp.Reply | otp.NoReply) -> None:
@@ -211,14 +220,14 @@ def returned(value: otp.Reply | otp.NoReply) -> None:
     try:
         otp.stop(given)
     except otp.CallExit as exit_:
-        if exit_.reason != otp.NOPROC:
+        if isinstance(exit_.reason, tuple):
             raise exit_.reason[0] from None
         raise given._process.reason from None
 
 
 def stopped(stop: Callable[[Any], object]) -> None:
     """Start a server, and stop it like this."""
-    given = otp.start(Counter)
+    given: Any = otp.start(Counter)
     try:
         stop(given)
     finally:

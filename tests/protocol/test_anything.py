@@ -92,7 +92,7 @@ def test_any_json_can_be_read(value: object) -> None:
     read(text(value))
 
 
-@given(st.sampled_from(sorted(SERVER_EVENTS | CLIENT_EVENTS)), st.dictionaries(st.text(), JSON))
+@given(st.sampled_from(sorted({*SERVER_EVENTS, *CLIENT_EVENTS})), st.dictionaries(st.text(), JSON))
 def test_an_event_of_anything_can_be_read(type_: str, members: dict[str, Any]) -> None:
     read(text(members | {"type": type_}))
 

@@ -41,7 +41,7 @@ def test_there_is_a_sample_of_every_event() -> None:
 def test_a_class_has_the_name_of_its_type(type_: str) -> None:
     words = type_.replace(".", "_").split("_")
     name = "".join(word.capitalize() for word in words)
-    cls = (CLIENT_EVENTS | SERVER_EVENTS)[type_]
+    cls = {**CLIENT_EVENTS, **SERVER_EVENTS}[type_]
 
     assert cls.__name__ == ("ServerError" if type_ == "error" else name)
     assert getattr(protocol, cls.__name__) is cls
@@ -75,7 +75,10 @@ def test_both_backends_read_the_same(sample: dict[str, Any]) -> None:
 @pytest.mark.parametrize("pair", PAIRS, ids=kind)
 def test_both_dialects_say_the_same_event(pair: dict[str, Any]) -> None:
     if pair["from"] == "server":
-        events = [GA.decode_server(text(pair["ga"])), BETA.decode_server(text(pair["beta"]))]
+        events: list[Any] = [
+            GA.decode_server(text(pair["ga"])),
+            BETA.decode_server(text(pair["beta"])),
+        ]
         written = [GA.encode_server(events[0]), BETA.encode_server(events[0])]
     else:
         calls = [GA.decode_client(text(pair["ga"])), BETA.decode_client(text(pair["beta"]))]

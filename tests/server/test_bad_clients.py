@@ -15,7 +15,8 @@ from typing import Any
 import openai
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from realtime_actors.errors import ConfigError
 from realtime_actors.server import RealtimeServer, ServerLimits
@@ -24,7 +25,7 @@ from realtime_actors.server.server_limits import Pace
 PATIENCE = 20.0
 
 
-def next_of(websocket: ClientConnection, kind: str) -> dict[str, Any]:
+def next_of(websocket: Connection, kind: str) -> dict[str, Any]:
     """The next event of a type."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -34,7 +35,7 @@ def next_of(websocket: ClientConnection, kind: str) -> dict[str, Any]:
     raise AssertionError(f"no {kind}")
 
 
-def say(websocket: ClientConnection, text: str) -> dict[str, Any]:
+def say(websocket: Connection, text: str) -> dict[str, Any]:
     """Have a turn with the server. Gives the response."""
     content = [{"type": "input_text", "text": text}]
     item = {"type": "message", "role": "user", "content": content}
@@ -362,7 +363,7 @@ def test_openais_client_gets_a_secret_and_uses_it() -> None:
 # --- the model that nobody has named ---------------------------------------------------------
 
 
-def update(websocket: ClientConnection, **session: object) -> dict[str, Any]:
+def update(websocket: Connection, **session: object) -> dict[str, Any]:
     event = {"type": "session.update", "session": {"type": "realtime", **session}}
     websocket.send(json.dumps(event))
     while (answer := json.loads(websocket.recv(timeout=PATIENCE)))["type"] == "session.created":

@@ -138,7 +138,7 @@ def test_openais_agents_hold_a_spoken_conversation(server: RealtimeServer) -> No
     agents.set_tracing_disabled(True)
     asked: list[str] = []
 
-    @agents.function_tool  # type: ignore[untyped-decorator]  # whatever version is installed
+    @agents.function_tool
     def get_weather(city: str) -> str:
         """The weather in a city."""
         asked.append(city)

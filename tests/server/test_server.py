@@ -119,7 +119,7 @@ def test_speech_cuts_the_answer_off() -> None:
 
 def test_a_tool_is_called_and_its_output_read() -> None:
     def answer(request: BrainRequest) -> str:
-        return f"It is {request.items[-1].output}."  # type: ignore[union-attr]  # as we sent it
+        return f"It is {request.items[-1].output}."
 
     scripted = RealtimeServer.scripted([["Let me see.", Call("weather", {"city": "Oslo"})], answer])
     with scripted as server, client(server) as caller:

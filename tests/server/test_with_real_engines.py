@@ -156,7 +156,7 @@ def test_openais_agents_speak_and_are_understood(engines: Engines, server: Realt
     realtime = pytest.importorskip("agents.realtime")
     agents.set_tracing_disabled(True)
 
-    @agents.function_tool  # type: ignore[untyped-decorator]  # whatever version is installed
+    @agents.function_tool
     def get_weather(city: str) -> str:
         """Get the weather in a city."""
         return f"It is raining in {city}."

@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pykka
 import pytest
@@ -101,7 +102,7 @@ def test_a_session_is_copied_as_itself_and_not_pickled(ended: ra.Session):
 # --- what was known last -------------------------------------------------------------------
 
 
-def talked(script: ScriptedTransport, **options: object) -> ra.Session:
+def talked(script: ScriptedTransport, **options: Any) -> ra.Session:
     """A session that has heard and said something, which was counted."""
     agent = ra.agent(name="Desk", model="gpt-realtime-2.1")
     session = ra.run(agent, transport=script, **options)

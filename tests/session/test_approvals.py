@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import Any
 
 import pytest
 
@@ -17,13 +18,18 @@ from realtime_actors.events import (
     ToolEndEvent,
 )
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session import heavy
 from tests.session.wire import call_done, item_done, response_created, response_done
 
 
-def run(script: ScriptedTransport, *tools: object, context: object = None, **config: object):
+def run(
+    script: ScriptedTransport,
+    *tools: ra.Tool | ra.HostedMcpTool,
+    context: object = None,
+    **config: object,
+):
     return ra.run(
         ra.agent(tools=tools),
         transport=script,
@@ -33,7 +39,7 @@ def run(script: ScriptedTransport, *tools: object, context: object = None, **con
     )
 
 
-def paying(paid: list[int], **options: object) -> ra.Tool:
+def paying(paid: list[int], **options: Any) -> ra.Tool:
     @ra.tool(**options)
     def pay(euros: int) -> str:
         paid.append(euros)
@@ -127,7 +133,7 @@ def undecided(output: str) -> None:
         ([undecided], "ring twice", "Error: look_up failed"),
     ],
 )
-def test_a_guardrail_sees_what_a_tool_gives_back_before_the_model(guardrails, contact, told):
+def test_a_guardrail_sees_what_a_tool_gives_back_before_the_model(guardrails, contact: str, told):
     @ra.tool(output_guardrails=guardrails)
     def look_up() -> str:
         return contact
@@ -240,7 +246,7 @@ def test_a_hosted_tool_is_approved_by_an_item():
 
 
 @ra.tool_guardrail
-def small_sums(arguments: dict[str, object], limit: object) -> ra.GuardrailVerdict:
+def small_sums(arguments: dict[str, Any], limit: int) -> ra.GuardrailVerdict:
     return ra.GuardrailVerdict(tripped=arguments["euros"] > limit, reason=f"{limit} at most")
 
 
@@ -309,7 +315,7 @@ def test_wrong_options_are_refused():
 
 def test_approval_and_rejection_in_a_conversation_with_a_server():
     paid: list[int] = []
-    replies = [
+    replies: list[Reply] = [
         [Call("pay", {"euros": 5}), Call("pay", {"euros": 500})],
         "One is paid, the other is not.",
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pykka
 import pytest
@@ -48,7 +49,7 @@ def script() -> Iterator[ScriptedTransport]:
         yield script
 
 
-def run(script: ScriptedTransport, **options: object) -> ra.Session:
+def run(script: ScriptedTransport, **options: Any) -> ra.Session:
     agent = ra.agent(**{"name": "Assistant", **options})
     return ra.run(agent, transport=script, model_config={"url": "ws://127.0.0.1:1/"})
 
@@ -108,7 +109,7 @@ def test_a_response_is_told_from_its_start_to_its_end(script):  # S08, S10, S35
 
 def test_who_unsubscribed_hears_nothing_more(script):  # S11, S14
     with run(script) as session:
-        gone, there = queue.SimpleQueue(), Probe(session)
+        gone, there = queue.SimpleQueue[Any](), Probe(session)
         session.subscribe(gone)
         session.unsubscribe(gone)
         session.unsubscribe(gone)
@@ -120,7 +121,7 @@ def test_who_unsubscribed_hears_nothing_more(script):  # S11, S14
 
 def test_subscribing_twice_doubles_nothing(script):  # S12
     with run(script) as session:
-        once, there = queue.SimpleQueue(), Probe(session)
+        once, there = queue.SimpleQueue[Any](), Probe(session)
         session.subscribe(once)
         session.subscribe(once)
         script.emit(response_created())
@@ -134,7 +135,7 @@ def test_subscribing_twice_doubles_nothing(script):  # S12
 
 
 def test_a_subscriber_is_an_actor_or_anything_with_put(script):  # S17
-    received = queue.SimpleQueue()
+    received: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     class Subscriber(pykka.ThreadingActor):
         def on_receive(self, message):
@@ -168,7 +169,7 @@ def test_a_subscriber_that_dies_or_raises_disturbs_nobody(script):  # S15
         def on_receive(self, message):
             pass
 
-    mortal, angry, full = Mortal.start(), Angry(), queue.Queue(1)
+    mortal, angry, full = Mortal.start(), Angry(), queue.Queue[Any](1)
     with run(script) as session:
         for subscriber in (mortal, angry, full):
             session.subscribe(subscriber)

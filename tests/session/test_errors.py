@@ -11,7 +11,7 @@ import pytest
 import realtime_actors as ra
 from realtime_actors import otp
 from realtime_actors.errors import RealtimeError
-from realtime_actors.events import AgentEndEvent, ConnectionEvent, ErrorEvent
+from realtime_actors.events import AgentEndEvent, ConnectionEvent, ErrorEvent, Event
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.wire import error, response_created, response_done
 
@@ -89,7 +89,7 @@ def test_a_fatal_error_reaches_everybody_who_waits_at_once(
     script: ScriptedTransport, code: str
 ) -> None:
     session = run(script)
-    stream, seen = session.events(), []
+    stream, seen = session.events(), list[Event]()
     update = Waiting(lambda: session.update_session({"speed": 1.2}))
     reader = Waiting(lambda: seen.extend(stream))
     script.wait_for("session.update", count=2)
@@ -152,7 +152,7 @@ def test_an_end_that_was_asked_for_is_no_error(script: ScriptedTransport, only: 
 
 def test_what_broke_the_session_itself_is_raised_at_its_readers(script: ScriptedTransport) -> None:
     session = run(script)
-    stream, seen = session.events(timeout=5), []
+    stream, seen = session.events(timeout=5), list[Event]()
     otp.send(session, "what nobody says")
 
     with pytest.raises(ra.SessionFailedError, match="internal error") as raised:
@@ -190,7 +190,7 @@ def test_a_session_that_is_killed_while_it_ends_leaves_no_connection(
 
 def test_who_reads_events_learns_that_the_session_was_killed(script: ScriptedTransport) -> None:
     session = run(script)
-    stream, seen = session.events(timeout=5), []
+    stream, seen = session.events(timeout=5), list[Event]()
     otp.exit_signal(session, otp.KILL)
 
     with pytest.raises(ra.SessionClosedError, match="was killed"):

@@ -18,7 +18,7 @@ import realtime_actors as ra
 from realtime_actors import console, otp
 from realtime_actors.events import AgentEndEvent, ToolEndEvent
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.session import DeadSessionError
 from realtime_actors.testing import Probe
 from realtime_actors.transport import set_io_threads
@@ -136,7 +136,7 @@ def test_a_session_of_the_childs_own_works_timers_and_all():
             session.send_message("Go on.")
             return probe.wait_for(ToolEndEvent).output
 
-    replies = [[Call("slow", {})], "Sorry."]
+    replies: list[Reply] = [[Call("slow", {})], "Sorry."]
     with (
         RealtimeServer.scripted(replies) as first,
         RealtimeServer.scripted(replies) as second,
@@ -155,12 +155,12 @@ def test_names_registries_and_topics_are_empty_in_the_child():
             topics.subscribe("news")
             return otp.Ok()
 
-    server = otp.start(Registered, name="the name")
+    server: Any = otp.start(Registered, name="the name")
 
     def look() -> list[Any]:
         here = [otp.registered(), registry.count(), topics.subscribers("news")]
         here += [len(otp.observe().roots), len(pykka.ActorRegistry.get_all())]
-        mine = otp.start(Counter, 5, name="the name")
+        mine: Any = otp.start(Counter, 5, name="the name")
         here += [otp.call("the name", "get"), otp.whereis("the name") is mine]
         otp.stop(mine)
         return here
@@ -172,7 +172,8 @@ def test_names_registries_and_topics_are_empty_in_the_child():
 
 
 def test_a_server_of_the_parent_is_dead_in_the_child():
-    server, asked = otp.start(Counter), otp.start(Server)
+    server: Any = otp.start(Counter)
+    asked = otp.start(Server)
     future = asked.ask(lambda server, from_, state: otp.NoReply(state), block=False)
 
     def ask() -> list[Any]:
@@ -290,7 +291,7 @@ def test_whatever_the_threads_of_the_parent_are_at_a_child_waits_for_no_lock(ser
         thread.start()
 
     def start_anew() -> Any:
-        mine = otp.start(Counter, 5, name="name 1")
+        mine: Any = otp.start(Counter, 5, name="name 1")
         with otp.Client() as client:
             otp.send_after(client.ref, "timer", 0.001)
             return [mine.ask("get"), client.receive(SOON), registry.count()]

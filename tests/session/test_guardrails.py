@@ -18,6 +18,7 @@ from realtime_actors.events import (
 from realtime_actors.server import RealtimeServer
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.wire import audio_delta, response_created, response_done, transcript_delta
+from tests.wrong import wrong
 
 HOLD = {"guardrails_settings": {"mode": "hold", "debounce_text_length": 10}}
 
@@ -82,7 +83,7 @@ def test_without_a_verdict_nothing_is_heard_when_speech_is_held(check):
 
 def test_an_unknown_mode_is_refused():
     with pytest.raises(ra.ConfigError, match=r"mode.*did you mean 'hold'"):
-        ra.GuardrailsSettings(mode="holt")
+        ra.GuardrailsSettings(mode=wrong("holt"))
 
 
 @pytest.mark.parametrize("pace", [None, 4.0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,7 @@ THE_MODEL: dict[str, tuple[ra.Agent, Call | str, Act]] = {
 
 def hold(
     agent: ra.Agent, act: Act, *script: Call | str, **options: Any
-) -> tuple[Probe, tuple[ra.Item, ...]]:
+) -> tuple[Probe, Sequence[ra.Item]]:
     """Let it happen, and see that the conversation goes on afterwards."""
     with (
         RealtimeServer.scripted([*script, *["Fine."] * 5]) as server,

@@ -9,7 +9,7 @@ from realtime_actors import messages
 from realtime_actors.errors import LocalProtocolError
 from realtime_actors.events import AgentEndEvent, AudioEvent, ErrorEvent, HandoffEvent, ToolEndEvent
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.wire import audio_delta, call_item, item_done, response_created, response_done
 
@@ -31,7 +31,7 @@ def test_an_agent_with_another_voice_cannot_take_over_once_the_model_has_spoken(
 
 
 def test_voices_and_handoffs_on_a_real_connection():
-    replies = [
+    replies: list[Reply] = [
         "Good day.",
         Call("transfer_to_billing"),
         "Billing can't come.",
@@ -122,7 +122,12 @@ def test_a_handoff_of_the_program_that_fails_is_raised_or_reported():
 def test_agents_that_keep_passing_the_conversation_on_are_stopped():
     there = ra.agent(name="There", handoffs=[ra.Handoff(lambda: here, tool_name="to_here")])
     here = ra.agent(name="Here", handoffs=[ra.Handoff(there, tool_name="to_there")])
-    passing = [Call("to_there"), Call("to_here"), Call("to_there"), "I will do it myself."]
+    passing: list[Reply] = [
+        Call("to_there"),
+        Call("to_here"),
+        Call("to_there"),
+        "I will do it myself.",
+    ]
     with (
         RealtimeServer.scripted(passing) as server,
         ra.run(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import realtime_actors as ra
 from realtime_actors.events import AgentEndEvent, ErrorEvent, ToolEndEvent
 from realtime_actors.items import MessageItem, user_message
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.testing import Probe
+from tests.wrong import wrong
 
 VOICES = {"refuse": (None, None), "reconnect": ("marin", "cedar")}
 GOOD = {
@@ -24,20 +27,20 @@ BAD = {
     "a text": lambda history: "The caller is Ada.",
     "None": lambda history: None,
     "a list of None": lambda history: [None],
-    "a wrong part": lambda history: [MessageItem(role="user", content=("text",))],
+    "a wrong part": lambda history: [MessageItem(role="user", content=wrong(("text",)))],
     "no JSON": lambda history: [MessageItem(role="user", extra={"x": object()})],
     "other places": lambda history: tuple(reversed(history)),
     "an error": lambda history: history[99],
 }
 
 
-def hand_over(voice: str, result: object) -> Probe:
+def hand_over(voice: Any, result: Any) -> Probe:
     """Hand over, after two items, and see that somebody answers the user."""
     source, target = VOICES[voice]
     sales = ra.agent(name="Sales", voice=target)
     handoff = ra.Handoff(sales, input_filter=result, voice=voice)
     desk = ra.agent(name="Desk", voice=source, handoffs=[handoff])
-    script = ["Hello.", Call("transfer_to_sales"), "Here I am.", "Here I am."]
+    script: list[Reply] = ["Hello.", Call("transfer_to_sales"), "Here I am.", "Here I am."]
     with (
         RealtimeServer.scripted(script) as server,
         ra.run(desk, model_config={"url": server.url}) as session,

@@ -17,6 +17,7 @@ from realtime_actors.server.engines.interfaces import BrainRequest
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.test_with_a_server import speak
 from tests.session.wire import audio_delta, item_added, response_created, response_done
+from tests.wrong import wrong
 
 
 @ra.input_guardrail
@@ -88,9 +89,9 @@ def test_a_guardrail_that_raises_lets_the_words_pass_and_is_reported():
 
 def test_wrong_guardrails_are_refused():
     with pytest.raises(ra.ConfigError, match="no InputGuardrail"):
-        ra.agent(input_guardrails=[print])
+        ra.agent(input_guardrails=wrong([print]))
     with pytest.raises(ra.ConfigError, match="list of InputGuardrail"):
-        ra.RunConfig(input_guardrails=[print])
+        ra.RunConfig(input_guardrails=wrong([print]))
 
 
 def test_what_a_user_says_to_a_server_is_refused_before_it_is_answered():
@@ -118,7 +119,7 @@ def test_what_a_user_says_to_a_server_is_refused_before_it_is_answered():
         assert probe.wait_for(GuardrailTrippedEvent).text == "My password is 1234."
         probe.wait_for(AgentEndEvent, lambda event: event.status == "completed", timeout=20)
         said = [
-            item.content[0].transcript
+            str(item.content[0].transcript)
             for item in session.history()
             if isinstance(item, MessageItem) and item.role == "assistant"
         ]

@@ -47,7 +47,9 @@ def hand_over(script: ScriptedTransport) -> None:
     """The model has spoken, and passes the conversation to an agent with another voice."""
     call = call_item("transfer_to_cedar")
     script.emit(response_created("r0"), audio_delta(ms=20, response_id="r0"), response_done("r0"))
-    script.emit(response_created(), call_done("transfer_to_cedar"), response_done("r1", call))
+    script.emit(
+        response_created(), call_done("transfer_to_cedar"), response_done("r1", "completed", call)
+    )
 
 
 def test_each_connection_of_a_session_gets_a_key_of_its_own() -> None:

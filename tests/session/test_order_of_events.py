@@ -278,7 +278,7 @@ def test_all_kinds_of_subscribers_get_the_same_events_and_no_audio_after_an_inte
     first = seen["a SimpleQueue"]
     for events in seen.values():
         assert events == first
-    over: set[str] = set()
+    over: set[str | None] = set()
     for event in first:
         if isinstance(event, AudioInterruptedEvent):
             over.add(event.response_id)
@@ -386,7 +386,7 @@ def test_an_interruption_waits_until_what_is_being_handed_over_is_with_everybody
 
 @pytest.mark.parametrize("direct", [False, True])
 def test_a_subscriber_that_would_wait_for_its_session_is_told_at_once(script, direct):
-    raised: Queue = queue.SimpleQueue()
+    raised: queue.SimpleQueue[otp.DeadlockError] = queue.SimpleQueue()
 
     class Waiting:
         def put(self, message: SessionEvent) -> None:
@@ -533,7 +533,7 @@ def test_a_subscription_that_changes_amid_the_speech_misses_nothing(script, rest
 def test_samples_that_were_cut_in_two_are_whole_in_direct_hands_too(script) -> None:
     pieces = [b"abc", b"def", b"gh", b"i", b"j", b"kl"] * 50
     with ra.run(AGENT, transport=script) as session:
-        direct, others = queue.SimpleQueue(), queue.SimpleQueue()
+        direct, others = queue.SimpleQueue[SessionEvent](), queue.SimpleQueue[SessionEvent]()
         session.subscribe(direct, only=AudioEvent, direct=True)
         session.subscribe(others, only=AudioEvent)
         speaking(script, session)

@@ -25,7 +25,7 @@ from realtime_actors.events import (
 from realtime_actors.items import InputText, MessageItem, OutputAudio
 from realtime_actors.protocol import Dialect
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.testing import Probe, ScriptedTransport
 from realtime_actors.tracing import describe, replay
 from realtime_actors.transport import ConnectOptions
@@ -294,7 +294,9 @@ class TestAFailure:
         first, make = scripts(ScriptedTransport())
         with ra.run(MARIN, transport=make, model_config=ANYWHERE) as session:
             probe = Probe(session)
-            make(ConnectOptions(url="ws://anywhere"), session)  # the last one is taken
+            make(
+                ConnectOptions(url="ws://anywhere"), ra.protocol.dialect("ga")
+            )  # the last one is taken
             hand_over(first)
 
             assert "connecting failed: StopIteration" in probe.wait_for(ToolEndEvent).output
@@ -374,7 +376,7 @@ def test_with_a_server(transport, dialect, tmp_path):
         seen.append([item.type for item in request.items])
         return "Good day, Cedar."
 
-    replies = ["Hello.", Call("transfer_to_cedar"), hello, "You are welcome."]
+    replies: list[Reply] = ["Hello.", Call("transfer_to_cedar"), hello, "You are welcome."]
     config = {"transport": transport, "dialect": dialect}
     trace = tmp_path / "call.jsonl"
     with (
@@ -416,7 +418,7 @@ def test_the_user_is_heard_before_and_after(direct):
         seen.extend(said(item) for item in request.items if getattr(item, "role", "") == "user")
         return "Good day, Cedar."
 
-    replies = ["Hello.", Call("transfer_to_cedar"), answer, "You are welcome."]
+    replies: list[Reply] = ["Hello.", Call("transfer_to_cedar"), answer, "You are welcome."]
     settings = {"input_audio_transcription": {"model": "gpt-transcribe"}}
     with (
         RealtimeServer.scripted(

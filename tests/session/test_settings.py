@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -15,7 +16,7 @@ from realtime_actors.events import HandoffEvent
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.wire import call_done, call_item, response_created, response_done
 
-HERE = {"url": "ws://127.0.0.1:1/v1/realtime"}
+HERE: dict[str, Any] = {"url": "ws://127.0.0.1:1/v1/realtime"}
 TWO_VALUES: dict[str, tuple[Any, Any]] = {
     "instructions": ("Be kind.", "Be brief."),
     "modalities": (["text"], ["audio"]),
@@ -45,14 +46,10 @@ def function(name: str) -> dict[str, object]:
 
 def settings_of(update: Any) -> SessionModelSettings:
     """What was sent, in our words."""
-    sent: SessionModelSettings = (
-        ra.protocol.dialect("ga")
-        .decode_client(
-            ra.protocol.dialect("ga").encode_client(ra.protocol.RawClientEvent(payload=update))
-        )
-        .session
-    )
-    return sent
+    ga = ra.protocol.dialect("ga")
+    event = ga.decode_client(ga.encode_client(ra.protocol.RawClientEvent(payload=update)))
+    assert isinstance(event, ra.protocol.SessionUpdate)
+    return event.session
 
 
 def first_update(
@@ -61,7 +58,7 @@ def first_update(
     run: dict[str, Any] | None = None,
     initial: dict[str, Any] | None = None,
     **where: Any,
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     script = ScriptedTransport(strict=False)
     where = {**HERE, "initial_model_settings": initial or {}, **where}
     config = {"model_settings": run or {}}
@@ -99,7 +96,7 @@ def test_what_the_settings_say_wins_over_what_the_agent_has(name, place) -> None
 def test_no_default_wins_over_what_somebody_wrote(name, place) -> None:
     for value in TWO_VALUES[name]:
         wanted = SessionModelSettings.from_dict({name: value})
-        sent = settings_of(first_update(**{place: {name: value}}))
+        sent = settings_of(first_update(**dict[str, Any]({place: {name: value}})))
         assert getattr(sent, name) == getattr(wanted, name)
 
 
@@ -140,7 +137,11 @@ def handed_over(first: ra.Agent, second: ra.Agent, **config: Any) -> dict[str, A
     ) as session:
         probe = Probe(session)
         call = call_item("transfer_to_second")
-        script.emit(response_created(), call_done("transfer_to_second"), response_done("r1", call))
+        script.emit(
+            response_created(),
+            call_done("transfer_to_second"),
+            response_done("r1", "completed", call),
+        )
         probe.wait_for(HandoffEvent)
         updates = [event for event in script.sent if event["type"] == "session.update"]
         assert len(updates) == 2
@@ -234,9 +235,9 @@ def test_a_model_that_is_named_anywhere_is_connected_to(place) -> None:
 
 # --- what nobody asked for -----------------------------------------------------------------
 
-CALL = {"call_id": "rtc_1"}
+CALL: dict[str, Any] = {"call_id": "rtc_1"}
 CALL_BY_URL = {"url": "ws://127.0.0.1:1/v1/realtime?call_id=rtc_1"}
-PROMPT = {"initial": {"prompt": {"id": "pmpt_1"}}}
+PROMPT: dict[str, Any] = {"initial": {"prompt": {"id": "pmpt_1"}}}
 
 
 @pytest.mark.parametrize("where", [CALL, CALL_BY_URL])
@@ -271,7 +272,11 @@ def handed_over_in_a_call(first: ra.Agent, second: ra.Agent) -> dict[str, Any]:
     with ra.run(agent, model_config={**HERE, **CALL}, transport=script) as session:
         probe = Probe(session)
         call = call_item("transfer_to_second")
-        script.emit(response_created(), call_done("transfer_to_second"), response_done("r1", call))
+        script.emit(
+            response_created(),
+            call_done("transfer_to_second"),
+            response_done("r1", "completed", call),
+        )
         probe.wait_for(HandoffEvent)
         session_of: dict[str, Any] = script.sent[1]["session"]
         return session_of

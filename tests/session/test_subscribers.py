@@ -17,7 +17,12 @@ import pytest
 
 import realtime_actors as ra
 from realtime_actors import otp
-from realtime_actors.events import ConnectionEvent, ErrorEvent, Event, InputTranscriptEvent
+from realtime_actors.events import (
+    ConnectionEvent,
+    ErrorEvent,
+    Event,
+    InputTranscriptEvent,
+)
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.otp.actors import SOON, down_of
 from tests.session.wire import error
@@ -300,7 +305,7 @@ def test_a_with_block_closes_the_stream(session: ra.Session, script: ScriptedTra
 
 
 def test_closing_a_stream_wakes_its_reader(session: ra.Session):
-    stream, seen = session.events(), []
+    stream, seen = session.events(), list[Event]()
     reader = threading.Thread(target=lambda: seen.extend(stream))
     reader.start()
     stream.close()

@@ -10,9 +10,10 @@ import pytest
 
 import realtime_actors as ra
 from realtime_actors import otp
-from realtime_actors.events import AgentEndEvent, ConnectionEvent
+from realtime_actors.events import AgentEndEvent, ConnectionEvent, Event
 from realtime_actors.server import RealtimeServer
 from realtime_actors.testing import Probe, ScriptedTransport
+from tests.wrong import wrong
 
 
 @pytest.fixture
@@ -66,13 +67,13 @@ def test_what_is_no_supervisor_is_refused(wrong):
 def test_a_supervisor_whose_children_are_known_beforehand_is_refused():
     supervisor = otp.start(otp.Supervisor, [])
     with pytest.raises(ra.ConfigError, match="a DynamicSupervisor starts them"):
-        ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor)
+        ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=wrong(supervisor))
     supervisor.stop()
 
 
 def test_a_supervisor_may_be_given_by_its_name():
     supervisor = otp.start(otp.DynamicSupervisor, name="calls")
-    with ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor="calls"):
+    with ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=wrong("calls")):
         assert supervisor.count_children().active == 1
     supervisor.stop()
 
@@ -163,7 +164,7 @@ def test_a_session_that_is_too_busy_to_be_closed_is_not_started_again(server, su
 def test_who_reads_events_learns_that_a_supervisor_has_given_up(server):
     calls = otp.start(otp.DynamicSupervisor, max_restarts=0)
     session = ra.run(ra.agent(), model_config={"url": server.url}, supervisor=calls)
-    stream, seen = session.events(), []
+    stream, seen = session.events(), list[Event]()
     otp.exit_signal(session, otp.KILL)
 
     with pytest.raises(ra.SessionClosedError, match="supervisor"):
@@ -218,7 +219,9 @@ def leave():
 
 @pytest.mark.parametrize("then", [no_more_sockets, leave])
 def test_a_restart_that_fails_ends_that_session_and_no_other(supervisor, then):
-    other = ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor)
+    other = ra.run(
+        ra.agent(), transport=ScriptedTransport(strict=False), supervisor=wrong(supervisor)
+    )
     session = ra.run(ra.agent(), transport=Once(then), supervisor=supervisor)
     stream = session.events(timeout=5)
     otp.exit_signal(session, otp.KILL)
@@ -244,7 +247,9 @@ def test_a_restart_that_hangs_holds_up_nobody_else(supervisor):
 
 
 def test_a_session_whose_name_was_taken_meanwhile_ends_alone(supervisor):
-    other = ra.run(ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor)
+    other = ra.run(
+        ra.agent(), transport=ScriptedTransport(strict=False), supervisor=wrong(supervisor)
+    )
     session = ra.run(
         ra.agent(), transport=ScriptedTransport(strict=False), supervisor=supervisor, name="line"
     )

@@ -102,7 +102,15 @@ def is_audio_of(response_id: str, events: list[object]) -> bool:
 
 
 def test_what_is_no_json_holds_up_nothing_either_and_each_kind_is_told_once() -> None:
-    junk = ["{", "[]", "null", '"response.created"', b"\xff\xfe", '{"type": 7}', "{}"]
+    junk: list[str | bytes] = [
+        "{",
+        "[]",
+        "null",
+        '"response.created"',
+        b"\xff\xfe",
+        '{"type": 7}',
+        "{}",
+    ]
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with ScriptedTransport(strict=False) as script:
         session = ra.run(ra.agent(), transport=script, model_config={"url": "ws://127.0.0.1:1/"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -26,7 +27,7 @@ def ended(tool: ra.Tool | ra.Handoff, **config: object) -> ToolEndEvent:
         return probe.wait_for(ToolEndEvent, timeout=20)
 
 
-def failing(**options: object) -> ra.Tool:
+def failing(**options: Any) -> ra.Tool:
     @ra.tool(**options)
     def look_up() -> str:
         raise ValueError(SECRET)

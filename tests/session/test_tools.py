@@ -25,10 +25,11 @@ from realtime_actors.events import (
 )
 from realtime_actors.items import InputImage, InputText
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session import heavy
 from tests.session.wire import audio_delta, call_done, response_created, response_done
+from tests.wrong import wrong
 
 IMAGE = InputImage(image_url="data:image/png;base64,AAAA")
 
@@ -265,7 +266,7 @@ class TestInAProcess:
         with pytest.raises(ra.ConfigError, match="at the top of a module"):
             ra.Tool(name="nameless", invoke=lambda arguments: "", run_in="process")
         with pytest.raises(ra.ConfigError, match="'thread' or 'process'"):
-            ra.tool(run_in="forest")(heavy.plain)
+            ra.tool(run_in=wrong("forest"))(heavy.plain)
 
     def test_what_needs_the_session_or_the_program_is_refused(self):
         with pytest.raises(ra.ConfigError, match="can't have a ToolContext"):
@@ -286,7 +287,10 @@ def test_tools_of_all_kinds_in_a_conversation_with_a_server():
         context.progress("looking")
         return ["a red dot", IMAGE]
 
-    replies = [[Call("look", {}), Call("add", {"one": 1, "other": 2})], "It is a red dot."]
+    replies: list[Reply] = [
+        [Call("look", {}), Call("add", {"one": 1, "other": 2})],
+        "It is a red dot.",
+    ]
     with (
         RealtimeServer.scripted(replies) as server,
         ra.run(
@@ -362,7 +366,7 @@ def test_an_output_and_an_image_of_twenty_megabytes_do_not_cost_the_connection()
         """Give it all."""
         return ["x" * 90_000, InputImage(image_url="data:image/png;base64," + "A" * size)]
 
-    replies = [Call("everything"), "That was much."]
+    replies: list[Reply] = [Call("everything"), "That was much."]
     with (
         RealtimeServer.scripted(replies) as server,
         ra.run(ra.agent(tools=[everything]), model_config={"url": server.url}) as session,

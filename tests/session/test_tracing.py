@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -19,7 +20,7 @@ from realtime_actors.events import AgentEndEvent, AudioEvent, RawModelEvent
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.hooks import AgentHooks
 from realtime_actors.server import RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.testing import Probe
 from realtime_actors.tracing import TracedMachine, as_text, describe, replay
 from realtime_actors.usage import InputTokenDetails, OutputTokenDetails, Pricing, Usage
@@ -51,7 +52,12 @@ def weather(city: str) -> str:
 def hold_a_conversation(path: Path) -> Probe:
     billing = ra.agent(name="Billing", instructions="Talk about bills.")
     agent = ra.agent(name="Desk", tools=[weather], handoffs=[billing])
-    replies = [Call("weather", {"city": "Rome"}), "Sunny.", Call("transfer_to_billing", {}), "Hi."]
+    replies: list[Reply] = [
+        Call("weather", {"city": "Rome"}),
+        "Sunny.",
+        Call("transfer_to_billing", {}),
+        "Hi.",
+    ]
     with (
         RealtimeServer.scripted(replies) as server,
         ra.run(agent, model_config={"url": server.url}, trace=path) as session,
@@ -116,7 +122,7 @@ def test_the_machine_is_made_again_as_it_was(options):
     machine = new(desk, **options)
     lines: list[str] = []
     traced = TracedMachine(machine, lambda line: lines.append(as_text(line)))
-    story = [
+    story: list[Any] = [
         *(Started(), Connected(), AgentResolved(resolve(desk))),
         updated(input_audio_transcription=TranscriptionConfig(model="gpt-transcribe")),
         *(user_speaks("u1"), user_stops("u1"), committed("u1"), user_words("Hi.", "u1")),

@@ -55,7 +55,8 @@ def function(session: ra.Session, name: str) -> Any:
 
 def message(session: ra.Session, name: str) -> Any:
     args, options = ARGUMENTS[name]
-    return session.ask(messages.VERBS[name](*args, **options), timeout=5)
+    verb: Any = messages.VERBS[name]
+    return session.ask(verb(*args, **options), timeout=5)
 
 
 def proxy(session: ra.Session, name: str) -> Any:

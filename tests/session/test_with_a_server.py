@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -30,7 +31,7 @@ from realtime_actors.events import (
     ToolEndEvent,
 )
 from realtime_actors.server import Faults, RealtimeServer
-from realtime_actors.server.engines.scripted import Call
+from realtime_actors.server.engines.scripted import Call, Reply
 from realtime_actors.testing import Probe
 
 TRANSPORTS = ("fast", "plain")
@@ -61,7 +62,7 @@ def speak(session: ra.Session, ms: int = 600) -> None:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_spoken_conversation_in_every_dialect_on_every_transport(transport, dialect):
-    replies = [Call("clock", {}), "It is noon."]
+    replies: list[Reply] = [Call("clock", {}), "It is noon."]
     with RealtimeServer.scripted(replies, heard=["What time is it?"]) as server:
 
         @ra.tool
@@ -154,14 +155,14 @@ def test_the_user_interrupts_and_history_tells_what_was_heard():
         late = [e for e in after if isinstance(e, AudioEvent) and e.response_id == cut.response_id]
         assert late == []
         story = next(item for item in session.history() if item.id == cut.item_id)
-        part = story.content[0]
+        part: Any = story.content[0]
         assert part.truncated_at_ms == 400
         assert len(part.transcript) < len(long) / 2
         assert long.startswith(part.transcript)
 
 
 def test_a_handoff_to_another_agent():
-    replies = [Call("transfer_to_billing", {}), "Billing here."]
+    replies: list[Reply] = [Call("transfer_to_billing", {}), "Billing here."]
     with RealtimeServer.scripted(replies) as server:
         billing = ra.agent(name="Billing", instructions="Talk about bills.")
         with run(server, ra.agent(name="Desk", handoffs=[billing])) as session:

@@ -8,6 +8,7 @@ server says things twice. Here both happens.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -74,7 +75,7 @@ class RoughWorld(World):
     chance: random.Random
     hold: bool = False
     """Nothing is heard before the guardrails have passed its words."""
-    read: tuple[Item, ...] = ()
+    read: Sequence[Item] = ()
     """The history as the program has read it last."""
 
     def new_client(self) -> SessionMachine:
@@ -103,7 +104,8 @@ class RoughWorld(World):
                 self.to_client[at + 1] = later
 
     def _waiting(self, at: int) -> ServerEvent:
-        return self._dialect.decode_server(self.to_client[at])
+        event: ServerEvent = self._dialect.decode_server(self.to_client[at])
+        return event
 
     # --- more that may happen ---------------------------------------------------------------
 
@@ -149,7 +151,8 @@ class RoughWorld(World):
         if isinstance(answer, fx.Answer):
             item_id = str(answer.value)
             after = messages.AddItem(user_message("Second."), after=item_id)
-            self.ask(self.chance.choice([after, messages.DeleteItem(item_id)]))
+            verbs: list[messages.Verb] = [after, messages.DeleteItem(item_id)]
+            self.ask(self.chance.choice(verbs))
 
     def _items_of_open_calls(self) -> list[str]:
         return [

@@ -43,7 +43,7 @@ class Connection:
 @pytest.fixture(params=["fast", "plain", "fast over TLS", "plain over TLS"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Every test that asks for a connection holds for each of these."""
-    return request.param
+    return str(request.param)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_the_oldest_audio_is_dropped_and_what_it_says_is_what_is_missing(
     )
     connection.transport.send(Say("over"))
 
-    words = []
+    words: list[str] = []
     while not words or words[-1] != "over":
         words += connection.peer.texts(1)
     numbers = [number_of(word) for word in words[:-1]]

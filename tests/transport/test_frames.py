@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -24,9 +26,11 @@ from tests.transport.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
 
-def parse(*reads: bytes, limit: int = MAX_MESSAGE_SIZE) -> tuple[list, int | None]:
+def parse(
+    *reads: bytes, limit: int = MAX_MESSAGE_SIZE
+) -> tuple[list[tuple[int, bytes]], int | None]:
     """What a parser makes of these reads: its messages, and the code with which it gave up."""
-    parser, messages = FrameParser(limit), []
+    parser, messages = FrameParser(limit), list[Any]()
     try:
         for read in reads:
             parser.feed(read, messages)
@@ -35,7 +39,7 @@ def parse(*reads: bytes, limit: int = MAX_MESSAGE_SIZE) -> tuple[list, int | Non
     return plain(messages), None
 
 
-def plain(messages: list) -> list[tuple[int, bytes]]:
+def plain(messages: list[Any]) -> list[tuple[int, bytes]]:
     return [(opcode, bytes(payload)) for opcode, payload in messages]
 
 

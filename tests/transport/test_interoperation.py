@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -53,13 +54,13 @@ def server(converse: Conversation, **options) -> Iterator[str]:
 
 @pytest.fixture(params=["fast", "plain"])
 def name(request: pytest.FixtureRequest) -> str:
-    return request.param
+    return str(request.param)
 
 
 @pytest.mark.parametrize("dialect_name", ["ga", "beta"])
 def test_events_of_the_protocol_go_both_ways(name: str, dialect_name: str, authority):
     speaks = dialect(dialect_name)
-    received: queue.SimpleQueue = queue.SimpleQueue()
+    received: queue.SimpleQueue[Any] = queue.SimpleQueue()
     delta = ResponseOutputAudioDelta(
         event_id="e1", response_id="r1", item_id="i1", output_index=0, content_index=0, delta=b"pcm"
     )
@@ -142,7 +143,7 @@ def test_events_may_come_in_binary_messages(name: str):
 
 
 def test_closing_is_polite_from_either_side(name: str):
-    codes: queue.SimpleQueue = queue.SimpleQueue()
+    codes: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def converse(websocket: ServerConnection) -> None:
         try:

@@ -204,6 +204,9 @@ class Broken:
             raise RuntimeError("a bug of ours")
         return Wants(READ)
 
+    def hand_over(self) -> None:
+        pass
+
     def let_go(self) -> None:
         self.gone.set()
 
@@ -240,6 +243,9 @@ class Resting:
     def turn(self, ready: int) -> Wants:
         self.turns.put(ready)
         return self.wants
+
+    def hand_over(self) -> None:
+        pass
 
     def let_go(self) -> None:
         self.gone.set()

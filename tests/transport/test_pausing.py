@@ -77,7 +77,7 @@ def test_all_that_was_sent_meanwhile_comes_in_order_once_reading_goes_on(connect
     sender = threading.Thread(target=lambda: connection.peer.send(*map(text, words)))
     sender.start()
 
-    heard = []
+    heard: list[Heard] = []
     while len(heard) < len(words):
         heard.append(inbox.next())
         transport.resume_reading()

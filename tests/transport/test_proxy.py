@@ -15,7 +15,7 @@ from realtime_actors.transport import ConnectOptions, WebSocketTransport
 from realtime_actors.transport.dialing import Target, choose_proxy
 from tests.transport.wire import PATIENCE, Heard, Inbox, RawServer, TextDialect, read_request, text
 
-VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+VARIABLES: tuple[str, ...] = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 VARIABLES += tuple(name.upper() for name in VARIABLES)
 
 
@@ -103,7 +103,8 @@ def greeting(**options: object) -> Heard:
     transport = WebSocketTransport(ConnectOptions(timeout=PATIENCE, **options), TextDialect())  # type: ignore[arg-type]
     transport.connect(inbox)
     try:
-        return inbox.next()
+        heard: Heard = inbox.next()
+        return heard
     finally:
         transport.close(timeout=0)
 

@@ -47,7 +47,7 @@ def answering(answer: Callable[[bytes], bytes]) -> Callable[[socket.socket], Non
 @pytest.fixture(params=["fast", "plain"])
 def make(request: pytest.FixtureRequest) -> Callable[[str], Transport]:
     factory = transport_named(request.param)
-    return lambda url: factory(ConnectOptions(url=url, timeout=PATIENCE), TextDialect())  # type: ignore[arg-type, return-value]
+    return lambda url: factory(ConnectOptions(url=url, timeout=PATIENCE), TextDialect())
 
 
 def first_words(make: Callable[[str], Transport], answer: Callable[[bytes], bytes]) -> Heard:
@@ -56,7 +56,8 @@ def first_words(make: Callable[[str], Transport], answer: Callable[[bytes], byte
         transport = make(server.url)
         transport.connect(inbox)
         try:
-            return inbox.next()
+            heard: Heard = inbox.next()
+            return heard
         finally:
             transport.close(timeout=0)
 
@@ -113,7 +114,7 @@ def attempt(answer: bytes, *, hang_up: bool = False) -> StartError:
         options = ConnectOptions(url=server.url, timeout=PATIENCE)
         try:
             with pytest.raises(StartError) as caught:
-                transport_named("fast")(options, TextDialect()).connect(Inbox())  # type: ignore[arg-type]
+                transport_named("fast")(options, TextDialect()).connect(Inbox())
         finally:
             gone.set()
     return caught.value

@@ -7,15 +7,17 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import frozen
 from websockets.frames import Frame
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from realtime_actors.protocol import InputAudioBufferCommit
+from realtime_actors.protocol import ClientEvent, Dialect, InputAudioBufferCommit, ServerEvent
 from realtime_actors.transport import Disconnected
+from tests.wrong import wrong
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
@@ -52,42 +54,47 @@ def close(code: int | None = 1000, reason: str | bytes = b"") -> bytes:
 
 
 @frozen
-class Heard:
+class Heard(ServerEvent):
     """A text from the server."""
 
+    type = "heard"
     text: str
 
 
 @frozen
-class Say:
+class Say(ClientEvent):
     """A text for the server."""
 
+    type = "say"
     text: str
 
 
-class TextDialect:
+class TextDialect(Dialect):
     """Every text is an event, and every event its text. What starts with "!" blows up."""
 
-    name = "text"
-
     def __init__(self, **headers: str) -> None:
+        self.name = wrong("text")
         self.connect_headers = headers
 
-    def decode_server(self, data: bytes | bytearray) -> Heard:
+    def decode_server(self, data: Any) -> Heard:
         if data.startswith(b"!"):
             raise RuntimeError("this dialect has a bug")
         return Heard(bytes(data).decode())
 
-    def encode_client(self, event: Any) -> bytes:
-        return b"commit" if isinstance(event, InputAudioBufferCommit) else event.text.encode()
+    def encode_client(self, event: ClientEvent) -> bytes:
+        if isinstance(event, InputAudioBufferCommit):
+            return b"commit"
+        assert isinstance(event, Say)
+        return event.text.encode()
 
     def encode_append(self, audio: bytes) -> bytes:
         return b"append " + audio
 
-    def decode_client(self, data: bytes) -> Say:
+    def decode_client(self, data: Any) -> Say:
         return Say(data.decode())
 
-    def encode_server(self, event: Heard) -> bytes:
+    def encode_server(self, event: ServerEvent) -> bytes:
+        assert isinstance(event, Heard)
         return event.text.encode()
 
 
@@ -122,6 +129,12 @@ class Inbox:
         return self._events.empty()
 
 
+def frames_of(protocol: ServerProtocol) -> Iterator[Frame]:
+    for event in protocol.events_received():
+        assert isinstance(event, Frame)
+        yield event
+
+
 class Peer:
     """The far end of one connection: sends any bytes, reads with websockets' own parser."""
 
@@ -145,7 +158,7 @@ class Peer:
                 return None
             self._protocol.receive_data(data)
             assert self._protocol.parser_exc is None, self._protocol.parser_exc
-            self._frames = list(self._protocol.events_received())
+            self._frames = [*frames_of(self._protocol)]
         return self._frames.pop(0)
 
     def texts(self, count: int) -> list[str]:
@@ -239,7 +252,9 @@ class RawServer:
                 if not data:
                     return
                 protocol.receive_data(data)
-            protocol.send_response(protocol.accept(requests[0]))
+            (request,) = requests
+            assert isinstance(request, Request)
+            protocol.send_response(protocol.accept(request))
             sock.sendall(b"".join(protocol.data_to_send()) + self._greeting)
         except OSError:
             sock.close()

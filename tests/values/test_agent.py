@@ -107,7 +107,7 @@ class TestOptions:
             {"tools": [docs, docs]},
         ):
             with pytest.raises(ConfigError, match="two tools or handoffs called"):
-                agent(**options)  # type: ignore[arg-type]  # each is one option of several
+                agent(**options)
 
     def test_one_name_for_a_server_and_a_function_is_fine(self) -> None:
         server = HostedMcpTool(server_label="weather", server_url="https://example.com")

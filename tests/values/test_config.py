@@ -255,7 +255,8 @@ def test_what_the_api_takes_is_taken(settings: dict[str, Any]) -> None:
 def test_the_keys_of_mcp_tools_are_not_shown() -> None:
     assert "sk-hush" not in repr(SessionModelSettings(tools=[DOCS, WEATHER]))
     assert "tools=<docs, weather>" in repr(SessionModelSettings(tools=[DOCS, WEATHER]))
-    for wrong in ([{**DOCS, "server_label": ""}], DOCS):
+    mistakes: list[Any] = [[{**DOCS, "server_label": ""}], DOCS]
+    for wrong in mistakes:
         with pytest.raises(ConfigError) as refused:
             SessionModelSettings(tools=wrong)
         assert "sk-hush" not in str(refused.value)
@@ -404,4 +405,5 @@ def test_a_tool_may_have_all_the_time_it_wants() -> None:
     ],
 )
 def test_every_limit_of_a_run_can_be_taken_away(name: str) -> None:
-    assert getattr(RunConfig(**{name: None}), name) is None
+    taken_away: dict[str, Any] = {name: None}
+    assert getattr(RunConfig(**taken_away), name) is None

@@ -34,6 +34,7 @@ from realtime_actors.items import (
     system_message,
     user_message,
 )
+from tests.wrong import wrong
 
 ITEMS: list[tuple[Item, dict[str, Any]]] = [
     (
@@ -334,15 +335,30 @@ def test_a_mistake_in_a_message_is_named(given: Any, why: str) -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        (MessageItem(role="user", content=("text",)), "has no attribute 'audio'"),
-        (MessageItem(role="user", content=None), "not iterable"),
-        (MessageItem(role="user", content=(InputText(5),)), "'content' of a message item is of"),
-        (MessageItem(role=5), "a message item has a member of the wrong type"),
-        (MessageItem(role="user", content=(InputAudio(audio="AAAA"),)), "audio is bytes, not str"),
-        (MessageItem(role="user", content=(InputImage(image_url=5),)), "a content part of a"),
-        (MessageItem(role="user", id=7), "'id' of a message item is of the wrong type: 7"),
-        (FunctionCallOutputItem(call_id="c", output={"a": 1}), "a function_call_output item has"),
-        (FunctionCallItem(name="f", arguments={}), "'arguments' of a function_call item is of"),
+        (MessageItem(role="user", content=wrong(("text",))), "has no attribute 'audio'"),
+        (MessageItem(role="user", content=wrong(None)), "not iterable"),
+        (
+            MessageItem(role="user", content=(InputText(wrong(5)),)),
+            "'content' of a message item is of",
+        ),
+        (MessageItem(role=wrong(5)), "a message item has a member of the wrong type"),
+        (
+            MessageItem(role="user", content=(InputAudio(audio=wrong("AAAA")),)),
+            "audio is bytes, not str",
+        ),
+        (
+            MessageItem(role="user", content=(InputImage(image_url=wrong(5)),)),
+            "a content part of a",
+        ),
+        (MessageItem(role="user", id=wrong(7)), "'id' of a message item is of the wrong type: 7"),
+        (
+            FunctionCallOutputItem(call_id="c", output=wrong({"a": 1})),
+            "a function_call_output item has",
+        ),
+        (
+            FunctionCallItem(name="f", arguments=wrong({})),
+            "'arguments' of a function_call item is of",
+        ),
     ],
 )
 def test_a_mistake_in_an_item_is_named(given: Any, why: str) -> None:
@@ -351,24 +367,25 @@ def test_a_mistake_in_an_item_is_named(given: Any, why: str) -> None:
 
 
 def test_a_good_item_is_taken_as_it_is() -> None:
-    for item in [
+    good: list[Item] = [
         MessageItem(role="user", content=(InputAudio(audio=b"\0\0", transcript="Hm."),)),
         MessageItem(role="assistant", content=(OutputAudio(truncated_at_ms=5),), extra={"a": None}),
         UnknownItem(type="hologram", raw={"type": "hologram", "id": 4}),
         UnknownItem(type="message", raw={"type": "message"}),
-    ]:
+    ]
+    for item in good:
         assert message_from_input(item) is item
-    listed: Any = MessageItem(role="user", content=[InputText("Hi")])
+    listed = MessageItem(role="user", content=wrong([InputText("Hi")]))
     assert message_from_input(listed) == user_message("Hi")
 
 
 def test_a_conversation_is_a_list() -> None:
-    items = ["Hi", {"role": "user", "content": "Hi"}, user_message("Hi")]
+    items: list[Any] = ["Hi", {"role": "user", "content": "Hi"}, user_message("Hi")]
 
     assert items_from_input(items) == (user_message("Hi"),) * 3
     assert items_from_input(iter(items)) == (user_message("Hi"),) * 3
     for lone in ("Hi", b"Hi", user_message("Hi"), {"role": "user", "content": "Hi"}, None, 5):
         with pytest.raises(ConfigError, match="a conversation is a list of items, not a lone"):
-            items_from_input(lone)
+            items_from_input(wrong(lone))
     with pytest.raises(ConfigError, match="not NoneType"):
-        items_from_input([None])
+        items_from_input([wrong(None)])

@@ -28,6 +28,7 @@ from tests.values.hotel import (
     RoomNumber,
     Size,
 )
+from tests.wrong import wrong
 
 
 def context_for(tool: Tool, context: object = None) -> ToolContext:
@@ -193,7 +194,7 @@ class TestDescribing:
 
     def test_a_function_without_words_or_parameters_is_a_tool(self) -> None:
         @tool
-        def ping():  # type: ignore[no-untyped-def]  # hints matter only for parameters
+        def ping():  # hints matter only for parameters
             return "pong"
 
         assert ping.to_wire() == {
@@ -347,7 +348,10 @@ class TestRefusing:
             (list["Nowhere"], "can't be read: name 'Nowhere' is not defined"),  # type: ignore[name-defined]  # noqa: F821
             (list[Plain], "Plain can't be described"),
             (attrs.make_class("Old", ["member"]), "Old.member has no type hint"),
-            (attrs.make_class("Lost", {"a": attrs.field(type="Nowhere")}), "hints of Lost can't"),
+            (
+                attrs.make_class("Lost", {"a": attrs.field(type=wrong("Nowhere"))}),
+                "hints of Lost can't",
+            ),
         ],
     )
     def test_a_type_that_json_does_not_have_is_refused(self, hint: object, message: str) -> None:
@@ -358,7 +362,7 @@ class TestRefusing:
         with pytest.raises(ConfigError, match=r"weather\(city\) has no type hint"):
 
             @tool
-            def weather(city):  # type: ignore[no-untyped-def]  # that is the test
+            def weather(city):  # that is the test
                 return city
 
     def test_parameters_that_cannot_be_filled_by_name_are_refused(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, time
 from types import NoneType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jsonschema
 import pytest
@@ -257,7 +257,7 @@ HINTS = st.recursive(
         inner.map(lambda item: list[item]),  # type: ignore[valid-type]  # made at run time
         inner.map(lambda item: tuple[item, ...]),  # type: ignore[valid-type]
         inner.map(lambda item: dict[str, item]),  # type: ignore[valid-type]
-        st.tuples(inner, inner).map(lambda items: tuple[items[0], items[1]]),  # type: ignore[name-defined]
+        st.tuples(inner, inner).map(lambda items: tuple.__class_getitem__(items)),
     ),
     max_leaves=4,
 )
@@ -266,7 +266,7 @@ HINTS = st.recursive(
 @given(st.data())
 def test_what_a_tool_returns_can_be_sent_back_as_an_argument(data: st.DataObject) -> None:
     hint = data.draw(HINTS)
-    value = data.draw(st.from_type(hint))
+    value = data.draw(st.from_type(cast("type[Any]", hint)))
 
     again = taking(hint).bind(output_text({"value": value}))["value"]
 

@@ -22,6 +22,7 @@ import pytest
 import realtime_actors as ra
 from realtime_actors.errors import ConfigError, ToolArgumentsError, ToolError
 from realtime_actors.tools import Tool, output_text, tool
+from tests.wrong import wrong
 
 ID = "123e4567-e89b-42d3-a456-426614174000"
 
@@ -345,7 +346,7 @@ def test_a_default_is_a_default_wherever_it_stands(hint, default, described, giv
         (Annotated[int, at.MinLen(3)], ..., "min_length=3 does not go with this type"),
         (Annotated[date, at.Gt("Monday")], ..., "gt='Monday' does not go"),
         (Annotated[float, at.Lt(math.inf)], ..., r"x: exclusiveMaximum can't be inf: JSON has no"),
-        (Annotated[bytes, pydantic.Json()], PF(..., alias="y"), "alias"),
+        (Annotated[bytes, pydantic.Json()], PF(..., alias="y"), "alias"),  # type: ignore[type-arg]
         (int, dataclasses.field(default=3), "the default is a field of a class"),
         (int, attrs.field(default=3), "the default is a field of a class"),
         (
@@ -464,9 +465,10 @@ def test_two_models_of_one_name_stay_apart() -> None:
         members = {"__annotations__": {"of": kind, "next": "Line | None"}, "next": None}
         return type("Line", (pydantic.BaseModel,), members)
 
-    texts, numbers = line(str), line(int)
+    texts: Any = line(str)
+    numbers: Any = line(int)
 
-    def f(one: texts, other: numbers) -> str:  # type: ignore[valid-type]
+    def f(one: texts, other: numbers) -> str:
         return f"{one.of} {other.of}"
 
     made = tool(f)
@@ -664,7 +666,7 @@ class Methods:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: tool(classmethod(look_up)), "goes below @classmethod"),
+        (lambda: tool(wrong(classmethod)(look_up)), "goes below @classmethod"),
         (lambda: tool(Weather), "made of a function"),
         (lambda: tool(Desk.plain), "made of a function"),
         (lambda: tool(len), r"len\(obj\): a tool is called by name, this is positional-only"),
@@ -741,7 +743,11 @@ def test_bytes_are_refused_with_what_to_do(value) -> None:
 
 
 def test_a_hand_made_schema_may_refer_to_itself() -> None:
-    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}, "required": ["id"]}
+    node: dict[str, Any] = {
+        "type": "object",
+        "properties": {"next": {"$ref": "#/$defs/node"}},
+        "required": ["id"],
+    }
     made = Tool(
         name="f",
         parameters={

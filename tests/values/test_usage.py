@@ -282,7 +282,7 @@ def test_a_session_adds_up_its_responses_and_transcriptions():
     usage = usage.add_transcription(TranscriptionUsage(type="duration", seconds=2.5))
     usage = usage.add_transcription(TranscriptionUsage(type="tokens", total_tokens=40))
 
-    assert (usage.responses, usage.cost) == (2, 5)
+    assert (usage.responses, usage.cost) == (2, Decimal(5))
     assert usage.tokens.input_token_details.cached_tokens_details.audio_tokens == 1_000_000
     assert usage.tokens.output_tokens == 400_000
     assert (usage.transcribed_tokens, usage.transcribed_seconds) == (40, 2.5)
