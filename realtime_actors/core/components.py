@@ -154,7 +154,15 @@ class Components:
             timeout=self.config.tool_timeout,
             texts=self.config.tool_texts,
         )
-        self.editing = Editing(self._new_id, self.history, self.calls, self.readings)
+        self.announcements = Announcements()
+        self.editing = Editing(
+            new_id=self._new_id,
+            history=self.history,
+            calls=self.calls,
+            announcements=self.announcements,
+            responses=self.responses,
+            readings=self.readings,
+        )
         self.transcripts = Transcripts(self.info, self.history, self.configuration)
         self.handoffs = Handoffs(
             info=self.info,
@@ -184,7 +192,6 @@ class Components:
             timeout=self.config.approval_timeout,
         )
         self.stalls = StallWatch(self.config.stall_timeout)
-        self.announcements = Announcements()
         self.turn_taking = TurnTaking(
             configuration=self.configuration,
             responses=self.responses,

@@ -300,6 +300,17 @@ class TestACallThatIsNotAnswered:
         assert answers(play(machine, ask(messages.DeleteItem("item_c1")))) == [ConfigError]
         assert edited(machine, messages.UpdateHistory(())) == [("-u1", None)]
 
+    def test_keeps_it_while_it_has_not_begun(self) -> None:
+        machine = after(self.machine(), item_done(call_item("c1")))  # before its arguments
+
+        assert answers(play(machine, ask(messages.DeleteItem("item_c1")))) == [ConfigError]
+        assert edited(machine, messages.UpdateHistory(())) == [("-u1", None)]
+
+    def test_that_will_not_begin_any_more_may_go(self) -> None:
+        machine = after(self.machine(), item_done(call_item("c1")), done("r1", "cancelled"))
+
+        assert edited(machine, messages.UpdateHistory(())) == [("-u1", None), ("-item_c1", None)]
+
     def test_can_be_deleted_with_its_answer(self) -> None:
         machine = after(self.machine(), called("c1"), finished("c1"))
 

@@ -1360,6 +1360,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         12,
+        "a call that is made and has not begun may be deleted",
+        "core/tools/announcements.py",
+        "            if call.began_as is None\n",
+        "            if False\n",
+        EDITING,
+    ),
+    Mutant(
+        12,
         "the output of a call that is not there is left to the server to refuse",
         "core/history/editing.py",
         "                and item.call_id not in calls\n",
@@ -1442,7 +1450,7 @@ MUTANTS: Final = (
         12,
         "the item of a call that runs can be deleted",
         "core/history/editing.py",
-        "if item is not None and self._is_open_call(item):",
+        "if item is not None and self._is_open_call(item, self._to_begin):",
         "if False:",
         EDITING,
     ),

@@ -6,7 +6,7 @@ it was asked to create can be referred to at once: what is said of it is sent af
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -16,6 +16,8 @@ from realtime_actors.core.history.difference import ROOT, Difference, Place, dif
 from realtime_actors.core.history.readings import Readings, Seen
 from realtime_actors.core.history.updates import History
 from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, Recent, RecentSet
+from realtime_actors.core.responses.response import ResponseMachine
+from realtime_actors.core.tools.announcements import Announcements
 from realtime_actors.core.tools.tool_calls import ToolCalls
 from realtime_actors.errors import ConfigError
 from realtime_actors.items import (
@@ -49,13 +51,15 @@ class _Created:
     event_id: str | None
 
 
-@define
+@define(kw_only=True)
 class Editing:
     """Edits of the conversation. Raise `ConfigError` for items that are not there."""
 
     new_id: Callable[[], str]
     history: History
     calls: ToolCalls
+    announcements: Announcements
+    responses: ResponseMachine
     readings: Readings
     _created: Recent[str, _Created] = field(factory=lambda: Recent(BY_THE_PROGRAM))
     _removed: RecentSet[str] = field(
@@ -144,7 +148,7 @@ class Editing:
         """Take an item out of the conversation, unless it is a call that is not answered."""
         self._check(item_id)
         item = self.history.conversation.get(item_id)
-        if item is not None and self._is_open_call(item):
+        if item is not None and self._is_open_call(item, self._to_begin):
             raise ConfigError(
                 f"the item {item_id!r} is a call that is not answered yet: it cannot be deleted"
                 " before its output is there"
@@ -232,10 +236,11 @@ class Editing:
 
     def _places(self) -> list[Place]:
         """The conversation as it will be when the server has answered, in its order."""
+        to_begin = self._to_begin
         places = [
             Place(
                 item=item,
-                is_bound=self._is_open_call(item),
+                is_bound=self._is_open_call(item, to_begin),
                 is_told=not self.history.is_untold(item.id),
             )
             for item in self.history.items
@@ -267,15 +272,27 @@ class Editing:
                 del self._created[item_id]
         return self._created
 
-    def _is_open_call(self, item: Item) -> bool:
+    @property
+    def _to_begin(self) -> Set[str]:
+        """The items of calls that were told, and have not begun."""
+        responses = self.responses
+        return self.announcements.to_begin(
+            lambda each: responses.has_begun(each) and not responses.is_over(each)
+        )
+
+    def _is_open_call(self, item: Item, to_begin: Set[str]) -> bool:
         """Whether this is a call that is not answered: call and answer must stay a pair.
 
-        One that is being made is answered once it is.
+        One that is being made, or was made and has not begun, is answered once it has.
         """
         if isinstance(item, FunctionCallItem):
-            return item.status == "in_progress" or any(
-                item.call_id == call.server_id or item.id == (call.item_id or call.server_id)
-                for call in self.calls.open
+            return (
+                item.status == "in_progress"
+                or item.id in to_begin
+                or any(
+                    item.call_id == call.server_id or item.id == (call.item_id or call.server_id)
+                    for call in self.calls.open
+                )
             )
         return self.calls.hosted.is_open(item.id)
 

@@ -14,6 +14,7 @@ up others for each event. So calls are told apart within their response, by the 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
 from attrs import define, field, frozen
@@ -81,6 +82,11 @@ class ToldCall:
         """Its arguments, however they were told."""
         return self.arguments or "".join(self.pieces) or self._first
 
+    @property
+    def item_ids(self) -> Iterable[str]:
+        """All the ids that were told for its item."""
+        return self._items.values()
+
     def take(self, said: Announcement) -> None:
         """Note what an announcement has to say: what was not known, and newer arguments."""
         self._told.add(said.how)
@@ -139,6 +145,20 @@ class Announcements:
     def of(self, response_id: str | None) -> tuple[ToldCall, ...]:
         """The calls that a response made, in order."""
         return tuple(self._made.get(response_id, ()))
+
+    def to_begin(self, goes_on: Callable[[str | None], bool]) -> set[str]:
+        """Return the items of calls that were told and have not begun.
+
+        Only those of responses that go on: the calls of others may never begin.
+        """
+        return {
+            item_id
+            for response_id, told in self._made.items()
+            if goes_on(response_id)
+            for call in told
+            if call.began_as is None
+            for item_id in call.item_ids
+        }
 
     def completed(self, response_id: str | None) -> None:
         """Note that a response has ended well: what it called is to be run."""
