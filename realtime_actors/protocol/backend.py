@@ -51,7 +51,8 @@ def fastest() -> Backend:
     else:
         backend = evolve(
             backend,
-            decode64=_forgiving(pybase64.b64decode, None, True),
+            # By place: it takes twice as long over names.
+            decode64=_forgiving(lambda text: pybase64.b64decode(text, None, True)),
             encode64=pybase64.b64encode_as_string,
         )
     return backend
@@ -123,16 +124,16 @@ _DECODER: Final = json.JSONDecoder(parse_int=_whole, parse_float=_finite, parse_
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _forgiving(decode: Callable[..., bytes], *options: object) -> Callable[[str], bytes]:
+def _forgiving(decode: Callable[[str], bytes]) -> Callable[[str], bytes]:
     """Make a decoder that also takes base64 whose padding was left out."""
 
     def decode64(text: str) -> bytes:
         try:
-            return decode(text, *options)
+            return decode(text)
         except ValueError:
             if len(text) % 4 < 2 or text.endswith("="):
                 raise
-            return decode(text + "=" * (-len(text) % 4), *options)
+            return decode(text + "=" * (-len(text) % 4))
 
     return decode64
 

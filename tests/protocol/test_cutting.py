@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -110,3 +111,31 @@ def test_speech_is_cut_out(text: bytes | bytearray, backend: str) -> None:
     assert isinstance(event, ResponseOutputAudioDelta)
     assert event.delta == b"\0\1\2"
     assert event.raw == SPEECH
+
+
+ODD_MEMBER = {"output_index": 0.0}
+"""A whole number, though not written as one: read by the table, as every other event is."""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(
+    st.fixed_dictionaries(
+        {
+            "event_id": st.text(),
+            "response_id": st.text(),
+            "item_id": st.text(),
+            "content_index": st.integers(0, 65_535),
+            "delta": st.binary().map(lambda audio: b64encode(audio).decode()),
+        },
+        optional={"more": st.text()},
+    )
+)
+def test_speech_that_is_read_by_its_own_reader_is_what_the_table_would_have_read(
+    backend: str, members: dict[str, Any]
+) -> None:
+    usual = {**SPEECH, **members}
+    short = PARSING[backend].decode_server(json.dumps(usual).encode())
+    long = PARSING[backend].decode_server(json.dumps({**usual, **ODD_MEMBER}).encode())
+
+    assert (short, short.raw, short.ignored) == (long, long.raw, long.ignored)
+    assert repr(short) == repr(long)
