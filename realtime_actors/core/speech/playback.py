@@ -211,7 +211,8 @@ class PlaybackLedger:
         return sum(each.received_ms - each.heard_ms for each in parts)
 
     def _played(self, now: float) -> int:
-        return min(self._received, self._head + int((now - self._at) * 1000) * self.bytes_per_ms)
+        played = self._head + int((now - self._at) * 1000) * self.bytes_per_ms
+        return played if played < self._received else self._received
 
     def _heard(self, part: _Part, head: int) -> Heard:
         received_ms = part.length // self.bytes_per_ms

@@ -101,13 +101,14 @@ class Speech:
         """Let a piece of speech be heard, unless its response is stopped."""
         self.started = True  # also by what nobody will hear
         response_id = event.response_id
-        if response_id in self._silenced or self._is_unnamed(response_id):
+        if self._silenced and self.is_silenced(response_id):
             # What was heard is a smaller share of it all.
             length_ms = len(event.delta) // self.ledger.bytes_per_ms
             self.history.conversation.lengthen(event.item_id, event.content_index, length_ms)
             return []
+        if self._last is None or self._last.item_id != event.item_id:
+            self._aired.add(event.item_id)
         self._last = event
-        self._aired.add(event.item_id)
         length = len(event.delta)
         self.ledger.received(response_id, event.item_id, event.content_index, length, now)
         return [Publish(audio_event(event, self.info))]
