@@ -333,6 +333,21 @@ def test_a_handler_that_waits_after_all_gets_what_it_waits_for(client):
     otp.stop(server)
 
 
+def test_what_comes_while_a_handler_waits_after_all_is_handled_after_it(client):
+    server = resting()
+
+    def give() -> str:
+        moment = threading.Event()
+        moment.wait(0.05)  # the handler waits by then, and its server's own thread too
+        otp.send(server, lambda *_: otp.NoReply("then"))
+        moment.wait(0.05)  # whichever of them that has woken waits again
+        return "value"
+
+    assert told(server, lambda *_: otp.Task.await_(otp.Task.async_(give))) == "value"
+    assert server.ask(lambda server, from_, state: otp.Reply(state, state), timeout=SOON) == "then"
+    otp.stop(server)
+
+
 def test_a_server_is_running_while_another_thread_runs_it(client):
     server = resting()
 
