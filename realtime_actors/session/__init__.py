@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from realtime_actors.session.handle import DeadSessionError, Line, Session
+from realtime_actors.session.handle import DeadSessionError, Session
 
-__all__ = ["DeadSessionError", "Line", "Session"]
+__all__ = ["DeadSessionError", "Session"]

@@ -1,164 +1,199 @@
-"""A connection that is to take the place of a session's.
-
-    making --configured--> waiting --take_over--> in use
-      |-- failed, closed --> closed <--close-- waiting
-
-It is made beside the one in use, for a handoff to an agent with another voice. What its
-server says before it is in use is kept.
-"""
+"""The connections of a session: how one is made, what it brings, how another takes its place."""
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
-import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from functools import partial
 
-from realtime_actors.core.server_errors import message_of
-from realtime_actors.errors import RealtimeError, SessionUpdateError, StartCause, StartError
-from realtime_actors.protocol import ServerError, ServerEvent, SessionUpdate, SessionUpdated
-from realtime_actors.transport.base import Deliver, Disconnected, PausableTransport, Transport
+from attrs import define, field
 
-__all__ = ["Successor"]
+from realtime_actors import events, otp
+from realtime_actors.core import effects as fx
+from realtime_actors.core.messages import (
+    AnotherFailed,
+    AnotherOpened,
+    Connected,
+    ConnectFailed,
+    FellBehind,
+    Message,
+)
+from realtime_actors.core.reports import REPORT_AGAIN_AFTER
+from realtime_actors.errors import NotConnectedError, RealtimeError, StartCause, StartError
+from realtime_actors.protocol import ClientEvent, ServerEvent
+from realtime_actors.session.backlog import Backlog
+from realtime_actors.session.handle import Session
+from realtime_actors.session.shared import SharedState
+from realtime_actors.session.standby import StandbyConnection
+from realtime_actors.session.tasks import Tasks, unless_normal
+from realtime_actors.transport.base import Disconnected, Transport
 
-KEPT_LIMIT: Final = 1000
-"""Frames that are kept. Ours: a server that nobody has asked anything says next to nothing.
-One that says more is hung up on."""
-KEPT_BYTES: Final = 4 * 2**20
-"""The same in bytes."""
+__all__ = ["Connections", "Frames", "Receiver", "close_in_background"]
+
+log = logging.getLogger("realtime_actors.session")
+
+GOODBYE = 1.5
+"""Seconds of `close()` for the server's own goodbye: what is left of two is for the rest."""
 
 
-class Successor:
-    """One attempt to replace a connection. Its methods are for different threads."""
+@define(eq=False)
+class Frames:
+    """What one read of the socket gave: told to the session."""
 
-    def __init__(
-        self,
-        make: Callable[[], Transport],
-        on_lost: Callable[[RealtimeError], object],
-        is_over: Callable[[], bool],
-        in_use: Transport,
-    ) -> None:
-        """`on_lost` is called, by the thread that reads, when it is lost while it waits.
+    events: Sequence[ServerEvent | Disconnected]
+    receiver: Receiver
+    upto: int
+    """See `Backlog.handled`."""
 
-        `is_over` says whether the session has ended: then nobody will ever use it.
-        """
-        self.transport: Transport | None = None
-        """The connection, once there is one."""
-        self.greeting: list[ServerEvent] = []
-        """What the server said until it was configured."""
-        self._make = make
-        self._on_lost = on_lost
-        self._is_over = is_over
-        self._in_use = in_use
-        self._lock = threading.Lock()  # guards all that changes; held for no call that can wait
-        self._outcome: SessionUpdated | RealtimeError | None = None
-        self._settled = threading.Event()  # there is an outcome
-        self._kept: list[ServerEvent | Disconnected] = []
-        self._deliver: Deliver | None = None
-        self._said_too_much = False
 
-    def open(self, update: SessionUpdate, within: float) -> SessionUpdated:
-        """Connect, and give the server's answer to `update`.
+@define(eq=False)
+class Receiver:
+    """What a connection hands its events to. Each has its own, to be told from the others."""
 
-        Blocks up to `within` seconds, and as long as the transport takes to connect.
-        Raises what went wrong, and leaves nothing behind then.
-        """
-        deadline = time.monotonic() + within
+    session: Session
+    backlog: Backlog
+
+    def receive(self, batch: Sequence[ServerEvent | Disconnected]) -> None:
+        """Bring the session what was read, in the thread that reads."""
+        otp.send_inline(self.session, Frames(batch, self, self.backlog.came(batch)))
+
+
+@define(eq=False)
+class Connections:
+    """Those of one incarnation. The session's own, but for what its task and a killer do."""
+
+    session: Session
+    make: Callable[[], Transport]
+    """Makes a connection, which is not connected yet. Slow, or fails: so a task calls it."""
+    tasks: Tasks
+    is_over: Callable[[], bool]
+    """Whether this incarnation has ended. The handle may stand for the next one."""
+    now: Callable[[], float]
+
+    receiver: Receiver = field(init=False)
+    """That of the connection in use: what comes by another one is out of date."""
+    is_closing: bool = field(default=False, init=False)
+    """No connection that is still being made is wanted any more."""
+    is_closed: bool = field(default=False, init=False)
+    _transport: Transport | None = field(default=None, init=False)
+    _warn_at: float = field(default=-math.inf, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.receiver = self._new_receiver()
+
+    @property
+    def _shared(self) -> SharedState:
+        return self.session.shared
+
+    def send(self, event: ClientEvent) -> None:
+        """Send an event. Raises what `Transport.send` raises."""
+        self._in_use.send(event)
+
+    @property
+    def _in_use(self) -> Transport:
+        if self._transport is None:
+            raise NotConnectedError("there is no connection yet: nothing was sent")
+        return self._transport
+
+    def open(self) -> None:
+        """Have the first one made and connected. What comes of it is told to the session."""
+
+        def failed(reason: object) -> Message:
+            return ConnectFailed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
+
+        self.tasks.start(unless_normal(failed), self._connect, self.receiver)
+
+    def _connect(self, receiver: Receiver) -> Message | None:
         try:
-            transport = self._make()
-            if transport is self._in_use:
-                raise StartError(
-                    "there is no second connection: the transport's factory gave the one in"
-                    " use again",
-                    StartCause.CONFIG,
-                )
-            with self._lock:
-                self.transport = transport
-            if self._outcome is None:  # else it was closed before we began
-                transport.connect(self._hear)
-                transport.send(update)
-            if not self._settled.wait(max(0.0, deadline - time.monotonic())):
-                raise StartError(
-                    f"the server did not take the configuration within {within:g} s",
-                    StartCause.TIMEOUT,
-                )
-            if isinstance(self._outcome, SessionUpdated):
-                return self._outcome
-            assert self._outcome is not None  # it is settled
-            raise self._outcome
-        except BaseException:
-            self.close()
-            raise
+            transport = self._transport = self.make()
+            if not self._shared.adopt(transport, lambda: self.is_closing or self.is_over()):
+                transport.close(0.0)
+                return None
+            receiver.backlog.follow(transport)
+            transport.connect(receiver.receive)
+        except RealtimeError as error:
+            return ConnectFailed(error)
+        except Exception as error:  # of the program's own transport
+            failed = StartError(f"connecting failed: {error!r}", StartCause.NETWORK)
+            failed.__cause__ = error
+            return ConnectFailed(failed)
+        return Connected()
 
-    def take_over(self, deliver: Deliver) -> None:
-        """Hand what was kept to `deliver`, and what comes from now on."""
-        with self._lock:
-            if self._kept:
-                deliver(self._kept)
-            self._deliver = deliver
+    def open_another(self, effect: fx.OpenAnother) -> None:
+        """Have another one made and configured, that may take the place of the one in use."""
 
-    def close(self, timeout: float = 0.0) -> None:
-        """Let it go, or give up making it. Nobody waits for its goodbye, unless told so."""
-        with self._lock:
-            self._settle(StartError("the connection was closed", StartCause.NETWORK))
-            transport = self.transport
-        if transport is not None:
-            transport.close(timeout)
+        def failed(error: RealtimeError) -> AnotherFailed:
+            return AnotherFailed(call_id=effect.call_id, error=error)
 
-    # -- for the thread that reads ---------------------------------------------------------
+        def died(reason: object) -> Message:
+            return failed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
 
-    def _hear(self, batch: Sequence[ServerEvent | Disconnected]) -> None:
-        if self._deliver is None:
-            if self._is_over():
-                self.close()
-                return
-            with self._lock:
-                if self._deliver is None:
-                    for event in batch:
-                        self._keep(event)
-                    return
-        self._deliver(batch)
+        def work() -> Message:
+            try:
+                answer = standby.open(effect.update, effect.within)
+            except RealtimeError as error:
+                return failed(error)
+            if self.is_over():
+                standby.close()  # the session was killed meanwhile
+            return AnotherOpened(call_id=effect.call_id, answer=answer)
 
-    def _keep(self, event: ServerEvent | Disconnected) -> None:
-        if self._said_too_much:
-            return
-        if self._outcome is None and not isinstance(event, Disconnected):
-            self._greeted(event)
-        else:
-            self._kept.append(event)
-        if isinstance(event, Disconnected):
-            self._lost(f"the other connection was lost: {event.reason or event.code}")
-            return
-        transport = self.transport
-        size = transport.received_bytes if isinstance(transport, PausableTransport) else 0
-        if len(self.greeting) + len(self._kept) > KEPT_LIMIT or size > KEPT_BYTES:
-            self._said_too_much = True
-            self._lost("the other connection says too much")
+        standby = self._shared.standby = StandbyConnection(
+            self.make,
+            on_lost=lambda error: otp.send(self.session, failed(error)),
+            is_over=self.is_over,
+            in_use=self._in_use,
+        )
+        self.tasks.start(unless_normal(died), work)
 
-    def _greeted(self, event: ServerEvent) -> None:
-        self.greeting.append(event)
-        match event:
-            case SessionUpdated():
-                self._settle(event)
-            case ServerError(error=error):
-                self._settle(
-                    SessionUpdateError(
-                        f"the server refused the settings: {message_of(error)}",
-                        code=error.code,
-                        param=error.param,
-                    )
-                )
-            case _:
-                pass  # nothing that settles it
+    def switch(self, info: events.EventInfo) -> None:
+        """Use the other one from now on, and close the one that was in use."""
+        standby = self._shared.standby
+        assert standby is not None  # the core was told that it is there
+        assert standby.transport is not None
+        before, self.receiver = self._in_use, self._new_receiver()
+        # In this order: whenever the session is killed, both are closed, by this or by the killer.
+        self._transport = self._shared.transport = standby.transport
+        self._shared.standby = None
+        close_in_background(before)
+        self.receiver.backlog.follow(standby.transport)
+        standby.take_over(self.receiver.receive)
+        for event in standby.greeting if self._shared.subscribers.wants_raw else ():
+            self._shared.subscribers.publish_raw(events.RawModelEvent(event=event, info=info))
+        log.info("session %s has changed its connection", self.session.actor_urn)
 
-    def _lost(self, why: str) -> None:
-        error = StartError(why, StartCause.NETWORK)
-        if self._outcome is None:
-            self._settle(error)
-        else:
-            self._on_lost(error)
+    def close_another(self) -> None:
+        """Close the other one, which is not wanted any more."""
+        standby, self._shared.standby = self._shared.standby, None
+        if standby is not None:
+            close_in_background(standby)
 
-    def _settle(self, outcome: SessionUpdated | RealtimeError) -> None:
-        if self._outcome is None:
-            self._outcome = outcome
-            self._settled.set()
+    def close(self, *, goodbye: bool) -> None:
+        """Close all of them, the one in use with a `goodbye` to a server that has let us in."""
+        if self._shared.standby is not None:
+            self._shared.standby.close()
+        if self._transport is not None:
+            self._transport.close(GOODBYE if goodbye else 0.0)
+        self.is_closed = True
+
+    def _new_receiver(self) -> Receiver:
+        return Receiver(self.session, Backlog(self._fell_behind))
+
+    def _fell_behind(self, waiting: int) -> None:
+        """Say that the socket is not read any more, in the thread that reads it."""
+        behind = FellBehind(waiting, self._shared.subscribers.held_up_by)
+        now = self.now()
+        if now >= self._warn_at:  # a session that is slow all the time says it once a minute
+            self._warn_at = now + REPORT_AGAIN_AFTER
+            log.warning("session %s: %s", self.session.actor_urn, behind)
+        otp.send(self.session, behind)
+
+
+def close_in_background(connection: Transport | StandbyConnection) -> None:
+    """Close a connection, which may take a moment, and wait for nothing.
+
+    No task does it: a session that was killed can't start one.
+    """
+    close = partial(connection.close, 0.0)
+    threading.Thread(target=close, name="realtime-close", daemon=True).start()

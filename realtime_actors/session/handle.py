@@ -7,14 +7,11 @@ is `SessionServer`, in `actor`.
 from __future__ import annotations
 
 import contextlib
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 import pykka
-from attrs import define, field
 
 from realtime_actors import events, messages, otp
 from realtime_actors.agent import Agent, Handoff
@@ -24,7 +21,6 @@ from realtime_actors.config.models import endings, warn
 from realtime_actors.config.names import hint_for_verb
 from realtime_actors.core.contract import KNOWN, Machine
 from realtime_actors.core.speech.gate import Gate
-from realtime_actors.core.speech.microphone import MicrophoneFilter
 from realtime_actors.errors import ConfigError, NotConnectedError, SessionClosedError
 from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
@@ -32,17 +28,14 @@ from realtime_actors.otp.kernel import fork
 from realtime_actors.otp.kernel.process import end
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.seconds import seconds
-from realtime_actors.session.dropped_audio import AudioWasDropped, Untold
+from realtime_actors.session.dropped_audio import AudioWasDropped
 from realtime_actors.session.event_stream import EVENTS_LIMIT, EventStream
+from realtime_actors.session.shared import SharedState
 from realtime_actors.session.subscribers import Only, Subscribers, event_classes
 from realtime_actors.transcript import render_transcript
 from realtime_actors.usage import SessionUsage
 
-if TYPE_CHECKING:
-    from realtime_actors.session.connections import Successor
-    from realtime_actors.transport import Transport
-
-__all__ = ["DeadSessionError", "Line", "Session"]
+__all__ = ["DeadSessionError", "Session"]
 
 E = TypeVar("E", bound=events.Event)
 
@@ -59,68 +52,6 @@ class DeadSessionError(SessionClosedError, pykka.ActorDeadError):
     """The session has ended: what every verb raises then. To pykka, a dead actor."""
 
 
-@define
-class Line:
-    """What a handle shares with its actor: the way for audio, and the subscribers.
-
-    Lives as long as the handle, so that a restart keeps the subscriptions.
-    """
-
-    subscribers: Subscribers
-    machine: Machine | None = None
-    """What the session knows, of the incarnation that lives or was the last: read at its end."""
-    transport: Transport | None = None
-    successor: Successor | None = None
-    """The connection that is to take its place, when a handoff needs another one."""
-    gate: Gate = field(factory=lambda: Gate(False, "the session is not connected yet"))
-    unreadable: str = ""
-    """What is wrong with something that the server sent before the session was ready."""
-    over: str = ""
-    """Why nothing can be asked any more."""
-    supervisor: otp.ServerRef | None = None
-    """Who may start the session again."""
-    closing: bool = False
-    """Somebody has asked for the end."""
-    warns_of_ends: bool = False
-    """The server is OpenAI's, as far as is known: see `config.models.endings`."""
-    playback_tracker: PlaybackTracker | None = None
-    microphone: MicrophoneFilter = field(factory=MicrophoneFilter)
-    dropped_audio: Untold = field(factory=Untold)
-    clock: Callable[[], float] = time.monotonic
-    _lock: threading.Lock = field(factory=threading.Lock)  # guards `transport` from the past
-
-    def begin(self) -> None:
-        """Belong to another incarnation, which has no connection yet."""
-        with self._lock:
-            self.transport = self.successor = None
-        self.dropped_audio = Untold()  # the one before may not have come to telling all
-        self.over, self.closing = "", False
-
-    def adopt(self, transport: Transport, is_over: Callable[[], bool]) -> bool:
-        """Use a connection; not that of an incarnation that is over."""
-        with self._lock:
-            if is_over():
-                return False
-            self.transport = transport
-        return not is_over()  # else it may be that nobody has seen it
-
-    def leave_to_parent(self) -> None:
-        """Share nothing with the parent's threads any more, in a child of fork."""
-        self._lock = threading.Lock()
-        self.subscribers = Subscribers(self.subscribers.session)
-        self.transport = self.successor = self.supervisor = None
-
-    def drop(self) -> None:
-        """Close all connections at once."""
-        for each in self.connections:
-            each.close(0.0)
-
-    @property
-    def connections(self) -> list[Transport | Successor]:
-        """What is open, or may be."""
-        return [each for each in (self.transport, self.successor) if each is not None]
-
-
 class Session(otp.ServerRef):
     """A running conversation. Safe to use from any thread.
 
@@ -134,15 +65,15 @@ class Session(otp.ServerRef):
 
     def __init__(self, actor: otp.GenServer) -> None:
         super().__init__(actor)
-        self.line = Line(Subscribers(self))
+        self.shared = SharedState(Subscribers(self))
         """What the handle shares with its actor. Not for others."""
         fork.each_in_child(self, Session._leave_to_parent)
 
     def _leave_to_parent(self) -> None:
-        self.line.leave_to_parent()
+        self.shared.leave_to_parent()
         if self._is_the_parents:  # else it had ended before
             why = f"{fork.lives_elsewhere('this session')}: start another one here"
-            self.line.over, self.line.gate = why, Gate(False, why)
+            self.shared.over, self.shared.gate = why, Gate(False, why)
 
     @overload
     def ask(
@@ -182,10 +113,10 @@ class Session(otp.ServerRef):
         except SessionClosedError as closed:  # it is ending, and still answers
             raise DeadSessionError(f"{type(message).__name__}: {closed}") from closed
         except otp.CallExit as gone:
-            if type(message) in KNOWN and self.line.machine is not None:
+            if type(message) in KNOWN and self.shared.machine is not None:
                 with contextlib.suppress(Exception):  # it failed in the middle of a change
-                    return _last_known(self.line.machine, message)
-            why = self.line.over or "the session has ended"
+                    return _last_known(self.shared.machine, message)
+            why = self.shared.over or "the session has ended"
             raise DeadSessionError(f"{type(message).__name__}: {why}") from gone
 
     def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
@@ -200,25 +131,25 @@ class Session(otp.ServerRef):
         Raises `AudioFormatError`, `NotConnectedError`, and `OutboundFullError` (a
         `TransportError`: nothing was sent) when too much of anything waits.
         """
-        line = self.line
-        gate, transport = line.gate, line.transport
+        shared = self.shared
+        gate, transport = shared.gate, shared.transport
         if not gate.open or transport is None:
             if not self.is_alive():
                 raise DeadSessionError(f"audio was not sent: {gate.reason}")
             raise NotConnectedError(f"audio was not sent: {gate.reason}")
         audio = check_audio(audio, gate.audio_format)
         if gate.echo is not None:
-            audio = line.microphone.process(audio, gate.audio_format, gate.echo, line.clock())
+            audio = shared.microphone.process(audio, gate.audio_format, gate.echo, shared.clock())
         audio_format = gate.audio_format
         try:
             dropped = transport.send_audio(audio, commit=commit, audio_format=audio_format)
         except NotConnectedError:
-            if line.transport is None or line.transport is transport:
+            if shared.transport is None or shared.transport is transport:
                 raise
             # A handoff has put another connection in its place, just now.
-            transport = line.transport
+            transport = shared.transport
             dropped = transport.send_audio(audio, commit=commit, audio_format=audio_format)
-        if dropped is not None and line.dropped_audio.add(dropped):
+        if dropped is not None and shared.dropped_audio.add(dropped):
             otp.send(self, AudioWasDropped())
 
     def send_message(self, message: str | Mapping[str, object] | Item) -> None:
@@ -320,7 +251,7 @@ class Session(otp.ServerRef):
         Raises `ConfigError` for what can't be, `SessionUpdateError` when the server
         refuses: the settings before are in force then.
         """
-        if self.line.warns_of_ends:
+        if self.shared.warns_of_ends:
             with contextlib.suppress(ConfigError):  # it is raised below, once for all forms
                 warn(endings(model=None, settings=merge_settings(None, settings)))
         self._verb(messages.UpdateSession(settings))
@@ -410,7 +341,7 @@ class Session(otp.ServerRef):
 
     def dropped(self, subscriber: Any) -> int:
         """How many events `subscriber` was too full to take."""
-        return self.line.subscribers.dropped(subscriber)
+        return self.shared.subscribers.dropped(subscriber)
 
     def history(self) -> Sequence[Item]:
         """The conversation so far, in its order. After the end: as it was then.
@@ -442,35 +373,35 @@ class Session(otp.ServerRef):
         """
         timeout = seconds(timeout, "the timeout of close()")
         if self._is_the_parents:
-            raise DeadSessionError(f"close: {self.line.over}")
-        self.line.closing = True
+            raise DeadSessionError(f"close: {self.shared.over}")
+        self.shared.closing = True
         try:
             otp.stop(self, timeout=timeout)
         except otp.CallTimeout:
             # As a kill would, but in order: it was asked for, so no supervisor starts it again.
             end(self._process, (otp.SHUTDOWN, "closed"))
-            self.line.drop()
+            self.shared.drop()
         except otp.CallExit:
             return
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection that the configured session can use."""
-        return self.line.gate.open
+        return self.shared.gate.open
 
     @property
     def playback_tracker(self) -> PlaybackTracker | None:
         """The tracker made by `ModelConfig.playback_tracker`, if there is one."""
-        return self.line.playback_tracker
+        return self.shared.playback_tracker
 
     def __repr__(self) -> str:
         """Show what is known without asking: the session itself may be busy."""
         if self.connected:
             state = "connected"
         elif self.is_alive():
-            state = self.line.gate.reason
+            state = self.shared.gate.reason
         else:
-            state = self.line.over or "the session has ended"
+            state = self.shared.over or "the session has ended"
         names = "".join(f" {name!r}" for name in self._process.names if isinstance(name, str))
         return f"<Session{names} {self.actor_urn}: {state}>"
 
@@ -496,15 +427,15 @@ class Session(otp.ServerRef):
 
     def _is_over(self) -> str:
         """Why nothing will come any more: it has ended, and nobody would start it again."""
-        supervisor = self.line.supervisor
+        supervisor = self.shared.supervisor
         if self.is_alive() or (supervisor is not None and supervisor.is_alive()):
             return ""
         if self._is_the_parents:
-            return self.line.over
+            return self.shared.over
         return "the session and its supervisor have ended"
 
     def _unsubscribe(self, stream: EventStream[Any]) -> None:
-        self.line.subscribers.remove(stream)
+        self.shared.subscribers.remove(stream)
 
     def _verb(self, verb: messages.Verb) -> Any:
         return self.ask(verb, timeout=CALL_TIMEOUT)

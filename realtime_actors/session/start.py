@@ -43,7 +43,8 @@ from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import Dialect, dialect
 from realtime_actors.seconds import seconds
 from realtime_actors.session import Session
-from realtime_actors.session.actor import SessionPlan, SessionServer, publish_end
+from realtime_actors.session.actor import SessionPlan, SessionServer
+from realtime_actors.session.ending import publish_end
 from realtime_actors.session.trace_writer import TraceWriter
 from realtime_actors.tools import HostedMcpTool
 from realtime_actors.tracing import TracedMachine
@@ -114,10 +115,10 @@ def start(
     try:
         plan.ready.result(max(0.0, timeout - (time.monotonic() - began)))
     except BaseException as error:
-        connected = session.line.transport is not None and session.line.transport.connected
+        connected = session.shared.transport is not None and session.shared.transport.connected
         session.close()
         failure = _start_error(
-            error, timeout, connected=connected, unreadable=session.line.unreadable
+            error, timeout, connected=connected, unreadable=session.shared.unreadable
         )
         if failure is error:
             raise
@@ -179,13 +180,13 @@ def _give_up(session: Session, plan: SessionPlan, error: Exception) -> None:
     failure = SessionFailedError(f"the session could not be started again: {error}")
     failure.__cause__ = error
     log.error("session %s could not be started again: %s", session.actor_urn, error)
-    line = session.line
-    line.over = f"the session has ended ({failure})"
-    line.gate = Gate(False, line.over)
-    line.subscribers.wait_for_nobody()
-    usage = NOTHING_USED if line.machine is None else line.machine.usage
+    shared = session.shared
+    shared.over = f"the session has ended ({failure})"
+    shared.gate = Gate(False, shared.over)
+    shared.subscribers.wait_for_nobody()
+    usage = NOTHING_USED if shared.machine is None else shared.machine.usage
     publish_end(
-        line.subscribers, failure, state="closed", usage=usage, info=EventInfo(plan.context)
+        shared.subscribers, failure, state="closed", usage=usage, info=EventInfo(plan.context)
     )
 
 

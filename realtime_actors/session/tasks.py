@@ -1,283 +1,211 @@
-"""What runs in tasks: everything that a user wrote.
+"""What runs beside a session, each in a thread of its own, and how the session hears of it.
 
-Each function here runs user code to its end and gives back the message that the core
-waits for. It may block and it may raise: it has a thread of its own, and the session
-watches that thread.
+    started --returns a message--> that message
+       |------------- dies ------> the message that its `died` makes of the reason
+
+All that users wrote runs so (`user_code`), and so does connecting.
 """
 
 from __future__ import annotations
 
-import logging
-import traceback
-from typing import Any, Final
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, TypeAlias, TypeVar
 
-from attrs import define
+from attrs import define, field
 
 from realtime_actors import otp
-from realtime_actors.agent import Agent, Handoff
-from realtime_actors.config import ToolTexts
-from realtime_actors.core.effects import RunGuardrails, RunHandoff, RunTool, ScreenInput
+from realtime_actors.agent import Agent
+from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import (
     AgentNotResolved,
-    AgentResolved,
-    ApprovalNeeded,
     GuardrailsFinished,
-    HandoffResolved,
     HookFailed,
     InputScreened,
-    ResolvedAgent,
-    ToolDisabled,
+    Message,
     ToolFinished,
-    ToolProgressed,
-    ToolRefused,
     ToolsNotResolved,
-    ToolsResolved,
 )
-from realtime_actors.core.responses.sending import check_sendable
-from realtime_actors.errors import ToolError
-from realtime_actors.protocol import ConversationItemCreate
-from realtime_actors.schema.calling import finish
+from realtime_actors.session.handle import Session
 from realtime_actors.session.tool_runs import ToolRun
-from realtime_actors.tools import Tool, ToolContext, error_text
+from realtime_actors.session.user_code import (
+    HOOKS_LIMIT,
+    NO_MORE_HOOKS,
+    HookCalls,
+    hand_off,
+    judge,
+    resolve_agent,
+    resolve_tools,
+    run_hooks,
+    run_tool,
+    screen,
+)
 
-__all__ = [
-    "NO_MORE_HOOKS",
-    "hand_off",
-    "judge",
-    "resolve_agent",
-    "resolve_tools",
-    "run_hooks",
-    "run_tool",
-    "screen",
-]
+__all__ = ["Died", "Tasks", "unless_normal"]
 
-log = logging.getLogger("realtime_actors.session")
+T = TypeVar("T")
 
-PROGRESS_LIMIT: Final = 100
-"""How often a call may tell its progress before the session has heard any of it. Ours."""
+HOOKS_GRACE = 0.3
+"""Seconds of an orderly end for the hooks that are due. Ours."""
 
-HOOKS_LIMIT: Final = 1_000
-"""Hooks of one session that may wait for those before them. Ours: some hundred turns."""
-
-NO_MORE_HOOKS: Final = object()
-"""Ends `run_hooks`, after the hooks that are due."""
-
-
-def resolve_agent(agent: Agent, context: object) -> AgentResolved | AgentNotResolved:
-    """Find out an agent's instructions and tools."""
-    try:
-        return AgentResolved(_resolve(agent, context))
-    except Exception as error:
-        why = f"agent {agent.name!r} could not be set up: {type(error).__name__}: {error}"
-        return AgentNotResolved(agent, why)
+Died: TypeAlias = Callable[[object], Message | None]
+"""What the session is told when a task ends, by the reason; None for nothing."""
 
 
-def resolve_tools(agent: Agent, context: object) -> ToolsResolved | ToolsNotResolved:
-    """Find out what an agent offers now."""
-    try:
-        return ToolsResolved(_offered(agent, None, context))
-    except Exception as error:
-        why = (
-            f"is_enabled of a tool of {agent.name!r} failed with {type(error).__name__}: {error}."
-            " What the model is offered stays as it is"
-        )
-        return ToolsNotResolved(agent, why)
-
-
-def run_tool(
-    effect: RunTool, run: ToolRun, session: Any, context: object
-) -> ToolFinished | ToolRefused | ToolDisabled | ApprovalNeeded:
-    """Run a tool, and say what the model is to be told; or say why it may not be run."""
-
-    def report(message: str) -> None:
-        # A tool can tell it faster than anybody can read it.
-        if not run.cancelled and run.progress_told - run.progress_heard < PROGRESS_LIMIT:
-            run.progress_told += 1
-            otp.send(session, ToolProgressed(effect.call_id, message))
-
-    call = ToolContext(
-        session=session,
-        agent=effect.agent,
-        call_id=effect.call_id,
-        context=context,
-        tool=effect.tool,
-        is_cancelled=lambda: run.cancelled,
-        report=report,
-    )
-    try:
-        if not effect.tool.enabled_for(context, effect.agent):
-            return ToolDisabled(effect.call_id)
-        objection = None if effect.approved else _objection(effect, context)
-        if objection is not None:
-            return objection
-        if effect.tool.run_in == "process":
-            output = run.in_process(effect.tool, effect.arguments)
-        else:
-            output = effect.tool.run(effect.arguments, call)
-        for guardrail in effect.tool.output_guardrails:
-            verdict = guardrail.run(output.text, context, effect.agent)
-            if verdict.tripped:
-                return ToolRefused(
-                    call_id=effect.call_id,
-                    guardrail=guardrail.name,
-                    reason=verdict.reason or None,
-                    withheld=output.text,
-                )
-    except Exception as error:
-        name, kind = effect.tool.name, type(error).__name__
-        log.warning("tool %s failed with %s, in call %s", name, kind, effect.call_id)
-        # Where, and not what it said: that may be what a caller said.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        log.debug("tool %s failed at\n%s", name, where)
-        told = _told(effect.tool.name, effect.texts, error, context)
-        return ToolFinished(call_id=effect.call_id, output=told, error=error_text(error))
-    return ToolFinished(call_id=effect.call_id, output=output.text, images=output.images)
-
-
-def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinished | ToolDisabled:
-    """Find the agent of a handoff, and everything that its code has to say."""
-    handoff = effect.handoff
-    try:
-        if effect.by_model and not handoff.enabled_for(context, effect.agent):
-            return ToolDisabled(effect.call_id)
-        resolved = _resolve(handoff.invoke(effect.arguments, context), context)
-        history = None
-        if handoff.input_filter is not None:
-            history = handoff.filter_history(effect.history, context)
-            for item in history:
-                check_sendable(ConversationItemCreate(item=item), effect.max_message_bytes)
-    except Exception as error:
-        log.info("handoff %s failed: %s", effect.call_id, type(error).__name__)
-        told = _told(handoff.tool_name, effect.texts, error, context)
-        return ToolFinished(call_id=effect.call_id, output=told, error=error_text(error))
-    return HandoffResolved(call_id=effect.call_id, resolved=resolved, history=history)
-
-
-def judge(effect: RunGuardrails, context: object) -> GuardrailsFinished:
-    """Ask the guardrails about what the model says."""
-    found = _first_objection(effect, context)
-    return GuardrailsFinished(
-        response_id=effect.response_id,
-        item_id=effect.item_id,
-        text=effect.text,
-        guardrail=found.guardrail,
-        reason=found.reason,
-        failure=found.failure,
-        failed=found.failed,
-        attempt=effect.attempt,
-    )
-
-
-def screen(effect: ScreenInput, context: object) -> InputScreened:
-    """Ask the guardrails about what the user said."""
-    found = _first_objection(effect, context)
-    return InputScreened(
-        item_id=effect.item_id,
-        text=effect.text,
-        guardrail=found.guardrail,
-        reason=found.reason,
-        failure=found.failure,
-        failed=found.failed,
-        attempt=effect.attempt,
-    )
+def unless_normal(message: Callable[[object], Message]) -> Died:
+    """Make a `Died` that has nothing to say of a task that came to its end: it has told itself."""
+    return lambda reason: None if reason == otp.NORMAL else message(reason)
 
 
 @define(eq=False)
-class HookCalls:
-    """How many hooks of a session are to be called. Each number is written by one thread."""
+class Tasks:
+    """All that a session has running. Its owner is the session: no other thread comes here."""
 
-    asked: int = 0
-    begun: int = 0
-    is_full: bool = False
+    session: Session
+    context: object
+    """What was given to `run(context=...)`."""
+    variables: Context
+    """The context variables of whoever started the session: tasks see these, whichever thread
+    starts them, and whatever another task has set."""
+    is_over: Callable[[], bool]
+    """Whether the session has ended: then it is told nothing more."""
 
-    @property
-    def waiting(self) -> int:
-        return self.asked - self.begun
+    _died: dict[otp.MonitorRef, Died] = field(factory=dict, init=False)
+    _tools: dict[str, ToolRun] = field(factory=dict, init=False)  # by call id
+    _hooks: Any = field(default=None, init=False)
+    _hook_calls: HookCalls = field(factory=HookCalls, init=False)
 
+    def start(self, died: Died, work: Callable[..., Message | None], *arguments: object) -> Any:
+        """Run `work` beside the session; its result, or its death, comes back as a message."""
 
-def run_hooks(session: Any, context: object, calls: HookCalls) -> None:
-    """Call an agent's hooks as they come, one after the other, until there are no more."""
-    while (call := otp.receive()) is not NO_MORE_HOOKS:
-        calls.begun += 1
-        hook = getattr(call.agent.hooks, call.method)
-        try:
-            finish(hook(context, call.agent, *call.arguments))
-        except Exception as error:
-            log.warning("hook %s failed: %s", call.method, type(error).__name__)
-            otp.send(session, HookFailed(call.method, error_text(error)))
+        def run() -> None:
+            message = work(*arguments)
+            if message is not None and not self.is_over():
+                otp.send(self.session, message)
 
+        task, monitor = self._as_started(otp.Task.start_monitor, run)
+        self._died[monitor] = died
+        return task
 
-def _told(tool: str, texts: ToolTexts, error: Exception, context: object) -> str:
-    """What the model is told of an error: what it says only if it was made for that."""
-    if isinstance(error, ToolError):
-        return error_text(error)
-    try:
-        return texts.after_failure(tool, error, context)
-    except Exception as failure:
-        log.warning("the text for a failed %s failed with %s", tool, type(failure).__name__)
-        return ToolTexts().after_failure(tool, error, context)
+    def down(self, down: otp.Down) -> Message | None:
+        """Return what the end of a task means to the session."""
+        died = self._died.pop(down.monitor_ref, None)
+        return None if died is None else died(down.reason)
 
+    def _as_started(self, start: Callable[..., T], *arguments: object) -> T:
+        return self.variables.copy().run(start, *arguments)
 
-@define
-class _Found:
-    """What the guardrails had to say: which one tripped, and which one gave no verdict."""
+    # -- agents, guardrails ----------------------------------------------------------------
 
-    guardrail: str | None = None
-    reason: str | None = None
-    failure: str | None = None
-    failed: str = ""
+    def resolve(self, agent: Agent) -> None:
+        """Find out what an agent says and offers."""
+        what = f"agent {agent.name!r} could not be set up"
+        died = unless_normal(lambda reason: AgentNotResolved(agent, f"{what}: {reason}"))
+        self.start(died, resolve_agent, agent, self.context)
 
+    def resolve_tools(self, agent: Agent) -> None:
+        """Find out what an agent offers now."""
+        what = f"what {agent.name!r} offers is not known"
+        died = unless_normal(lambda reason: ToolsNotResolved(agent, f"{what}: {reason}"))
+        self.start(died, resolve_tools, agent, self.context)
 
-def _first_objection(effect: RunGuardrails | ScreenInput, context: object) -> _Found:
-    """Ask one guardrail after the other, until one trips.
-
-    One that raises has given no verdict. The next ones are asked all the same; what follows
-    from it is the core's to say.
-    """
-    found = _Found()
-    for guardrail in effect.guardrails:
-        try:
-            verdict = guardrail.run(effect.text, context, effect.agent)
-        except Exception as error:
-            log.warning("guardrail %s failed: %s", guardrail.name, type(error).__name__)
-            found.failure = f"guardrail {guardrail.name!r} failed: {type(error).__name__}: {error}"
-            found.failed = guardrail.name
-            continue
-        if verdict.tripped:
-            found.guardrail, found.reason = guardrail.name, verdict.reason or None
-            break
-    return found
-
-
-def _objection(effect: RunTool, context: object) -> ToolRefused | ApprovalNeeded | None:
-    """What stands between a call and its tool."""
-    tool = effect.tool
-    if not tool.input_guardrails and tool.needs_approval is False:
-        return None
-    arguments = tool.bind(effect.arguments)  # nobody is asked about what doesn't fit
-    for guardrail in tool.input_guardrails:
-        verdict = guardrail.run(arguments, context, effect.agent)
-        if verdict.tripped:
-            return ToolRefused(
-                call_id=effect.call_id, guardrail=guardrail.name, reason=verdict.reason or None
+    def judge(self, effect: fx.RunGuardrails) -> None:
+        """Have guardrails judge what the model says."""
+        died = unless_normal(
+            lambda reason: GuardrailsFinished(
+                response_id=effect.response_id,
+                item_id=effect.item_id,
+                text=effect.text,
+                failure=f"a guardrail ended with {reason}",
+                failed=", ".join(each.name for each in effect.guardrails),
+                attempt=effect.attempt,
             )
-    if tool.needs_approval_for(context, arguments):
-        return ApprovalNeeded(effect.call_id)
-    return None
+        )
+        self.start(died, judge, effect, self.context)
 
+    def screen(self, effect: fx.ScreenInput) -> None:
+        """Have guardrails judge what the user has said."""
+        died = unless_normal(
+            lambda reason: InputScreened(
+                item_id=effect.item_id,
+                text=effect.text,
+                failure=f"a guardrail ended with {reason}",
+                failed=", ".join(each.name for each in effect.guardrails),
+                attempt=effect.attempt,
+            )
+        )
+        self.start(died, screen, effect, self.context)
 
-def _resolve(agent: Agent, context: object) -> ResolvedAgent:
-    return _offered(agent, agent.resolve_instructions(context), context)
+    # -- calls -----------------------------------------------------------------------------
 
+    def run_tool(self, effect: fx.RunTool) -> None:
+        """Run the tool of a call."""
+        run = self._tools[effect.call_id] = ToolRun()
+        died = self._call_died(effect.call_id, run)
+        run.task = self.start(died, run_tool, effect, run, self.session, self.context)
 
-def _offered(agent: Agent, instructions: str | None, context: object) -> ResolvedAgent:
-    enabled = agent.enabled_tools(context)
-    return ResolvedAgent(
-        agent=agent,
-        instructions=instructions,
-        tools={each.name: each for each in enabled if isinstance(each, Tool)},
-        handoffs={each.name: each for each in enabled if isinstance(each, Handoff)},
-        definitions=tuple(each.to_wire() for each in enabled),
-        has_instructions=agent.has_instructions,
-        has_tools=bool(agent.get_tools()),
-    )
+    def run_handoff(self, effect: fx.RunHandoff) -> None:
+        """Find the agent that a call hands over to."""
+        run = self._tools[effect.call_id] = ToolRun()
+        run.task = self.start(self._call_died(effect.call_id, run), hand_off, effect, self.context)
+
+    def cancel_tool(self, call_id: str) -> None:
+        """End what runs for a call."""
+        run = self._tools.pop(call_id, None)
+        if run is not None:
+            run.cancel()
+
+    def cancel_tools(self) -> None:
+        """End what runs for all calls, at the end of the session; from any thread."""
+        for run in tuple(self._tools.values()):
+            run.cancel()
+
+    def progress_was_heard(self, call_id: str) -> None:
+        """Note that the session has taken what a call told of its progress."""
+        run = self._tools.get(call_id)
+        if run is not None:
+            run.progress_heard += 1
+
+    def _call_died(self, call_id: str, run: ToolRun) -> Died:
+        def died(reason: object) -> Message | None:
+            if self._tools.get(call_id) is run:  # and not what it became once it was approved
+                del self._tools[call_id]
+            if reason == otp.NORMAL:
+                return None
+            # It has no outcome yet if it ended in a way that no `except` sees.
+            how = type(reason).__name__ if isinstance(reason, BaseException) else reason
+            why = f"Error: Tool execution failed - {how}"
+            return ToolFinished(call_id=call_id, output=why, error=why)
+
+        return died
+
+    # -- hooks -----------------------------------------------------------------------------
+
+    def call_hook(self, call: fx.CallHook) -> None:
+        """Call a hook, after those before it: one task of the session calls all of them."""
+        calls = self._hook_calls
+        if self._hooks is None:
+            self._hooks = self._as_started(
+                otp.Task.start_link, run_hooks, self.session, self.context, calls
+            )
+        if calls.waiting < HOOKS_LIMIT:
+            calls.asked += 1
+            calls.is_full = False
+            otp.send(self._hooks, call)
+        elif not calls.is_full:
+            calls.is_full = True  # this is told once, until one is called again
+            why = f"not called, like those that follow: {HOOKS_LIMIT} hooks wait for one to end"
+            otp.send(self.session, HookFailed(call.method, why))
+
+    def let_hooks_finish(self) -> None:
+        """Give the hooks that are due a moment, but no more than that."""
+        if self._hooks is None:
+            return
+        monitor = otp.monitor(self._hooks)
+        otp.send(self._hooks, NO_MORE_HOOKS)
+        try:
+            otp.receive(
+                HOOKS_GRACE, match=lambda each: getattr(each, "monitor_ref", None) is monitor
+            )
+        except TimeoutError:
+            self._hooks.kill()

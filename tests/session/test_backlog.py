@@ -117,7 +117,7 @@ def flood(peer: Peer) -> Callable[[], None]:
 
 def received_by(session: ra.Session) -> int:
     """How much was read of the session's socket."""
-    transport: Any = session.line.transport
+    transport: Any = session.shared.transport
     received: int = transport.received_bytes
     return received
 

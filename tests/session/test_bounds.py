@@ -9,7 +9,7 @@ import pytest
 
 import realtime_actors as ra
 from realtime_actors.events import ErrorEvent, ToolEndEvent, ToolProgressEvent
-from realtime_actors.session.tasks import HOOKS_LIMIT, PROGRESS_LIMIT
+from realtime_actors.session.user_code import HOOKS_LIMIT, PROGRESS_LIMIT
 from realtime_actors.testing import Probe, ScriptedTransport
 from tests.session.test_reconnecting import (
     ANYWHERE,

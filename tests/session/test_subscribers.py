@@ -248,7 +248,7 @@ def test_a_queue_of_another_process_is_refused_with_what_to_do(session: ra.Sessi
 
 
 def subscribers(session: ra.Session) -> int:
-    return len(session.line.subscribers.all)
+    return len(session.shared.subscribers.all)
 
 
 def test_nothing_is_left_of_a_loop_over_events(session: ra.Session, script: ScriptedTransport):
