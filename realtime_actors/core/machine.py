@@ -156,8 +156,8 @@ class SessionMachine:
         ):
             if len(message.delta) & 1 or parts.speech.samples.halves:
                 message = parts.speech.samples.whole(message)
-                if not message.delta:
-                    return []
+            if not message.delta:
+                return []
             if parts.airs and parts.speech.is_voice(message.response_id):
                 return parts.speech.audio(message, now)
             effects = parts.guarding.speech_came(message, now)
@@ -297,7 +297,8 @@ class SessionMachine:
             case wire.ResponseDone(response=response):
                 return parts.course.done(event, response, now)
             case wire.ResponseOutputAudioDelta():
-                return parts.guarding.speech_came(parts.speech.samples.whole(event), now)
+                piece = parts.speech.samples.whole(event)
+                return parts.guarding.speech_came(piece, now) if piece.delta else []
             case wire.ResponseOutputAudioDone():
                 return parts.guarding.speech_came(event, now)
             case wire.ResponseOutputAudioTranscriptDelta() | wire.ResponseOutputTextDelta():

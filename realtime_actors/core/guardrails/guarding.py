@@ -137,6 +137,8 @@ class Guarding:
         """A piece of speech came, or the end of a part: keep it, or let it be heard."""
         response_id, held = event.response_id, self.speech.held
         if self.speech.is_silenced(response_id):
+            if isinstance(event, ResponseOutputAudioDelta):
+                self.speech.unheard(event)
             return []
         if self.holds and self.responses.is_over(response_id) and response_id not in held:
             return []  # nothing comes any more that could pass

@@ -102,9 +102,7 @@ class Speech:
         self.started = True  # also by what nobody will hear
         response_id = event.response_id
         if self._silenced and self.is_silenced(response_id):
-            # What was heard is a smaller share of it all.
-            length_ms = len(event.delta) // self.ledger.bytes_per_ms
-            self.history.conversation.lengthen(event.item_id, event.content_index, length_ms)
+            self.unheard(event)
             return []
         if self._last is None or self._last.item_id != event.item_id:
             self._aired.add(event.item_id)
@@ -112,6 +110,11 @@ class Speech:
         length = len(event.delta)
         self.ledger.received(response_id, event.item_id, event.content_index, length, now)
         return [Publish(audio_event(event, self.info))]
+
+    def unheard(self, event: ResponseOutputAudioDelta) -> None:
+        """Note a piece that is not heard any more: what was is a smaller share of it all."""
+        length_ms = len(event.delta) // self.ledger.bytes_per_ms
+        self.history.conversation.lengthen(event.item_id, event.content_index, length_ms)
 
     def began(self, response_id: str | None) -> None:
         """A response of the conversation began. One without a name is no other than the last."""
