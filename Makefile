@@ -67,7 +67,7 @@ lint: $(INSTALLED) ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-floors: $(INSTALLED) ## Check that every import points downwards (DESIGN: floors)
+floors: $(INSTALLED) ## Check that every import points downwards (docs/concepts.md: Floors)
 	$(BIN)/lint-imports
 
 types: $(INSTALLED) ## Check types
