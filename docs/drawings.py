@@ -124,8 +124,8 @@ class Watch:
         """Take what `sys.settrace` tells."""
         place = frame.f_code.co_filename
         if self.on and event == "call" and place.startswith(str(PACKAGE)):
-            room = Path(place).relative_to(PACKAGE).parts[:-1]
-            stay = Stay(threading.current_thread().name.split("-")[0], "/".join(room) or Path(place).stem)
+            room = "/".join(Path(place).relative_to(PACKAGE).parts[:-1]) or Path(place).stem
+            stay = Stay(threading.current_thread().name.split("-")[0], room)
             if not self.stays or self.stays[-1] != stay:
                 self.stays.append(stay)
 
