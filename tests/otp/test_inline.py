@@ -333,8 +333,9 @@ def test_a_handler_that_waits_after_all_gets_what_it_waits_for(client):
     otp.stop(server)
 
 
-def test_what_comes_while_a_handler_waits_after_all_is_handled_after_it(client):
+def test_what_comes_while_a_handler_waits_after_all_is_handled_after_it():
     server = resting()
+    values: list[Any] = []
 
     def give() -> str:
         moment = threading.Event()
@@ -343,7 +344,15 @@ def test_what_comes_while_a_handler_waits_after_all_is_handled_after_it(client):
         moment.wait(0.05)  # whichever of them that has woken waits again
         return "value"
 
-    assert told(server, lambda *_: otp.Task.await_(otp.Task.async_(give))) == "value"
+    def wait(server: Any, from_: Any, state: Any) -> otp.NoReply:
+        values.append(otp.Task.await_(otp.Task.async_(give), timeout=None))
+        return otp.NoReply(state)
+
+    sender = threading.Thread(target=otp.send_inline, args=(server, wait), daemon=True)
+    sender.start()
+    sender.join(SOON)
+
+    assert values == ["value"]
     assert server.ask(lambda server, from_, state: otp.Reply(state, state), timeout=SOON) == "then"
     otp.stop(server)
 
