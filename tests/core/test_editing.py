@@ -187,6 +187,17 @@ def test_an_item_that_was_deleted_does_not_come_back() -> None:
     assert texts(machine) == [("u2", "u2")]
 
 
+def test_what_the_server_puts_behind_a_deleted_item_that_it_tells_late_stands_there() -> None:
+    machine = talk("u1", "u2")
+    # The program has added "x", and deleted it, before the server tells of either.
+    machine.handle(wire.ConversationItemDeleted(item_id="x"), now=0.0)
+
+    late = play(machine, added(written("x", "x"), "u1"), added(written("y", "y"), "x"))
+
+    assert [item.id for item in machine.history] == ["u1", "y", "u2"]
+    assert [event.item.id for event in only(HistoryAddedEvent, late)] == ["y"]
+
+
 def test_every_change_says_what_it_was() -> None:
     machine = live()
 

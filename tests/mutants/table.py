@@ -3426,4 +3426,12 @@ MUTANTS: Final = (
         "        #",
         LOSSES,
     ),
+    Mutant(
+        12,
+        "what follows a deleted item that is told late goes to the end",
+        "core/history/updates.py",
+        "                self.conversation.reserve(item.id, previous_id)\n            return []",
+        "                pass\n            return []",
+        ("core/test_editing.py",),
+    ),
 )

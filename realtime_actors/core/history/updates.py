@@ -59,7 +59,10 @@ class History:
     def item(self, item: Item, previous_id: str | None, *, is_done: bool = False) -> Effects:
         """An item is there, or there is more of it."""
         if item.id in self._deleted:
-            return []  # the server finished an item that we had deleted meanwhile
+            # The server knew nothing of the deletion, and may put others behind this one.
+            if item.id is not None and previous_id is not None:
+                self.conversation.reserve(item.id, previous_id)
+            return []
         if item.id in self._retold:
             return []  # it has the words only; we know what they were
         item = _without_audio(item)
