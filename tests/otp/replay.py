@@ -11,6 +11,7 @@ data itself marks `no_counterpart` is skipped.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import sys
@@ -200,17 +201,28 @@ def verdict(
     scenario: dict[str, Any], *, repeat: int, jitter_ms: float, scale: float, seed: int
 ) -> str | None:
     """What goes wrong with a scenario, in the first of its runs that does. None if none."""
-    # Crashes are what the scenarios are about: no need to report each of them.
-    logging.getLogger("realtime_actors.otp").setLevel(logging.CRITICAL)
     for number in range(repeat):
         try:
-            trace = run(scenario, jitter_ms=jitter_ms, scale=scale, seed=seed + number)
+            with unreported():
+                trace = run(scenario, jitter_ms=jitter_ms, scale=scale, seed=seed + number)
             found = differences(scenario, trace)
         except (Exception, otp.Exit) as error:
             found = f"{type(error).__name__}: {error}"
         if found is not None:
             return f"{scenario['id']} (run {number + 1}): {found}"
     return None
+
+
+@contextlib.contextmanager
+def unreported() -> Iterator[None]:
+    """Report no crash meanwhile: they are what the scenarios are about."""
+    log = logging.getLogger("realtime_actors.otp")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def verdicts(
