@@ -493,8 +493,10 @@ class Watch:
                 assert event.response_id not in self.given_up, f"read: {event.response_id}"
             case events.RawModelEvent(event=wire.ResponseCreated(response=response)):
                 self.out_of_band.add(response.id)
-            case events.AudioInterruptedEvent(response_id=response_id):
-                assert response_id is not None
+            case events.AudioInterruptedEvent(response_id=None):
+                # Of one that the server has announced without an id, and said nothing of yet.
+                self.voice = None
+            case events.AudioInterruptedEvent(response_id=str(response_id)):
                 assert response_id not in self.silenced, f"interrupted twice: {response_id}"
                 # One may still be heard while the next is made already: both are stopped.
                 # One beside the conversation may have been stopped alone.

@@ -146,6 +146,12 @@ class TestAResponseThatBeginsWithoutItsId:
         stalled = machine.handle(TimerFired(stall_timer("r1")), now=40.0)
         assert sent(stalled) == [wire.ResponseCancel(response_id="r1")]
 
+    def test_begins_once_though_it_is_announced_twice(self) -> None:
+        machine = self.machine()
+
+        assert machine.handle(created(None), now=0.0) == []
+        assert only(AgentStartEvent, machine.handle(speech(), now=0.0)) == []
+
     def test_ends_with_the_end_that_names_it(self) -> None:
         assert ended(self.machine().handle(done("r1"), now=0.0)) == [("r1", "completed")]
 

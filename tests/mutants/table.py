@@ -3434,4 +3434,12 @@ MUTANTS: Final = (
         "                pass\n            return []",
         ("core/test_editing.py",),
     ),
+    Mutant(
+        15,
+        "a response that is announced twice, and without an id, begins twice",
+        "core/responses/course.py",
+        "if response.id is None and self.responses.is_active and",
+        "if False and",
+        ("core/test_left_out.py",),
+    ),
 )

@@ -92,6 +92,8 @@ class Course:
             return []  # it came twice, or after something of it
         if response.id is None and not self.responses.may_be_of_conversation(response):
             return [self._as_it_came(event)]  # out of band: nothing of it will be known by its id
+        if response.id is None and self.responses.is_active and self.responses.active_id is None:
+            return []  # it came twice: one at a time is of the conversation
         asked_for = self.responses.is_requested
         effects = self.responses.created(response)
         if not self.responses.is_out_of_band(response.id):
