@@ -3430,8 +3430,8 @@ MUTANTS: Final = (
         12,
         "what follows a deleted item that is told late goes to the end",
         "core/history/updates.py",
-        "                self.conversation.reserve(item.id, previous_id)\n            return []",
-        "                pass\n            return []",
+        "            self.announced(item.id, previous_id)\n",
+        "",
         ("core/test_editing.py",),
     ),
     Mutant(

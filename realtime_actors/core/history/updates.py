@@ -59,10 +59,8 @@ class History:
     def item(self, item: Item, previous_id: str | None, *, is_done: bool = False) -> Effects:
         """An item is there, or there is more of it."""
         if item.id in self._deleted:
-            # The server knew nothing of the deletion, and may put others behind this one.
-            if item.id is not None and previous_id is not None:
-                self.conversation.reserve(item.id, previous_id)
-            return []
+            self.announced(item.id, previous_id)
+            return []  # the server finished an item that we had deleted meanwhile
         if item.id in self._retold:
             return []  # it has the words only; we know what they were
         item = _without_audio(item)
@@ -90,8 +88,13 @@ class History:
             entry.is_ours = True
 
     def announced(self, item_id: str | None, previous_id: str | None) -> None:
-        """The server has committed the user's audio; its item is to come."""
-        if item_id is not None and item_id not in self._deleted:
+        """Keep the place of an item: it is to come, or was deleted before the server told of it.
+
+        The server may put others behind it, before it knows of the deletion.
+        """
+        if item_id in self._deleted and previous_id is None:
+            return  # where it was to be is not known
+        if item_id is not None:
             self.conversation.reserve(item_id, previous_id)
 
     def moved(self) -> Effects:
