@@ -389,10 +389,8 @@ class SessionServer(otp.GenServer):
                     state.tasks.run_handoff(effect)
                 case fx.CancelTool(call_id=call_id):
                     state.tasks.cancel_tool(call_id)
-                case fx.RunGuardrails():
+                case fx.RunGuardrails() | fx.ScreenInput():
                     state.tasks.judge(effect)
-                case fx.ScreenInput():
-                    state.tasks.screen(effect)
                 case fx.CallHook():
                     state.tasks.call_hook(effect)
                 case fx.SetGate(gate=gate):

@@ -19,9 +19,7 @@ from realtime_actors.agent import Agent
 from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import (
     AgentNotResolved,
-    GuardrailsFinished,
     HookFailed,
-    InputScreened,
     Message,
     ToolFinished,
     ToolsNotResolved,
@@ -31,6 +29,7 @@ from realtime_actors.session.tool_runs import ToolRun
 from realtime_actors.session.user_code import (
     HOOKS_LIMIT,
     NO_MORE_HOOKS,
+    Finding,
     HookCalls,
     hand_off,
     judge,
@@ -38,7 +37,7 @@ from realtime_actors.session.user_code import (
     resolve_tools,
     run_hooks,
     run_tool,
-    screen,
+    verdict,
 )
 
 __all__ = ["Died", "Tasks", "unless_normal"]
@@ -109,32 +108,16 @@ class Tasks:
         died = unless_normal(lambda reason: ToolsNotResolved(agent, f"{what}: {reason}"))
         self.start(died, resolve_tools, agent, self.context)
 
-    def judge(self, effect: fx.RunGuardrails) -> None:
-        """Have guardrails judge what the model says."""
-        died = unless_normal(
-            lambda reason: GuardrailsFinished(
-                response_id=effect.response_id,
-                item_id=effect.item_id,
-                text=effect.text,
-                failure=f"a guardrail ended with {reason}",
-                failed=", ".join(each.name for each in effect.guardrails),
-                attempt=effect.attempt,
-            )
-        )
-        self.start(died, judge, effect, self.context)
+    def judge(self, effect: fx.RunGuardrails | fx.ScreenInput) -> None:
+        """Have guardrails judge what the model says, or what the user has said."""
 
-    def screen(self, effect: fx.ScreenInput) -> None:
-        """Have guardrails judge what the user has said."""
-        died = unless_normal(
-            lambda reason: InputScreened(
-                item_id=effect.item_id,
-                text=effect.text,
-                failure=f"a guardrail ended with {reason}",
-                failed=", ".join(each.name for each in effect.guardrails),
-                attempt=effect.attempt,
+        def died(reason: object) -> Message:
+            names = ", ".join(each.name for each in effect.guardrails)
+            return verdict(
+                effect, Finding(failure=f"a guardrail ended with {reason}", failed=names)
             )
-        )
-        self.start(died, screen, effect, self.context)
+
+        self.start(unless_normal(died), judge, effect, self.context)
 
     # -- calls -----------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import logging
 import traceback
 from typing import Any, Final
 
-from attrs import define
+from attrs import asdict, define
 
 from realtime_actors import otp
 from realtime_actors.agent import Agent, Handoff
@@ -41,14 +41,17 @@ from realtime_actors.session.tool_runs import ToolRun
 from realtime_actors.tools import Tool, ToolContext, error_text
 
 __all__ = [
+    "HOOKS_LIMIT",
     "NO_MORE_HOOKS",
+    "Finding",
+    "HookCalls",
     "hand_off",
     "judge",
     "resolve_agent",
     "resolve_tools",
     "run_hooks",
     "run_tool",
-    "screen",
+    "verdict",
 ]
 
 log = logging.getLogger("realtime_actors.session")
@@ -153,33 +156,26 @@ def hand_off(effect: RunHandoff, context: object) -> HandoffResolved | ToolFinis
     return HandoffResolved(call_id=effect.call_id, resolved=resolved, history=history)
 
 
-def judge(effect: RunGuardrails, context: object) -> GuardrailsFinished:
-    """Ask the guardrails about what the model says."""
-    found = _first_objection(effect, context)
-    return GuardrailsFinished(
-        response_id=effect.response_id,
-        item_id=effect.item_id,
-        text=effect.text,
-        guardrail=found.guardrail,
-        reason=found.reason,
-        failure=found.failure,
-        failed=found.failed,
-        attempt=effect.attempt,
-    )
+def judge(
+    effect: RunGuardrails | ScreenInput, context: object
+) -> GuardrailsFinished | InputScreened:
+    """Ask the guardrails about what the model says, or what the user said."""
+    return verdict(effect, _first_objection(effect, context))
 
 
-def screen(effect: ScreenInput, context: object) -> InputScreened:
-    """Ask the guardrails about what the user said."""
-    found = _first_objection(effect, context)
-    return InputScreened(
-        item_id=effect.item_id,
-        text=effect.text,
-        guardrail=found.guardrail,
-        reason=found.reason,
-        failure=found.failure,
-        failed=found.failed,
-        attempt=effect.attempt,
-    )
+def verdict(
+    effect: RunGuardrails | ScreenInput, found: Finding
+) -> GuardrailsFinished | InputScreened:
+    """Make the message that the core waits for out of what guardrails have found."""
+    told: dict[str, Any] = {
+        "item_id": effect.item_id,
+        "text": effect.text,
+        "attempt": effect.attempt,
+        **asdict(found),
+    }
+    if isinstance(effect, RunGuardrails):
+        return GuardrailsFinished(response_id=effect.response_id, **told)
+    return InputScreened(**told)
 
 
 @define(eq=False)
@@ -219,7 +215,7 @@ def _told(tool: str, texts: ToolTexts, error: Exception, context: object) -> str
 
 
 @define
-class _Found:
+class Finding:
     """What the guardrails had to say: which one tripped, and which one gave no verdict."""
 
     guardrail: str | None = None
@@ -228,13 +224,13 @@ class _Found:
     failed: str = ""
 
 
-def _first_objection(effect: RunGuardrails | ScreenInput, context: object) -> _Found:
+def _first_objection(effect: RunGuardrails | ScreenInput, context: object) -> Finding:
     """Ask one guardrail after the other, until one trips.
 
     One that raises has given no verdict. The next ones are asked all the same; what follows
     from it is the core's to say.
     """
-    found = _Found()
+    found = Finding()
     for guardrail in effect.guardrails:
         try:
             verdict = guardrail.run(effect.text, context, effect.agent)
