@@ -220,7 +220,7 @@ def watched() -> dict[str, list[Stay]]:
             cut = ra.events.AudioInterruptedEvent
             note("barge_in", lambda: said(peer, speaks, audio_start_ms=10, item_id="u1"), cut)
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)  # type: ignore[arg-type] # None ends it, as with sys.settrace
         server.shutdown()
     return journeys
 

@@ -300,7 +300,7 @@ def read_client(
         while connection.is_alive():
             # As text or, from behind a gateway, as a binary message.
             connection.tell(dialect.decode_client(socket.recv()))
-            time.sleep(pace.delay())
+            time.sleep(pace.delay())  # a client that sends too much is read more slowly
     except ConnectionClosed:
         pass
     finally:

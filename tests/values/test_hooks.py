@@ -109,7 +109,7 @@ def test_hooks_may_take_what_they_are_given_in_any_way() -> None:
         on_air = False
 
     log = Log()
-    log.on_handoff = lambda context, agent, source: seen.append(source)  # type: ignore[method-assign]
+    log.on_handoff = lambda context, agent, source: seen.append(source)  # type: ignore[method-assign] # as a program may
     desk = Agent(hooks=log)
 
     log.on_start(1, desk)

@@ -346,7 +346,7 @@ def test_a_default_is_a_default_wherever_it_stands(hint, default, described, giv
         (Annotated[int, at.MinLen(3)], ..., "min_length=3 does not go with this type"),
         (Annotated[date, at.Gt("Monday")], ..., "gt='Monday' does not go"),
         (Annotated[float, at.Lt(math.inf)], ..., r"x: exclusiveMaximum can't be inf: JSON has no"),
-        (Annotated[bytes, pydantic.Json()], PF(..., alias="y"), "alias"),  # type: ignore[type-arg]
+        (Annotated[bytes, pydantic.Json()], PF(..., alias="y"), "alias"),  # type: ignore[type-arg] # as people write it
         (int, dataclasses.field(default=3), "the default is a field of a class"),
         (int, attrs.field(default=3), "the default is a field of a class"),
         (

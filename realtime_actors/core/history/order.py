@@ -50,7 +50,7 @@ class _Node(Generic[T]):
 
 @define(eq=False)
 class Place(Generic[T]):
-    """A place in the order, with or without something to be seen there."""
+    """A place in the order. What is to be seen there, if anything, a subclass says: `render`."""
 
     above: _Node[T] | None = field(default=None, init=False, repr=False)
     """The node that it is in; None when it is in no order."""
