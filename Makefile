@@ -9,7 +9,7 @@ ARGS ?=
 INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-fast test-all coverage dist soak mutants bench bench-quick bench-otp check lint floors types format docs lock clean
+.PHONY: help install demo test test-fast test-all coverage dist soak fuzz mutants bench bench-quick bench-otp check lint floors types format docs lock clean
 
 help: ## Show this
 	@echo "make ...   (PYTHON=$(PYTHON), VENV=$(VENV))"
@@ -48,6 +48,9 @@ dist: $(INSTALLED) ## Build the wheel and the source package into dist/, and try
 
 soak: $(INSTALLED) ## Try the rules of a conversation for a million steps (ARGS="--seed 7 --steps 5000")
 	$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: $(INSTALLED) ## Try hostile input for ten minutes (ARGS="--seconds 60 --target core")
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(INSTALLED) ## Measure everything, against openai-agents and a floor (twenty minutes)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -52,7 +52,7 @@ class SessionState:
         self.type: SessionType = type_
         self.expires_at: int | None = None
         self._silence_duration_ms = silence_duration_ms
-        self._model_is_open, self._models = model_is_open, models
+        self._model, self._model_is_open, self._models = model, model_is_open, models
         self.settings = self._realtime(model, beta=beta)
         if type_ == "transcription":
             self.settings = self._transcription()
@@ -115,9 +115,9 @@ class SessionState:
             base = (
                 self._transcription()
                 if type_ == "transcription"
-                else self._realtime(self.settings.model or "", beta=False)
+                else self._realtime(self._model, beta=False)
             )
-        self._check(change, spoke=spoke, responding=responding)
+        self._check(change, base, spoke=spoke, responding=responding)
         updated = _merged(base, change)
         if isinstance(updated.turn_detection, TurnDetectionConfig):
             updated = evolve(updated, turn_detection=self._filled_in(updated.turn_detection))
@@ -129,6 +129,7 @@ class SessionState:
             updated = evolve(updated, input_audio_noise_reduction=evolve(noise, strength=strength))
         _check_whole(updated)
         self.settings, self.type = updated, type_
+        self._model = updated.model or self._model
         self._model_is_open = False
 
     def plan(self, override: ResponseSettings | None, *, spoke: bool) -> ResponsePlan:
@@ -156,8 +157,14 @@ class SessionState:
             in_conversation=override.conversation != "none",
         )
 
-    def _check(self, change: SessionModelSettings, *, spoke: bool, responding: bool) -> None:
-        now = self.settings
+    def _check(
+        self,
+        change: SessionModelSettings,
+        now: SessionModelSettings,
+        *,
+        spoke: bool,
+        responding: bool,
+    ) -> None:
         if change.model is not None and now.model and change.model != now.model:
             self._check_model(change.model, now.model)
         if change.voice is not None and change.voice != now.voice and spoke:

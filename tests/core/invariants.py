@@ -564,7 +564,9 @@ class Watch:
             case events.UsageEvent(response_id=response_id, cost=cost):
                 assert cost is None or cost >= 0
                 self.counted[response_id] += 1
-                assert self.counted[response_id] == 1, f"counted twice: {response_id}"
+                # Of those without an id, one that is told again can't be told from another.
+                is_once = response_id is None or self.counted[response_id] == 1
+                assert is_once, f"counted twice: {response_id}"
 
     def _speaks(self, response_id: str) -> bool:
         """Whether a response was the last to be heard, and may go on."""

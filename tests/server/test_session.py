@@ -259,6 +259,25 @@ def test_a_fresh_session_may_become_one_for_transcription() -> None:
     assert session.settings.instructions is None
 
 
+def test_a_fresh_transcription_session_may_become_one_that_answers() -> None:
+    talk = Talk(type_="transcription")
+
+    effects = talk(update(instructions="Be kind."))
+
+    session = only(SessionUpdated, effects).session
+    assert session.type == "realtime"
+    assert session.settings.model == "gpt-realtime"
+    assert session.settings.instructions == "Be kind."
+
+
+def test_a_session_that_becomes_another_kind_can_not_change_its_model_by_that() -> None:
+    talk = Talk(type_="transcription")
+
+    error = refused(talk, update(model="gpt-other"))
+
+    assert error.message == "The model of a session cannot be changed: it is 'gpt-realtime'."
+
+
 def test_a_session_that_has_begun_keeps_its_type() -> None:
     talk = Talk()
     talk(ConversationItemCreate(item=user_message("Hi")))
