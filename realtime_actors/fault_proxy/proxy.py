@@ -377,7 +377,6 @@ class FaultProxy:
         for connection in self._connections:
             connection.pipe(direction).lift(toxic)
 
-
     def _heal(self) -> None:
         self._schedule, self._armed, self._refusals = iter(()), None, 0
         self._everywhere.clear()
