@@ -40,6 +40,7 @@ from tests.core.machine import (
     creates,
     done,
     finished,
+    interrupt,
     item_done,
     live,
     only,
@@ -293,6 +294,14 @@ def test_a_lost_connection_ends_what_waits() -> None:
     assert CancelTimer(approval_timer("c1")) in effects
     assert answers(machine.handle(approve(), now=0.0)) == [NotConnectedError]
     assert machine.handle(out_of_time(), now=0.0) == []
+
+
+def test_a_call_of_a_response_that_is_stopped_is_not_asked_about_any_more() -> None:
+    effects = waiting().handle(interrupt(), now=0.0)
+
+    assert only(CancelTimer, effects)[0] == CancelTimer(approval_timer("c1"))
+    why = "Error: pay was not run: the response that called it was interrupted"
+    assert outcomes(effects) == [why]
 
 
 def test_without_a_limit_it_waits_for_ever() -> None:

@@ -2357,7 +2357,7 @@ MUTANTS: Final = (
         "core/tools/approvals.py",
         "        return [CancelTimer(approval_timer(call_id))]\n\n    def not_answered",
         "        return []\n\n    def not_answered",
-        ("core/test_turn_taking.py", "core/test_joined.py"),
+        ("core/test_approvals.py",),
     ),
     # 17: settings
     Mutant(
