@@ -1,9 +1,9 @@
 """The way to the server: connections that hand decoded events to one function.
 
-`transport_named("fast")` and `transport_named("plain")` make real ones. Both connect with
-websocket-client. The fast one then reads the socket with its own frame parser on an I/O
-thread that all connections share; the plain one stays with websocket-client's frames and
-takes a thread for each connection. `MemoryListener` is for tests.
+`transport_named("fast")` and `transport_named("plain")` give their factories. Both connect with
+websocket-client. The fast one then reads the socket with our own frame parser, in an I/O thread
+that all connections share; the plain one stays with websocket-client's parser and takes a thread
+for each connection. Anything else that keeps the contract of `Transport` will do as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from realtime_actors.transport.base import (
 )
 from realtime_actors.transport.connect import detached_connects
 from realtime_actors.transport.io_thread import IoThreads, set_io_threads
-from realtime_actors.transport.memory import MemoryListener, MemoryPeer, MemoryTransport
 from realtime_actors.transport.websocket import WebSocketTransport
 
 __all__ = [
@@ -30,9 +29,6 @@ __all__ = [
     "Disconnected",
     "DroppedAudio",
     "IoThreads",
-    "MemoryListener",
-    "MemoryPeer",
-    "MemoryTransport",
     "OutboundFullError",
     "PausableTransport",
     "Transport",
@@ -45,12 +41,12 @@ __all__ = [
 
 
 def transport_named(name: str) -> TransportFactory:
-    """What `ModelConfig(transport=...)` names: "fast" or "plain"."""
+    """Return the factory that `ModelConfig(transport=...)` names: "fast" or "plain"."""
     if name == "fast":
         return WebSocketTransport
     if name == "plain":
         # Imported when asked for: it needs all of websocket-client from the start.
-        from realtime_actors.transport.plain import PlainTransport
+        from realtime_actors.transport.plain import plain_transport
 
-        return PlainTransport
+        return plain_transport
     raise ConfigError(f"no transport {name!r}: {did_you_mean(name, ('fast', 'plain'))}")

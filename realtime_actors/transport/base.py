@@ -1,8 +1,8 @@
 """What every transport keeps: options in, events out, one way to connect, send and close.
 
-The transports themselves live next door: `websocket` (the fast one), `plain`
-(websocket-client's own frames, one thread per connection) and `memory` (no socket
-at all). Anything else that keeps this contract will do as well.
+The transports themselves live next door: `websocket` (the fast one) and `plain`
+(websocket-client's parser, a thread for each connection). `testing.ScriptedTransport` keeps
+the same contract without a socket, and a transport of your own may.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Transport(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether `send` has somebody to send to."""
+        """Whether there is a connection, to send over."""
         ...
 
 

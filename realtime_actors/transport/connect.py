@@ -47,7 +47,7 @@ class Connecting:
         self._settled = threading.Event()
 
     def run(self) -> socket.socket:
-        """The connected socket, non-blocking. Raises `StartError` and leaves nothing then."""
+        """Return the socket, non-blocking. Raises `StartError` and leaves nothing then."""
         timeout = self._options.timeout
         try:
             self._thread.start()
@@ -75,7 +75,7 @@ class Connecting:
         self._leave()
 
     def leave_to_parent(self) -> None:
-        """Be over, in a child of fork: see `Link.leave_to_parent`."""
+        """End here, in a child of fork: see `Connection.leave_to_parent`."""
         self._lock = threading.Lock()
         self._outcome = closed_while_connecting()
         if self._socket is not None:
@@ -188,7 +188,7 @@ class _Answered:
                 )
         if any(value.strip() for value in headers.get_all("sec-websocket-extensions", ())):
             raise StartError(
-                "the server uses a WebSocket extension that nobody asked for:"
+                "the server uses a WebSocket extension that we did not ask for:"
                 " it (or a proxy before it) breaks RFC 6455"
             )
         lines = ["HTTP/1.1 101 Switching Protocols"]
@@ -200,6 +200,7 @@ class _Answered:
 
 
 def closed_while_connecting() -> StartError:
+    """Return the error of a `connect()` that another thread ended by `close()`."""
     return StartError("the transport was closed while it was connecting", StartCause.NETWORK)
 
 
@@ -212,7 +213,7 @@ class _ConnectThread(threading.Thread):
 
 
 def detached_connects() -> int:
-    """How many threads are stuck in an attempt that was given up.
+    """Return how many threads are stuck in an attempt that was given up.
 
     A DNS look-up can't be interrupted: it stays behind, and its thread ends with it.
     """

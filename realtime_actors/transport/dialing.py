@@ -244,7 +244,7 @@ def ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
 
 
 def _stamp(ca_bundle: str | None) -> _Stamp:
-    """What changes when the certificates do."""
+    """Return what changes when the certificates do."""
     if ca_bundle is not None:
         return _file_stamp(ca_bundle)
     places = ssl.get_default_verify_paths()

@@ -1,14 +1,14 @@
 """WebSocket frames (RFC 6455), as a client meets them: a parser and a writer, no I/O.
 
-No extension is ever offered, so a reserved bit is always an error. What a violation of
-the RFC gets is its close code, in the `TransportError` that says what was wrong.
+No extension is ever offered, so a reserved bit is always an error. A violation of the RFC is a
+`TransportError` that says what was wrong, with the close code for it.
 """
 
 from __future__ import annotations
 
 import os
 from struct import Struct
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from realtime_actors.errors import TransportError
 from realtime_actors.transport.mask import Mask
@@ -23,6 +23,7 @@ __all__ = [
     "FrameParser",
     "FrameRules",
     "Message",
+    "Parser",
     "build_close",
     "build_frame",
     "check_length",
@@ -57,7 +58,7 @@ Message: TypeAlias = "tuple[int, bytes | bytearray]"
 
 
 def build_frame(opcode: int, payload: bytes, mask: Mask) -> bytes:
-    """One whole, masked frame: what a client sends."""
+    """Return one whole, masked frame: what a client sends."""
     # The key has to be unpredictable (section 10.3), hence the system's randomness.
     key = os.urandom(4)
     size = len(payload)
@@ -71,7 +72,7 @@ def build_frame(opcode: int, payload: bytes, mask: Mask) -> bytes:
 
 
 def build_close(code: int | None, reason: str, mask: Mask) -> bytes:
-    """A CLOSE frame. The reason is cut to what a control frame can hold."""
+    """Return a CLOSE frame. The reason is cut to what a control frame can hold."""
     if code is None:
         return build_frame(CLOSE, b"", mask)
     # Cutting may hit the middle of a character: then that goes as well.
@@ -80,7 +81,7 @@ def build_close(code: int | None, reason: str, mask: Mask) -> bytes:
 
 
 def parse_close(payload: bytes | bytearray) -> tuple[int | None, str]:
-    """Code and reason of a CLOSE frame; (None, "") when it gives none."""
+    """Return code and reason of a CLOSE frame; (None, "") when it gives none."""
     if not payload:
         return None, ""
     code = int.from_bytes(payload[:2], "big")
@@ -157,8 +158,20 @@ class FrameRules:
         self.fragmented = not first & FIN
 
 
-class FrameParser:
+class Parser(Protocol):
     """Bytes in, whole messages out, wherever the bytes were cut."""
+
+    def feed(self, data: bytes, messages: list[Message]) -> None:
+        """Parse, and append each message that is complete.
+
+        Raises `TransportError` with a close code; what came before the violation is in
+        `messages` by then, and there is no going on. What follows a CLOSE is ignored.
+        """
+        ...
+
+
+class FrameParser:
+    """Our own `Parser`: for speed."""
 
     def __init__(self, max_message_size: int) -> None:
         self._max_message_size = max_message_size
@@ -175,11 +188,7 @@ class FrameParser:
         self._closed = False
 
     def feed(self, data: bytes, messages: list[Message]) -> None:
-        """Parse, and append each message that is complete.
-
-        Raises `TransportError` with a close code; what came before the violation is in
-        `messages` by then, and there is no going on. What follows a CLOSE is ignored.
-        """
+        """See `Parser.feed`."""
         if self._closed:
             return
         position = 0
@@ -234,7 +243,7 @@ class FrameParser:
         self._header = data[position:]
 
     def _finish(self, first: int, payload: bytes | bytearray, messages: list[Message]) -> None:
-        """A frame is complete, and the rules have let it pass."""
+        """Take in a frame that is complete, and that the rules have let pass."""
         opcode = first & OPCODE_BITS
         if opcode in (CLOSE, PING, PONG):
             if opcode == CLOSE:

@@ -53,11 +53,11 @@ class Channel(Protocol):
     def fileno(self) -> int: ...
 
     def arrive(self, thread: IoThread) -> None:
-        """You will be served by that thread. Called once, before any turn, by who brings it."""
+        """Note which thread will serve you. Called once, before any turn."""
         ...
 
     def turn(self, ready: int) -> Wants:
-        """Read and write what is ready, or just say what you want (0). Never blocks."""
+        """Read and write what is ready (nothing: 0). Return what you wait for. Never blocks."""
         ...
 
     def hand_over(self) -> None:
@@ -65,7 +65,7 @@ class Channel(Protocol):
         ...
 
     def let_go(self) -> None:
-        """The thread has forgotten you: your socket may be closed now."""
+        """Close your socket: the thread has forgotten you."""
         ...
 
 
@@ -79,7 +79,7 @@ class IoThread:
         self._wake_sender.setblocking(False)
         self._selector.register(self._wake_receiver, READ, None)
         self._waking = False
-        self._lock = threading.Lock()  # guards the end: nobody arrives after it
+        self._lock = threading.Lock()  # guards the end: no channel arrives after it
         self._ended = False
         # What other threads put in.
         self._arriving: deque[Channel] = deque()
@@ -97,12 +97,12 @@ class IoThread:
             raise
 
     def __len__(self) -> int:
-        """How many channels it serves, or is about to."""
+        """Return how many channels it serves, or is about to."""
         return len(self._served) + len(self._arriving)
 
     @property
     def alive(self) -> bool:
-        """Whether it serves anybody. False in a child after a fork, too: threads stay behind."""
+        """Whether it runs. False in a child after a fork, too: threads stay behind."""
         return not self._ended and self._thread.is_alive()
 
     def take_in(self, channel: Channel) -> bool:
@@ -121,9 +121,9 @@ class IoThread:
         self._wake()
 
     def hand_over_later(self, channel: Channel) -> None:
-        """Call `channel.hand_over()` once everybody has had a turn. For channels, in theirs.
+        """Call `channel.hand_over()` once all channels have had their turns. For them, in theirs.
 
-        Whoever is told something wakes up, and wants the interpreter: it would take it
+        A thread that is told something wakes up, and wants the interpreter: it would take it
         from us at the next system call, and at each one after that.
         """
         self._handing_over.append(channel)
@@ -143,7 +143,7 @@ class IoThread:
         if self._waking:
             return
         self._waking = True
-        # Full: then it will wake up. Closed: then it has ended, and serves nobody.
+        # Full: then it will wake up. Closed: then it has ended, and serves no channel.
         with contextlib.suppress(OSError):
             self._wake_sender.send(b"\0")
 
@@ -234,8 +234,8 @@ class IoThread:
         if wants.mask:
             self._selector.unregister(channel)
         self._deadlines.pop(channel, None)
-        # Decided before the channel tells anybody that it is gone: who waits for that can
-        # wait for the thread next.
+        # Decided before the channel tells that it is gone: who waits for that can wait for the
+        # thread next.
         with self._lock:
             self._ended = not self._served and not self._arriving
         channel.let_go()
@@ -244,13 +244,14 @@ class IoThread:
 class IoThreads:
     """The I/O threads of a process: up to `limit`, or with None one for each connection.
 
-    They start when needed, and end when their last connection does.
+    They start when needed, and end when their last connection does. `name` begins their names.
     """
 
-    def __init__(self, limit: int | None = 1) -> None:
+    def __init__(self, limit: int | None = 1, *, name: str = "realtime-io") -> None:
         if limit is not None and limit < 1:
             raise ConfigError(f"{limit} I/O threads: at least 1, or None for one per connection")
         self._limit = limit
+        self._name = name
         self._lock = threading.Lock()  # guards the list
         self._threads: list[IoThread] = []
         self._count = 0
@@ -261,13 +262,13 @@ class IoThreads:
         self._threads = []
 
     def serve(self, channel: Channel) -> IoThread:
-        """The thread that serves the channel from now on."""
+        """Have a channel served from now on. Return the thread that does."""
         with self._lock:
             while True:
                 self._threads = [thread for thread in self._threads if thread.alive]
                 if self._limit is None or len(self._threads) < self._limit:
                     self._count += 1
-                    thread = IoThread(f"realtime-io-{self._count}")
+                    thread = IoThread(f"{self._name}-{self._count}")
                     self._threads.append(thread)
                 else:
                     thread = min(self._threads, key=len)
@@ -279,7 +280,7 @@ _shared = IoThreads()
 
 
 def set_io_threads(limit: int | None) -> None:
-    """How many I/O threads serve the connections that are made from now on; 1 at first.
+    """Set how many I/O threads serve the connections that are made from now on; 1 at first.
 
     None means one for each connection. One thread keeps up with about 200 conversations.
     """
@@ -288,5 +289,5 @@ def set_io_threads(limit: int | None) -> None:
 
 
 def shared_io_threads() -> IoThreads:
-    """The threads of connections that ask for no others."""
+    """Return the threads of connections that ask for no others."""
     return _shared

@@ -27,7 +27,7 @@ def integer_mask(payload: bytes, key: bytes) -> bytes:
 
 @cache
 def best_mask() -> Mask:
-    """The fastest mask that is installed. Looked for on first use, to keep imports light."""
+    """Return the fastest mask that is installed. Looked for on first use: imports stay light."""
     try:
         from websockets.speedups import apply_mask
     except ImportError:

@@ -115,7 +115,7 @@ class Outbound:
         return number, ms
 
     def _send(self, data: bytes | memoryview) -> int:
-        """How much the socket took."""
+        """Return how much the socket took."""
         self.wants_read = False
         try:
             return self._socket.send(data)

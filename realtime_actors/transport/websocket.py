@@ -1,174 +1,140 @@
-"""The fast transport: our own frame parser, on an I/O thread shared by all connections."""
+"""The transport over a socket: connecting, encoding, closing, around one connection.
+
+It is made of parts: a parser of frames and the I/O threads that read. With our own parser and
+a thread that all connections share it is the fast transport; `plain` puts in other parts.
+"""
 
 from __future__ import annotations
 
-import socket
-import ssl
+import threading
+from collections.abc import Callable
 
-from realtime_actors.errors import TransportError
-from realtime_actors.protocol import Dialect, ServerEvent
-from realtime_actors.transport.base import ConnectOptions, Deliver, Disconnected
-from realtime_actors.transport.frames import FrameParser, Message
-from realtime_actors.transport.io_thread import (
-    READ,
-    WRITE,
-    IoThread,
-    IoThreads,
-    Wants,
-    shared_io_threads,
+from realtime_actors.errors import (
+    LocalProtocolError,
+    NotConnectedError,
+    StartCause,
+    StartError,
 )
-from realtime_actors.transport.link import Link, Phase
-from realtime_actors.transport.socket_transport import SocketTransport
+from realtime_actors.otp.kernel.fork import each_in_child
+from realtime_actors.protocol import ClientEvent, Dialect
+from realtime_actors.seconds import seconds
+from realtime_actors.transport.base import ConnectOptions, Deliver, DroppedAudio
+from realtime_actors.transport.connect import Connecting, closed_while_connecting
+from realtime_actors.transport.connection import Connection
+from realtime_actors.transport.frames import FrameParser, Parser
+from realtime_actors.transport.io_thread import IoThreads, shared_io_threads
+from realtime_actors.transport.outbound import audio_payloads
 
 __all__ = ["WebSocketTransport"]
 
-# What a connection may read before it is the others' turn. Enough for 45 audio deltas of
-# 20 ms; little enough that parsing and decoding them takes about a millisecond.
-_READ_BUDGET = 64 * 1024
 
-# TLS gives out one record at a time, of at most this size.
-_TLS_RECORD = 16 * 1024
-
-_READING = Wants(READ)
-_FINISHED = Wants(0)
-
-
-class WebSocketTransport(SocketTransport):
-    """A connection read by an I/O thread, which it shares with others.
-
-    `io_threads` are the process's own unless given (see `set_io_threads`).
-    """
-
-    def __init__(
-        self, options: ConnectOptions, dialect: Dialect, *, io_threads: IoThreads | None = None
-    ) -> None:
-        super().__init__(options, dialect)
-        self._io_threads = io_threads or shared_io_threads()
-
-    def _make_link(self, sock: socket.socket, deliver: Deliver) -> Link:
-        return _Channel(sock, self._options, self._dialect, deliver, self._io_threads)
-
-
-class _Channel(Link):
-    """The connection as the I/O thread knows it."""
+class WebSocketTransport:
+    """A `Transport` over TCP or TLS, read by an I/O thread that it shares with others."""
 
     def __init__(
         self,
-        sock: socket.socket,
         options: ConnectOptions,
         dialect: Dialect,
-        deliver: Deliver,
-        io_threads: IoThreads,
+        *,
+        io_threads: IoThreads | None = None,
+        make_parser: Callable[[int], Parser] = FrameParser,
     ) -> None:
-        super().__init__(sock, options, dialect, deliver)
-        self._io_threads = io_threads
-        self._thread: IoThread | None = None
-        self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
-        self._parser = FrameParser(options.max_message_size)
-        self._untold: list[ServerEvent | Disconnected] = []
+        """`io_threads` are the process's own unless given (see `set_io_threads`).
 
-    # -- called by the I/O thread ----------------------------------------------------------
+        `make_parser` makes a parser of frames, for messages of so many bytes at most.
+        """
+        self._options = options
+        self._dialect = dialect
+        self._io_threads = io_threads or shared_io_threads()
+        self._make_parser = make_parser
+        self._lock = threading.Lock()  # guards the four below
+        self._used = False
+        self._connecting: Connecting | None = None
+        self._connection: Connection | None = None
+        self._closed = False
+        each_in_child(self, WebSocketTransport._leave_to_parent)
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
+    def _leave_to_parent(self) -> None:
+        self._lock = threading.Lock()
+        self._used = self._closed = True
+        for each in (self._connecting, self._connection):
+            if each is not None:
+                each.leave_to_parent()
+        self._connecting = self._connection = None
 
-    def arrive(self, thread: IoThread) -> None:
-        self._thread = thread
-
-    def turn(self, ready: int) -> Wants:
+    def connect(self, deliver: Deliver) -> None:
+        """See `Transport.connect`."""
+        with self._lock:
+            if self._used:
+                raise LocalProtocolError("a transport connects once: make another one")
+            self._used = True
+            self._connecting = Connecting(self._options, self._dialect.connect_headers)
+            if self._closed:
+                self._connecting.cancel()
+        sock = self._connecting.run()
+        parser = self._make_parser(self._options.max_message_size)
+        connection = Connection(sock, parser, self._options, self._dialect, deliver)
+        with self._lock:
+            self._connecting = None  # 5 KB, of no use any more
+            # Before it starts: who gets the first event may want to answer it.
+            if not self._closed:
+                self._connection = connection
+        if self._connection is None:
+            connection.release()
+            raise closed_while_connecting()
         try:
-            chunks, error = self._transfer(ready)
-            if self._phase is Phase.LINGERING:
-                if error is not None:
-                    return _FINISHED
-            elif chunks or error is not None:
-                messages: list[Message] = []
-                try:
-                    for chunk in chunks:
-                        self._parser.feed(chunk, messages)
-                except TransportError as violation:
-                    error = violation
-                self._receive(messages, error)
-        except Exception as bug:
-            self._fail(bug)
-        return self._wants()
+            connection.start(self._io_threads)
+        except (RuntimeError, OSError) as error:
+            connection.release()
+            raise StartError(
+                f"the system has no thread or descriptor left for the connection: {error}",
+                StartCause.NETWORK,
+            ) from error
 
-    def hand_over(self) -> None:
-        events, self._untold = self._untold, []
-        try:
-            if events:
-                super()._tell(events)
-        except Exception as bug:
-            self._fail(bug)
-            self._ask_for_turn()
+    def send(self, event: ClientEvent) -> None:
+        """See `Transport.send`."""
+        self._in_use().send([(self._dialect.encode_client(event), 0.0)])
 
-    def let_go(self) -> None:
-        self.hand_over()
-        self.release()
+    def send_audio(
+        self, audio: bytes, *, commit: bool = False, audio_format: str = "pcm16"
+    ) -> DroppedAudio | None:
+        """See `Transport.send_audio`."""
+        connection = self._in_use()
+        return connection.send(audio_payloads(self._dialect, audio, audio_format, commit=commit))
 
-    def _tell(self, events: list[ServerEvent | Disconnected]) -> None:
-        assert self._thread is not None  # it calls us
-        if not self._untold:
-            self._thread.hand_over_later(self)
-        self._untold += events
+    @property
+    def received_bytes(self) -> int:
+        """See `PausableTransport.received_bytes`."""
+        return 0 if self._connection is None else self._connection.received_bytes
 
-    def _transfer(self, ready: int) -> tuple[list[bytes], TransportError | None]:
-        """Write and read what is possible: what was read, and why there will be no more."""
-        chunks: list[bytes] = []
-        try:
-            with self._lock:
-                self._check_deadline()
-                if self._phase is not Phase.GONE:
-                    if ready & WRITE or self._outbound.wants_read:
-                        self._flush()
-                    readable = ready & READ or self._read_wants_write
-                    if self._reads and (readable or self._phase is Phase.BROKEN):
-                        self._read_on(chunks)
-        except TransportError as error:
-            return chunks, error
-        return chunks, None
+    def pause_reading(self) -> None:
+        """See `PausableTransport.pause_reading`."""
+        if self._connection is not None:
+            self._connection.pause_reading()
 
-    def _read_on(self, chunks: list[bytes]) -> None:
-        budget = _READ_BUDGET
-        while (chunk := self._read(_READ_BUDGET)) is not None:
-            chunks.append(chunk)
-            if self._tls is None:
-                return  # if there is more, the selector will say so
-            # What the TLS object holds already has to be taken: no selector sees that.
-            budget -= len(chunk)
-            done = budget <= 0 or len(chunk) < _TLS_RECORD
-            if done and not self._tls.pending():
-                return
+    def resume_reading(self) -> None:
+        """See `PausableTransport.resume_reading`."""
+        if self._connection is not None:
+            self._connection.resume_reading()
 
-    def _wants(self) -> Wants:
-        phase = self._phase
-        if phase is Phase.GONE:
-            return _FINISHED
-        if (
-            phase is Phase.OPEN
-            and not self._outbound.size
-            and not self._read_wants_write
-            and not self._is_paused
-        ):
-            return _READING  # nearly always; and the thread sees at a glance: no change
-        return Wants(self._interest(), self._deadline, stays=True)
+    def close(self, timeout: float = 2.0) -> None:
+        """See `Transport.close`."""
+        timeout = seconds(timeout, "the timeout of close()")
+        with self._lock:
+            self._closed = True
+            connecting, connection = self._connecting, self._connection
+        if connection is not None:
+            connection.close(timeout)
+        elif connecting is not None:
+            connecting.cancel()
 
-    def leave_to_parent(self) -> None:
-        super().leave_to_parent()
-        self._thread = None
+    @property
+    def connected(self) -> bool:
+        """See `Transport.connected`."""
+        return self._connection is not None and self._connection.connected
 
-    # -- called by anybody -----------------------------------------------------------------
-
-    def start(self) -> None:
-        self._io_threads.serve(self)
-
-    def _ask_for_turn(self) -> None:
-        if self._thread is not None:  # not started: it gets its first turn then
-            self._thread.ask_for_turn(self)
-
-    def _is_reading_thread(self) -> bool:
-        return self._thread is not None and self._thread.is_current()
-
-    def _join(self, timeout: float) -> None:
-        if self._thread is not None:
-            self._thread.join_if_ended(timeout)
+    def _in_use(self) -> Connection:
+        # Looked at before the event is encoded; the connection looks again, under its lock.
+        if self._connection is None or not self._connection.connected:
+            raise NotConnectedError("there is no connection: nothing was sent")
+        return self._connection

@@ -329,7 +329,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "an event in a binary message is not read",
-        "transport/link.py",
+        "transport/connection.py",
         'if payload[:64].lstrip()[:1] == b"{":',
         "if False:",
         ("transport/test_interoperation.py",),
@@ -2756,8 +2756,8 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a child of fork holds the sockets of its parent",
-        "transport/socket_transport.py",
-        "        each_in_child(self, SocketTransport._leave_to_parent)\n",
+        "transport/websocket.py",
+        "        each_in_child(self, WebSocketTransport._leave_to_parent)\n",
         "",
         FORKS,
     ),
@@ -3020,7 +3020,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "audio waits for a slow network without end",
-        "transport/link.py",
+        "transport/connection.py",
         "        if limit_ms is None or outbound.audio_ms + audio_ms <= limit_ms:",
         "        if True:",
         WAITING_AUDIO,
@@ -3028,7 +3028,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "as much audio again waits as may",
-        "transport/link.py",
+        "transport/connection.py",
         "outbound.drop_audio(limit_ms - audio_ms)",
         "outbound.drop_audio(limit_ms)",
         WAITING_AUDIO,
@@ -3060,7 +3060,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "audio is dropped that the socket would take by now",
-        "transport/link.py",
+        "transport/connection.py",
         "        self._flush()  # what the socket takes by now is not too late\n",
         "",
         WAITING_AUDIO,
@@ -3068,7 +3068,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "G.711 is measured as if it were PCM16",
-        "transport/socket_transport.py",
+        "transport/websocket.py",
         "audio_payloads(self._dialect, audio, audio_format, commit=commit)",
         "audio_payloads(self._dialect, audio, commit=commit)",
         WAITING_AUDIO,
@@ -3149,23 +3149,15 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a connection is read on though it is paused",
-        "transport/websocket.py",
+        "transport/connection.py",
         "                    if self._reads and (",
         "                    if (",
         PAUSING,
     ),
     Mutant(
         20,
-        "a connection of the plain transport is read on though it is paused",
-        "transport/plain.py",
-        "self._read(size) if self._reads else None",
-        "self._read(size)",
-        PAUSING,
-    ),
-    Mutant(
-        20,
         "a paused connection is asked for its turn all the time",
-        "transport/link.py",
+        "transport/connection.py",
         "            return WRITE if unsent else READ if self._outbound.size else 0",
         "            return READ",
         PAUSING,
@@ -3173,7 +3165,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a paused connection sends nothing",
-        "transport/link.py",
+        "transport/connection.py",
         "            return WRITE if unsent else READ if self._outbound.size else 0",
         "            return 0",
         PAUSING,
@@ -3181,7 +3173,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a paused connection finds no goodbye",
-        "transport/link.py",
+        "transport/connection.py",
         " or self._phase in (Phase.CLOSING, Phase.LINGERING)",
         "",
         PAUSING,
@@ -3189,7 +3181,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a connection that is paused and broken is read on",
-        "transport/link.py",
+        "transport/connection.py",
         "in (Phase.CLOSING, Phase.LINGERING)",
         "is not Phase.OPEN",
         PAUSING,
@@ -3197,7 +3189,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "a paused connection is let go",
-        "transport/websocket.py",
+        "transport/connection.py",
         "self._deadline, stays=True)",
         "self._deadline)",
         PAUSING,
@@ -3205,7 +3197,7 @@ MUTANTS: Final = (
     Mutant(
         20,
         "nobody wakes a connection up that may be read again",
-        "transport/link.py",
+        "transport/connection.py",
         "        self._is_paused = False\n        self._ask_for_turn()",
         "        self._is_paused = False",
         PAUSING,

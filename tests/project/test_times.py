@@ -22,12 +22,7 @@ from realtime_actors.seconds import LONGEST
 from realtime_actors.server.server_limits import ServerLimits
 from realtime_actors.session.event_stream import EventStream
 from realtime_actors.testing import Probe, ScriptedTransport
-from realtime_actors.transport import (
-    ConnectOptions,
-    MemoryListener,
-    MemoryPeer,
-    WebSocketTransport,
-)
+from realtime_actors.transport import ConnectOptions, WebSocketTransport
 from realtime_actors.transport.base import Transport
 from tests.otp.actors import Counter
 
@@ -116,9 +111,6 @@ LIMITED: dict[str, Try] = {
     ),
     "FakeClock.advance seconds": lambda room, time: otp.FakeClock().advance(time),
     "Faults upgrade_delay": lambda room, time: server.Faults(upgrade_delay=time),
-    "MemoryListener.accept timeout": lambda room, time: MemoryListener().accept(time),
-    "MemoryPeer.receive timeout": lambda room, time: peer().receive(time),
-    "MemoryTransport.close timeout": lambda room, time: unconnected(MemoryListener()).close(time),
     "ModelConfig connect_timeout": lambda room, time: ra.ModelConfig(connect_timeout=time),
     "Probe.wait_for timeout": lambda room, time: Probe().wait_for(object, timeout=time),
     "RealtimeServer.stop timeout": lambda room, time: server.RealtimeServer.scripted().stop(time),
@@ -245,12 +237,6 @@ def nothing() -> None:
 
 def unconnected(make: Callable[[ConnectOptions, Any], Transport]) -> Transport:
     return make(ConnectOptions(url="ws://127.0.0.1"), dialect("ga"))
-
-
-def peer() -> MemoryPeer:
-    listener = MemoryListener()
-    unconnected(listener).connect(print)
-    return listener.accept()
 
 
 def public_times() -> Iterator[str]:

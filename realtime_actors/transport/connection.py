@@ -1,18 +1,16 @@
-"""One connection's life, whoever reads it: sending, closing, failing.
+"""One connection: a socket, the parser of what comes in, the queue of what goes out, and its end.
 
-Everything that reads or writes the socket, or decides that the connection is over, is
-here or in a subclass, under one lock. The subclasses bring the reading thread.
+An I/O thread serves it, any thread may use it. Everything that reads or writes the socket, or
+decides that the connection is over, is here and under one lock.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import ssl
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum, auto
 
@@ -33,15 +31,16 @@ from realtime_actors.transport.frames import (
     PONG,
     TEXT,
     Message,
+    Parser,
     build_close,
     build_frame,
     parse_close,
 )
-from realtime_actors.transport.io_thread import READ, WRITE
+from realtime_actors.transport.io_thread import READ, WRITE, IoThread, IoThreads, Wants
 from realtime_actors.transport.mask import best_mask
 from realtime_actors.transport.outbound import Outbound, Payload
 
-__all__ = ["Link", "Phase"]
+__all__ = ["Connection", "Phase"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +50,18 @@ _NORMAL_CLOSURE, _INTERNAL_ERROR = 1000, 1011
 # socket that still receives throws away what was sent last.
 _LINGER = 1.0
 
-# What `close` allows the reading thread on top of its timeout, to let go of the socket.
+# What `close` allows the I/O thread on top of its timeout, to let go of the socket.
 _GRACE = 0.5
+
+# What a connection may read before it is the others' turn. Enough for 45 audio deltas of
+# 20 ms; little enough that parsing and decoding them takes about a millisecond.
+_READ_BUDGET = 64 * 1024
+
+# TLS gives out one record at a time, of at most this size.
+_TLS_RECORD = 16 * 1024
+
+_READING = Wants(READ)
+_FINISHED = Wants(0)
 
 
 class Phase(Enum):
@@ -76,13 +85,20 @@ class Phase(Enum):
     GONE = auto()
 
 
-class Link(ABC):
-    """A connected, non-blocking socket, with what is to be sent and what has to be told."""
+class Connection:
+    """A connected, non-blocking socket. A channel of its I/O thread (`io_thread.Channel`)."""
 
     def __init__(
-        self, sock: socket.socket, options: ConnectOptions, dialect: Dialect, deliver: Deliver
+        self,
+        sock: socket.socket,
+        parser: Parser,
+        options: ConnectOptions,
+        dialect: Dialect,
+        deliver: Deliver,
     ) -> None:
         self._socket = sock
+        self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
+        self._parser = parser
         self._limit = options.outbound_limit_bytes
         self._audio_limit_ms = options.max_outbound_audio_ms
         self._decode = dialect.decode_server
@@ -101,19 +117,28 @@ class Link(ABC):
         self._write_error: TransportError | None = None  # of BROKEN
         self._closed = False  # by us: nothing is delivered any more
         self._released = threading.Event()
+        # What belongs to the I/O thread, but for the first, which all read.
+        self._thread: IoThread | None = None
+        self._undelivered: list[ServerEvent | Disconnected] = []
 
     def leave_to_parent(self) -> None:
-        """Be over, in a child of fork: close our copy of the socket, and touch nothing else."""
+        """End here, in a child of fork: close our copy of the socket, and touch nothing else."""
         self._lock = threading.Lock()
         self._phase, self._closed = Phase.GONE, True
         self._released = threading.Event()
         self._released.set()
         self._socket.close()
+        self._thread = None
 
     # -- for any thread --------------------------------------------------------------------
 
+    def start(self, io_threads: IoThreads) -> None:
+        """Have it read from now on. Raises RuntimeError when the system has no thread left."""
+        io_threads.serve(self)
+
     @property
     def connected(self) -> bool:
+        """See `Transport.connected`."""
         return self._phase is Phase.OPEN
 
     def send(self, payloads: Sequence[Payload]) -> DroppedAudio | None:
@@ -154,9 +179,10 @@ class Link(ABC):
             else:
                 self._phase = Phase.GONE
         self._ask_for_turn()
-        if not self._is_reading_thread():
+        if self._thread is None or not self._thread.is_current():
             self._released.wait(min(timeout + _GRACE, LONGEST_WAIT))
-            self._join(_GRACE)
+            if self._thread is not None:
+                self._thread.join_if_ended(_GRACE)
 
     def pause_reading(self) -> None:
         """See `PausableTransport.pause_reading`."""
@@ -168,43 +194,74 @@ class Link(ABC):
         self._is_paused = False
         self._ask_for_turn()
 
-    @abstractmethod
-    def start(self) -> None:
-        """Have it read from now on. Raises RuntimeError when the system has no thread left."""
-
-    @abstractmethod
-    def _ask_for_turn(self) -> None:
-        """Make the reading thread look at the phase, the deadline and what is unsent."""
-
-    @abstractmethod
-    def _is_reading_thread(self) -> bool: ...
-
-    @abstractmethod
-    def _join(self, timeout: float) -> None:
-        """Wait for the end of the reading thread, if this was its last connection."""
-
-    # -- for the reading thread ------------------------------------------------------------
-
     def release(self) -> None:
-        """Close the socket, for which nobody waits any more."""
+        """Close the socket, which no thread serves (any more)."""
         with self._lock:
             self._phase = Phase.GONE
             self._socket.close()
         self._released.set()
 
-    def answer_ping(self, payload: bytes) -> None:
-        """Send a pong; behind a backlog nobody misses it, the next ping gets one again."""
-        pong = build_frame(PONG, payload, self._mask)
-        with self._lock:
-            if self._phase is Phase.OPEN and self._outbound.size < self._limit:
-                self._write(pong)
+    def _ask_for_turn(self) -> None:
+        if self._thread is not None:  # not started: it gets its first turn then
+            self._thread.ask_for_turn(self)
 
-    def _receive(self, messages: list[Message], error: TransportError | None) -> None:
-        """Deliver what one read gave, and the end of the connection if it gave that.
+    # -- for the I/O thread: see `io_thread.Channel` -----------------------------------------
 
-        An error that has a close code is the server's doing, and it is told so; one
-        without says that there is nobody to tell.
-        """
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def arrive(self, thread: IoThread) -> None:
+        self._thread = thread
+
+    def turn(self, ready: int) -> Wants:
+        try:
+            chunks, error = self._transfer(ready)
+            if self._phase is Phase.LINGERING:
+                if error is not None:
+                    return _FINISHED
+            elif chunks or error is not None:
+                self._receive(chunks, error)
+        except Exception as bug:
+            self._fail(bug)
+        return self._wants()
+
+    def hand_over(self) -> None:
+        events, self._undelivered = self._undelivered, []
+        try:
+            if events and not self._closed:
+                self._deliver(events)
+        except Exception as bug:
+            self._fail(bug)
+            self._ask_for_turn()
+
+    def let_go(self) -> None:
+        self.hand_over()
+        self.release()
+
+    def _transfer(self, ready: int) -> tuple[list[bytes], TransportError | None]:
+        """Write and read what is possible. Return what was read, and why there will be no more."""
+        chunks: list[bytes] = []
+        try:
+            with self._lock:
+                self._check_deadline()
+                if self._phase is not Phase.GONE:
+                    if ready & WRITE or self._outbound.wants_read:
+                        self._flush()
+                    readable = ready & READ or self._read_wants_write
+                    if self._reads and (readable or self._phase is Phase.BROKEN):
+                        self._read_on(chunks)
+        except TransportError as error:
+            return chunks, error
+        return chunks, None
+
+    def _receive(self, chunks: list[bytes], error: TransportError | None) -> None:
+        """Take in what one read gave, and the end of the connection if it gave that."""
+        messages: list[Message] = []
+        try:
+            for chunk in chunks:
+                self._parser.feed(chunk, messages)
+        except TransportError as violation:
+            error = violation
         events: list[ServerEvent | Disconnected] = []
         end = None
         messages.reverse()
@@ -213,21 +270,34 @@ class Link(ABC):
             if opcode == TEXT:
                 events.append(self._decode(payload))
             elif opcode == PING:
-                self.answer_ping(bytes(payload))
+                self._answer_ping(bytes(payload))
             elif opcode == BINARY:
-                events.append(self._binary(payload))
+                events.append(self._read_binary(payload))
             elif opcode == CLOSE:
                 code, reason = parse_close(payload)
                 closed = TransportError(reason or "the server closed the connection", code=code)
                 end = self._end(closed, build_close(code, "", self._mask))
         if end is None and error is not None:
-            end = self._end(error, self._reproach(error))
+            end = self._end(error, self._close_frame_for(error))
         if end is not None:
             events.append(end)
         if events:
-            self._tell(events)
+            self._deliver_later(events)
 
-    def _binary(self, payload: bytes | bytearray) -> ServerEvent:
+    def _deliver_later(self, events: list[ServerEvent | Disconnected]) -> None:
+        assert self._thread is not None  # it calls us
+        if not self._undelivered:
+            self._thread.hand_over_later(self)
+        self._undelivered += events
+
+    def _answer_ping(self, payload: bytes) -> None:
+        """Send a pong, unless much waits: then the next ping will do."""
+        pong = build_frame(PONG, payload, self._mask)
+        with self._lock:
+            if self._phase is Phase.OPEN and self._outbound.size < self._limit:
+                self._write(pong)
+
+    def _read_binary(self, payload: bytes | bytearray) -> ServerEvent:
         """Read what a gateway has put into a binary message, if it is an event."""
         if payload[:64].lstrip()[:1] == b"{":
             event = self._decode(payload)
@@ -237,20 +307,14 @@ class Link(ABC):
         return MalformedEvent(reason=reason, kind="binary")
 
     def _fail(self, bug: Exception) -> None:
-        """Something of ours raised: that ends this connection, and no other one."""
+        """End this connection, and no other one, because something of ours raised."""
         logger.error("handling what the server sent failed; the connection ends", exc_info=bug)
         if self._phase not in (Phase.LINGERING, Phase.GONE):
             error = TransportError(f"{type(bug).__name__} in the client", code=_INTERNAL_ERROR)
-            end = self._end(error, self._reproach(error))
-            with contextlib.suppress(Exception):  # it may be `deliver` that raises
-                self._tell([end])
+            self._deliver_later([self._end(error, self._close_frame_for(error))])
 
-    def _tell(self, events: list[ServerEvent | Disconnected]) -> None:
-        """Deliver, unless nobody wants to hear it any more."""
-        if not self._closed:
-            self._deliver(events)
-
-    def _reproach(self, error: TransportError) -> bytes | None:
+    def _close_frame_for(self, error: TransportError) -> bytes | None:
+        """Return what to tell the server of an error: nothing of one that has no close code."""
         return None if error.code is None else build_close(error.code, error.reason, self._mask)
 
     def _end(self, error: TransportError, goodbye: bytes | None) -> Disconnected:
@@ -263,10 +327,47 @@ class Link(ABC):
                 self._phase = Phase.GONE
         return Disconnected(code=error.code, reason=error.reason, error=error)
 
+    def _wants(self) -> Wants:
+        phase = self._phase
+        if phase is Phase.GONE:
+            return _FINISHED
+        if (
+            phase is Phase.OPEN
+            and not self._outbound.size
+            and not self._read_wants_write
+            and not self._is_paused
+        ):
+            return _READING  # nearly always; and the thread sees at a glance: no change
+        return Wants(self._interest(), self._deadline, stays=True)
+
+    def _interest(self) -> int:
+        """Return what the socket has to become for things to go on."""
+        unsent = self._outbound.size and not self._outbound.wants_read
+        if not self._reads:
+            return WRITE if unsent else READ if self._outbound.size else 0
+        return READ | WRITE if unsent or self._read_wants_write else READ
+
+    @property
+    def _reads(self) -> bool:
+        """Whether the socket is read. After the end it always is: to find the goodbye."""
+        return not self._is_paused or self._phase in (Phase.CLOSING, Phase.LINGERING)
+
     # -- with the lock held ----------------------------------------------------------------
 
+    def _read_on(self, chunks: list[bytes]) -> None:
+        budget = _READ_BUDGET
+        while (chunk := self._read(_READ_BUDGET)) is not None:
+            chunks.append(chunk)
+            if self._tls is None:
+                return  # if there is more, the selector will say so
+            # What the TLS object holds already has to be taken: no selector sees that.
+            budget -= len(chunk)
+            done = budget <= 0 or len(chunk) < _TLS_RECORD
+            if done and not self._tls.pending():
+                return
+
     def _read(self, size: int) -> bytes | None:
-        """What the socket has, None for nothing yet. TransportError: nothing will come."""
+        """Return what the socket has, None for nothing yet. TransportError: nothing will come."""
         self._read_wants_write = False
         try:
             data = self._socket.recv(size)
@@ -318,23 +419,11 @@ class Link(ABC):
             self._phase = Phase.GONE
 
     def _check_deadline(self) -> None:
-        """TransportError when BROKEN has lasted long enough; other phases just end."""
+        """Raise TransportError when BROKEN has lasted long enough; other phases just end."""
         if self._deadline is not None and time.monotonic() >= self._deadline:
             if self._phase is Phase.BROKEN and self._write_error is not None:
                 raise self._write_error
             self._phase = Phase.GONE
-
-    @property
-    def _reads(self) -> bool:
-        """Whether the socket is read. What is delivered to nobody is, to find the goodbye in it."""
-        return not self._is_paused or self._phase in (Phase.CLOSING, Phase.LINGERING)
-
-    def _interest(self) -> int:
-        """What the socket has to become for things to go on."""
-        unsent = self._outbound.size and not self._outbound.wants_read
-        if not self._reads:
-            return WRITE if unsent else READ if self._outbound.size else 0
-        return READ | WRITE if unsent or self._read_wants_write else READ
 
 
 def _describe(error: OSError) -> str:
