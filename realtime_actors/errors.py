@@ -11,6 +11,11 @@
     │   ├── SessionUpdateError            the server refused a `session.update`
     │   └── SessionFailedError            the session ended, and nobody here wanted that
     ├── TransportError                    a connection failed; `.code` and `.reason`
+    ├── JournalError                      a journal can't do what it was asked for
+    │   ├── JournalUnavailableError       its store can't be reached, or takes nothing
+    │   ├── LeaseHeldError                another process has the conversation
+    │   ├── LeaseLostError                another process has taken the conversation over
+    │   └── RestoreError (ConfigError)    what is written there can't be gone on with
     ├── ToolError                         what a tool raises to tell the model something
     │   └── ToolArgumentsError            the model's arguments don't fit the tool
     └── ProtocolError
@@ -32,12 +37,17 @@ from enum import StrEnum
 __all__ = [
     "AudioFormatError",
     "ConfigError",
+    "JournalError",
+    "JournalUnavailableError",
+    "LeaseHeldError",
+    "LeaseLostError",
     "LocalProtocolError",
     "MissingExtraError",
     "NotConnectedError",
     "ProtocolError",
     "RealtimeError",
     "RemoteProtocolError",
+    "RestoreError",
     "SessionClosedError",
     "SessionError",
     "SessionFailedError",
@@ -152,6 +162,36 @@ class TransportError(RealtimeError):
         super().__init__(f"{reason} (close code {code})" if code is not None else reason)
         self.reason = reason
         self.code = code
+
+
+class JournalError(RealtimeError):
+    """A journal can't do what it was asked for."""
+
+
+class JournalUnavailableError(JournalError):
+    """The store of a journal can't be reached, or takes nothing now. Trying again may help."""
+
+
+class LeaseHeldError(JournalError):
+    """Another process has the conversation, and its lease has not run out."""
+
+    def __init__(self, key: str, *, holder: str, until: float) -> None:
+        """`until` is in seconds since 1970, by the clock of the store."""
+        super().__init__(
+            f"the conversation {key!r} is held by {holder}, until {until:.1f} (seconds since 1970):"
+            " wait for that; if that process is known to be dead, take it with force=True"
+        )
+        self.key = key
+        self.holder = holder
+        self.until = until
+
+
+class LeaseLostError(JournalError):
+    """Another process has taken the conversation over, or may have: it goes on there."""
+
+
+class RestoreError(JournalError, ConfigError):
+    """What is written under a key can't be gone on with: there is nothing, or no such agent."""
 
 
 class ToolError(RealtimeError):

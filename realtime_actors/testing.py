@@ -3,7 +3,7 @@
 `ScriptedTransport` plays the server: it says what you script, checks what the session
 sends, and uses the real codec. `Probe` is a subscriber that a test can wait on.
 `fake_clock()` makes time stand still until the test moves it, for the sessions that are
-started within it.
+started within it. `JournalContract` has the tests that every journal has to pass.
 
     script = ScriptedTransport()
     script.expect("conversation.item.create")
@@ -25,6 +25,7 @@ from attrs import define, field
 
 from realtime_actors.errors import NotConnectedError, TransportError
 from realtime_actors.events import ErrorEvent, Event
+from realtime_actors.journal.contract import JournalContract
 from realtime_actors.messages import SessionEvent
 from realtime_actors.otp import FakeClock, fake_clock
 from realtime_actors.protocol import (
@@ -38,7 +39,7 @@ from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.session import Session
 from realtime_actors.transport.base import ConnectOptions, Deliver, Disconnected, DroppedAudio
 
-__all__ = ["FakeClock", "Probe", "ScriptedTransport", "fake_clock"]
+__all__ = ["FakeClock", "JournalContract", "Probe", "ScriptedTransport", "fake_clock"]
 
 Wire: TypeAlias = Mapping[str, Any]
 E = TypeVar("E")

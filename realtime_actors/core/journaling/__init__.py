@@ -1,0 +1,1 @@
+"""What is kept of a conversation, so that another process can go on with it."""
