@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from realtime_actors import otp
 from realtime_actors.errors import ConfigError
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 
 __all__ = ["Window", "listen", "look"]
 

@@ -24,7 +24,7 @@ from realtime_actors.errors import (
 )
 from realtime_actors.journal.base import Batch, Lease, Record, lost
 from realtime_actors.journal.extras import Secrets, needed
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 
 __all__ = ["RedisJournal"]
 

@@ -26,7 +26,7 @@ from realtime_actors.errors import (
     LeaseLostError,
 )
 from realtime_actors.journal.base import Batch, Lease, Record, lost
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 
 __all__ = ["SqliteJournal"]
 

@@ -21,7 +21,7 @@ from attrs import define, field, frozen
 
 from realtime_actors.errors import JournalError, JournalUnavailableError, LeaseLostError
 from realtime_actors.journal.base import Batch, Journal, Lease, Record
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 
 __all__ = ["Failing", "Lost", "News", "Writing", "Written", "begin"]
 

@@ -7,7 +7,15 @@ Nothing in here has ever heard of voice.
 
 from __future__ import annotations
 
-from realtime_actors.otp.child import ChildCount, ChildError, ChildInfo, ChildSpec, child_spec
+from realtime_actors.otp import fork
+from realtime_actors.otp.child import (
+    ChildCount,
+    ChildError,
+    ChildInfo,
+    ChildSpec,
+    DuplicateChildError,
+    child_spec,
+)
 from realtime_actors.otp.dynamic import DynamicSupervisor, DynamicSupervisorRef
 from realtime_actors.otp.genserver import GenServer
 from realtime_actors.otp.kernel.calls import (
@@ -102,6 +110,7 @@ __all__ = [
     "DeadlockError",
     "Done",
     "Down",
+    "DuplicateChildError",
     "DynamicSupervisor",
     "DynamicSupervisorRef",
     "Exit",
@@ -156,6 +165,7 @@ __all__ = [
     "detached_count",
     "exit_signal",
     "fake_clock",
+    "fork",
     "is_orderly",
     "link",
     "messages",

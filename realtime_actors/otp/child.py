@@ -11,23 +11,22 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pykka
 from attrs import define, field, frozen
 
-from realtime_actors.errors import RealtimeError
+from realtime_actors.errors import ConfigError, RealtimeError
 from realtime_actors.otp.kernel.calls import Name, process_of
+from realtime_actors.otp.kernel.ends import add_link, add_monitor, kill, remove_link, signal
 from realtime_actors.otp.kernel.exits import KILL, SHUTDOWN, Cancelled, StartFailed, reason_of
 from realtime_actors.otp.kernel.mailbox import CLOSED, TIMED_OUT
-from realtime_actors.otp.kernel.process import (
-    Down,
-    ExitMessage,
-    MonitorRef,
-    Process,
-    ProcessRef,
-    add_link,
-    add_monitor,
-    kill,
-    remove_link,
-    signal,
+from realtime_actors.otp.kernel.options import (
+    check_flag,
+    check_function,
+    check_instance,
+    check_key,
+    check_shutdown,
+    check_word,
+    wrong,
 )
-from realtime_actors.otp.starting import start_server
+from realtime_actors.otp.kernel.process import Down, ExitMessage, MonitorRef, Process, ProcessRef
+from realtime_actors.otp.starting import check_start, start_server
 from realtime_actors.otp.strategy import Restart
 from realtime_actors.seconds import seconds_or_none
 
@@ -42,6 +41,8 @@ __all__ = [
     "ChildInfo",
     "ChildRef",
     "ChildSpec",
+    "DuplicateChildError",
+    "check_spec",
     "child_spec",
     "shut_down",
     "start_child",
@@ -71,27 +72,62 @@ class ChildError(RealtimeError):
         self.reason = reason
 
 
+class DuplicateChildError(StartFailed, ConfigError):
+    """Two children of a supervisor have the same id."""
+
+    def __init__(self, child_id: Hashable) -> None:
+        super().__init__(("start_spec", ("duplicate_child_name", child_id)))
+        twice = f"children has the id {child_id!r} twice: allowed is each id once"
+        self.args = (f"{twice}. Give each child its own: child_spec(..., id=...)",)
+
+
+def _restart(value: Restart | str) -> Restart:
+    return check_word(value, "the restart of a child", Restart)
+
+
 def _shutdown(value: float | str | None) -> float | str | None:
-    return KILL if value == KILL else seconds_or_none(value, "the shutdown of a child")
+    return check_shutdown(value, "the shutdown of a child")
 
 
 @frozen(kw_only=True)
 class ChildSpec:
     """How a supervisor starts a child, when it starts it again, and how it ends it.
 
-    `child_spec` makes one of a server's class.
+    `child_spec` makes one of a server's class. Raises `ConfigError` for what is wrong.
     """
 
     id: Hashable
     start: Callable[[], ChildRef | None] = field(repr=False)
     """Starts it, in the supervisor's process; None: it doesn't want to, which is no error."""
-    restart: Restart = Restart.PERMANENT
+    restart: Restart = field(default=Restart.PERMANENT, converter=_restart)
     shutdown: float | str | None = field(default=5.0, converter=_shutdown)
     """Seconds it has for its end; None: as many as it needs; `"kill"`: none."""
     significant: bool = False
-    """Whether its end may be the supervisor's (`AutoShutdown`)."""
+    """Whether its end may be the supervisor's (`AutoShutdown`). Not of a permanent child:
+    that does not end for good."""
     kind: str = WORKER
     """`"worker"` or `"supervisor"`."""
+
+    def __attrs_post_init__(self) -> None:
+        check_key(self.id, "the id of a child")
+        check_function(self.start, "the start of a child")
+        if self.kind not in (WORKER, SUPERVISOR):
+            raise wrong(self.kind, "the kind of a child", f"{WORKER!r} or {SUPERVISOR!r}")
+        if check_flag(self.significant, "significant") and self.restart is Restart.PERMANENT:
+            raise ConfigError(
+                "significant is True for a child whose restart is 'permanent': allowed is False."
+                " Its end is never for good; say restart='transient' or 'temporary'"
+            )
+
+
+def check_spec(spec: object) -> None:
+    """Refuse what is no spec of a child."""
+    if isinstance(spec, type):
+        raise ConfigError(
+            f"a child is {spec.__name__}: allowed is a ChildSpec, as child_spec({spec.__name__})"
+            " makes it"
+        )
+    check_instance(spec, "a child", ChildSpec)
 
 
 @frozen
@@ -131,10 +167,14 @@ def child_spec(
 
     `id` is the class's name unless said otherwise; `shutdown` 5 seconds, for a
     supervisor as many as it needs. Each start may take `timeout` seconds, None: no limit.
+    Raises `ConfigError` for what is wrong, the arguments of `cls` included.
     With `keep_ref` a restarted child keeps its handle: everybody who holds it goes on with
     the new incarnation. Such a spec is good for one child.
     """
     timeout = seconds_or_none(timeout, "the timeout of a child's start")
+    check_start(cls, name, None, None)
+    check_flag(keep_ref, "keep_ref")
+    cls.check_arguments(*args, **kwargs)
     kind = SUPERVISOR if cls.kind == SUPERVISOR else WORKER
     before: list[ServerRef] = []
 
@@ -152,7 +192,7 @@ def child_spec(
     return ChildSpec(
         id=cls.__name__ if id is None else id,
         start=start,
-        restart=Restart(restart),
+        restart=_restart(restart),
         shutdown=shutdown,
         significant=significant,
         kind=kind,

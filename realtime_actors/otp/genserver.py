@@ -31,6 +31,7 @@ from attrs import frozen
 from pykka import messages
 
 from realtime_actors.errors import ConfigError
+from realtime_actors.otp.kernel.ends import end, log_crash
 from realtime_actors.otp.kernel.exits import (
     NORMAL,
     TIMEOUT,
@@ -48,12 +49,11 @@ from realtime_actors.otp.kernel.mailbox import (
     Signal,
     answer_undelivered,
 )
+from realtime_actors.otp.kernel.options import check_class, check_flag, check_instance
 from realtime_actors.otp.kernel.process import (
     ParentExit,
     Process,
     check,
-    end,
-    log_crash,
     own_thread,
     start_thread,
     thread_is_done,
@@ -99,6 +99,12 @@ class GenServer(ServerActor):
 
     kind: ClassVar[str] = "server"
     """What `otp.observe()` calls it."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_instance(cls.mailbox, f"{cls.__name__}.mailbox", (Bounded, type(None)))
+        check_flag(cls.inline, f"{cls.__name__}.inline")
+        check_class(cls.ref_class, f"{cls.__name__}.ref_class", ServerRef)
 
     def __init__(self) -> None:
         super().__init__()

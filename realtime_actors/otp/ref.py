@@ -113,6 +113,14 @@ class ServerActor(pykka.ThreadingActor):
     _process: Process
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
+    @classmethod
+    def check_arguments(cls, *args: Any, **kwargs: Any) -> None:
+        """Raise `ConfigError` for arguments that `init` can't use.
+
+        Called in the thread of whoever starts the server or makes a child's spec of it, so that
+        a mistake is raised where it is made. Does nothing, unless a subclass has its own.
+        """
+
 
 def _future(get: Callable[[float | None], Any]) -> pykka.Future[Any]:
     future: pykka.Future[Any] = pykka.ThreadingFuture()

@@ -8,10 +8,11 @@ from typing import Any, Final, Literal
 from attrs import evolve, frozen
 
 from realtime_actors.errors import RealtimeError
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 from realtime_actors.otp.kernel.calls import Place, Target, deliver, process_of
 from realtime_actors.otp.kernel.exits import NoProcessError
 from realtime_actors.otp.kernel.handle import Handle
+from realtime_actors.otp.kernel.options import check_instance, check_key, wrong
 from realtime_actors.otp.kernel.process import Process, me, signals
 
 __all__ = ["AlreadyRegisteredError", "Registry", "Via", "via"]
@@ -42,7 +43,7 @@ class Registry(Handle):
 
     def __init__(self, keys: Literal["unique", "duplicate"] = "unique") -> None:
         if keys not in ("unique", "duplicate"):
-            raise ValueError(f'keys are "unique" or "duplicate", not {keys!r}')
+            raise wrong(keys, "keys", "'unique' or 'duplicate'")
         self._unique: Final = keys == "unique"
         # Changed under the lock of all control blocks, by whole tuples: so a look-up
         # takes no lock.
@@ -157,6 +158,10 @@ class Via(Place):
     key: Hashable
     value: Any = None
     """What is registered with it, when a process is started under this name."""
+
+    def __attrs_post_init__(self) -> None:
+        check_instance(self.registry, "the registry", Registry)
+        check_key(self.key, "the key")
 
     def __str__(self) -> str:
         """The key, as people read it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 import pykka
 
 from realtime_actors.otp.kernel.calls import Name, await_answer
+from realtime_actors.otp.kernel.ends import add_link, add_monitor, end, remove_link
 from realtime_actors.otp.kernel.exits import (
     KILLED,
     TIMEOUT,
@@ -15,30 +16,27 @@ from realtime_actors.otp.kernel.exits import (
     StartFailed,
     exception_in,
 )
-from realtime_actors.otp.kernel.names import claim
+from realtime_actors.otp.kernel.names import check_name, claim
+from realtime_actors.otp.kernel.options import check_class, check_instance, wrong
 from realtime_actors.otp.kernel.process import (
     Down,
     ExitMessage,
     MonitorRef,
     Process,
-    add_link,
-    add_monitor,
     current,
-    end,
     me,
     processes,
-    remove_link,
     signals,
 )
 from realtime_actors.otp.kernel.requests import Request
+from realtime_actors.otp.ref import ServerActor, ServerRef
 from realtime_actors.seconds import seconds_or_none
 
 if TYPE_CHECKING:
-    from realtime_actors.otp.ref import ServerActor, ServerRef
     from realtime_actors.otp.returns import Ignore, Ok, Stop
 
-R = TypeVar("R", bound="ServerRef")
-R_co = TypeVar("R_co", bound="ServerRef", covariant=True)
+R = TypeVar("R", bound=ServerRef)
+R_co = TypeVar("R_co", bound=ServerRef, covariant=True)
 
 __all__ = ["start", "start_link", "start_monitor", "start_server"]
 
@@ -141,7 +139,7 @@ def start(
 
     Gives its ref, or None if `init` said `Ignore`. Raises `StartFailed` with the reason
     if it ended, took longer than `timeout` seconds (None: no limit), or if the name is
-    taken. `args` and `kwargs` go to `init`.
+    taken. `args` and `kwargs` go to `init`. Raises `ConfigError` for an option that is wrong.
 
     `ref_class` is the class of the handle, instead of the server's own. `ref` is the
     handle of a server that has ended: it becomes the handle of this one, so that
@@ -249,6 +247,17 @@ def start_monitor(
     return started
 
 
+def check_start(cls: object, name: object, ref_class: object | None, ref: object | None) -> None:
+    """Refuse what can't be a server, its name or its handle."""
+    if not (isinstance(cls, type) and issubclass(cls, ServerActor)):
+        raise wrong(cls, "the class of a server", "a subclass of otp.GenServer")
+    check_name(name)
+    if ref_class is not None:
+        check_class(ref_class, "ref_class", ServerRef)
+    if ref is not None:
+        check_instance(ref, "ref", ServerRef)
+
+
 def start_server(
     cls: type[ServerActor],
     args: tuple[Any, ...],
@@ -263,6 +272,8 @@ def start_server(
 ) -> Any:
     """What all ways to start a server come to."""
     timeout = seconds_or_none(timeout, "the timeout of a start")
+    check_start(cls, name, ref_class, ref)
+    cls.check_arguments(*args, **kwargs)
     starter = me("start_link" if link else "start_monitor") if link or monitor else current()
     actor = cls()
     actor._arguments = (args, kwargs)

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from realtime_actors.otp.kernel.counts import check_count
 from realtime_actors.otp.kernel.exits import Reason, is_orderly
+from realtime_actors.otp.kernel.options import check_count
 from realtime_actors.seconds import seconds
 
 __all__ = [

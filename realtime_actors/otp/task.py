@@ -11,8 +11,17 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from realtime_actors.otp.kernel.ends import (
+    add_link,
+    add_monitor,
+    end,
+    kill,
+    log_crash,
+    remove_link,
+    remove_monitor,
+    signal,
+)
 from realtime_actors.otp.kernel.exits import (
-    KILL,
     KILLED,
     NORMAL,
     SHUTDOWN,
@@ -24,25 +33,18 @@ from realtime_actors.otp.kernel.exits import (
     reason_of,
 )
 from realtime_actors.otp.kernel.mailbox import CLOSED, TIMED_OUT, Mailbox, Signal
+from realtime_actors.otp.kernel.options import check_function, check_instance, check_shutdown
 from realtime_actors.otp.kernel.process import (
     TASK,
     Down,
     MonitorRef,
     Process,
     ProcessRef,
-    add_link,
-    add_monitor,
     check,
     current,
-    end,
-    kill,
-    log_crash,
     me,
     own_thread,
     processes,
-    remove_link,
-    remove_monitor,
-    signal,
     signals,
     start_thread,
     thread_is_done,
@@ -162,11 +164,12 @@ class Task:
         It may be faster, then its value or its crash is what you get. After `timeout`
         seconds (None: never; `"kill"`: at once) it is killed.
         """
-        limit = None if timeout == KILL else seconds_or_none(timeout, "the timeout of a shutdown")
+        limit = check_shutdown(timeout, "the timeout of a shutdown")
         owner, process = _owner(task, "Task.shutdown"), task._process
         remove_link(owner, process)
-        if timeout == KILL:
+        if isinstance(limit, str):
             kill(process)
+            limit = None
         else:
             signal(process, owner, SHUTDOWN)
         result = _result(task, limit, again=True)
@@ -188,6 +191,7 @@ def run_task(
     answer: bool = False,
 ) -> TaskRef:
     """What all ways to start a task come to."""
+    check_function(function, "the function of a task")
     process = Process(TASK, getattr(function, "__name__", "task"), Mailbox())
     task = process.ref = TaskRef(process)
     with signals:
@@ -238,6 +242,7 @@ def _give(process: Process, answer: MonitorRef, value: object) -> None:
 
 
 def _owner(task: TaskRef, operation: str) -> Process:
+    check_instance(task, "the task", TaskRef)
     process = me(operation)
     if task.monitor_ref is None or task.monitor_ref._watcher is not process:
         raise ValueError(f"{operation}: {task!r} is no task that this process waits for")

@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from attrs import define, field, frozen
 
-from realtime_actors.errors import ConfigError
 from realtime_actors.otp.child import Child, ChildInfo, ChildSpec
-from realtime_actors.otp.dynamic import (
-    MAX_CHILDREN,
-    DynamicSupervisor,
-    Flock,
-    ListChildren,
-    TerminateChild,
-)
+from realtime_actors.otp.dynamic import ChildrenByRef, DynamicSupervisor
 from realtime_actors.otp.kernel.calls import call
-from realtime_actors.otp.kernel.counts import check_count
+from realtime_actors.otp.kernel.ends import kill
 from realtime_actors.otp.kernel.exits import (
     TIMEOUT,
     CallTimeout,
@@ -31,10 +24,12 @@ from realtime_actors.otp.kernel.exits import (
     TooManyChildrenError,
 )
 from realtime_actors.otp.kernel.mailbox import CLOSED, TIMED_OUT
-from realtime_actors.otp.kernel.process import MonitorRef, Process, kill, me
+from realtime_actors.otp.kernel.options import check_count, check_function, wrong
+from realtime_actors.otp.kernel.process import MonitorRef, Process, me
 from realtime_actors.otp.kernel.requests import From
 from realtime_actors.otp.ref import ServerRef
 from realtime_actors.otp.strategy import Restart
+from realtime_actors.otp.supervising import ListChildren, TerminateChild
 from realtime_actors.otp.task import (
     Done,
     Exited,
@@ -114,10 +109,11 @@ class TaskSupervisorRef(ServerRef):
         Raises `ConfigError` for less than one at a time.
         """
         owner = me("stream")
+        check_function(function, "the function of a stream")
         check_count(max_concurrency, "max_concurrency")
         timeout = seconds_or_none(timeout, "the timeout of a stream")
         if on_timeout not in ("exit", "kill_task"):
-            raise ConfigError(f'on_timeout is "exit" or "kill_task", not {on_timeout!r}')
+            raise wrong(on_timeout, "on_timeout", "'exit' or 'kill_task'")
         return self._results(owner, function, iter(items), max_concurrency, timeout, on_timeout)
 
     def _results(
@@ -170,7 +166,7 @@ class TaskSupervisorRef(ServerRef):
 class TaskSupervisor(DynamicSupervisor):
     """Starts tasks, and ends those that still run when it ends. Restarts none.
 
-    Started with `max_children`: how many may run at a time; None: as many as like.
+    Started with `max_children`: how many may run at a time; None: no limit.
     """
 
     ref_class: ClassVar[type[ServerRef]] = TaskSupervisorRef
@@ -182,11 +178,10 @@ class TaskSupervisor(DynamicSupervisor):
             self,
         ) -> TaskSupervisorRef: ...
 
-    def asked(self, message: object, from_: From, flock: Flock) -> object:
+    def asked(self, message: object, from_: From, children: ChildrenByRef) -> object:
         if not isinstance(message, _Run):
-            return super().asked(message, from_, flock)
-        if flock.full:
-            raise StartFailed(MAX_CHILDREN)
+            return super().asked(message, from_, children)
+        children.check_room()
         owner = message.owner
         task = message.context.run(
             run_task,
@@ -198,7 +193,7 @@ class TaskSupervisor(DynamicSupervisor):
             answer=owner is not None,
         )
         task._process.parent = self._process
-        flock.running[task] = Child(_SPEC, task)
+        children.running[task] = Child(_SPEC, task)
         return task
 
 

@@ -22,7 +22,7 @@ from websockets.typing import Subprotocol
 
 from realtime_actors import otp
 from realtime_actors.errors import ConfigError
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 from realtime_actors.protocol import ErrorDetail, ServerError, dialect
 from realtime_actors.seconds import LONGEST_WAIT, seconds
 from realtime_actors.server.admission import (

@@ -12,8 +12,8 @@ from typing import Final, Generic, Self, TypeVar
 from realtime_actors.errors import RealtimeError, SessionClosedError
 from realtime_actors.events import ConnectionEvent, Event
 from realtime_actors.messages import SessionEvent
-from realtime_actors.otp.kernel.counts import check_count
 from realtime_actors.otp.kernel.handle import Handle
+from realtime_actors.otp.kernel.options import check_count
 from realtime_actors.seconds import seconds_or_none
 
 __all__ = ["EVENTS_LIMIT", "EventStream"]

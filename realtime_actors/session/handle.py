@@ -24,8 +24,8 @@ from realtime_actors.core.speech.gate import Gate
 from realtime_actors.errors import ConfigError, NotConnectedError, SessionClosedError
 from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
-from realtime_actors.otp.kernel import fork
-from realtime_actors.otp.kernel.process import end
+from realtime_actors.otp import fork
+from realtime_actors.otp.kernel.ends import end
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.seconds import seconds
 from realtime_actors.session.dropped_audio import AudioWasDropped

@@ -58,7 +58,7 @@ class ToolRun:
         if self.task is not None:
             # Here, because the other process needs no actors. Not `task.kill()`, which a
             # session that was killed itself may not do any more.
-            from realtime_actors.otp.kernel.process import kill
+            from realtime_actors.otp.kernel.ends import kill
 
             kill(self.task._process)
 

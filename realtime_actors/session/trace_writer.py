@@ -22,7 +22,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from realtime_actors.core.trace import as_text
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 
 __all__ = ["TraceWriter"]
 

@@ -20,7 +20,7 @@ from attrs import frozen
 
 from realtime_actors.config.hosts import is_this_machine
 from realtime_actors.errors import StartCause, StartError
-from realtime_actors.otp.kernel.fork import hold_over_fork
+from realtime_actors.otp.fork import hold_over_fork
 from realtime_actors.transport.http_response import Response
 
 __all__ = ["Target", "choose_proxy", "dial", "parse_url", "ssl_context"]

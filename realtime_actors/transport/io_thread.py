@@ -16,7 +16,7 @@ from collections import deque
 from typing import NamedTuple, Protocol
 
 from realtime_actors.errors import ConfigError
-from realtime_actors.otp.kernel.fork import each_in_child
+from realtime_actors.otp.fork import each_in_child
 from realtime_actors.seconds import LONGEST_WAIT
 
 __all__ = [

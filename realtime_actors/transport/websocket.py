@@ -15,7 +15,7 @@ from realtime_actors.errors import (
     StartCause,
     StartError,
 )
-from realtime_actors.otp.kernel.fork import each_in_child
+from realtime_actors.otp.fork import each_in_child
 from realtime_actors.protocol import ClientEvent, Dialect
 from realtime_actors.seconds import seconds
 from realtime_actors.transport.base import ConnectOptions, Deliver, DroppedAudio

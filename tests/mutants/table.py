@@ -96,6 +96,7 @@ HANDLES = ("otp/test_handle.py", "session/test_after_the_end.py")
 REGISTRIES = ("otp/test_registry.py",)
 MONITORS = ("otp/test_monitor.py",)
 CHILDREN = ("otp/test_supervisor.py", "session/test_supervised.py")
+OPTIONS = ("otp/test_options.py",)
 TURNS = ("otp/test_inline.py",)
 ORDER = ("session/test_order_of_events.py", "speed/test_hops.py")
 VARIABLES = ("otp/test_context.py", "session/test_context.py")
@@ -2492,7 +2493,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a child lives on that its caller has given up on",
-        "otp/dynamic.py",
+        "otp/supervising.py",
         "if from_.answer(child.ref) or not message.limited:",
         "if from_.answer(child.ref) or True:",
         CHILDREN,
@@ -2500,10 +2501,58 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a start is begun whose caller has given up",
-        "otp/dynamic.py",
+        "otp/supervising.py",
         "if message.limited and from_.settled:",
         "if False:",
         CHILDREN,
+    ),
+    Mutant(
+        18,
+        "a wrong option of a supervisor is found by its own thread only",
+        "otp/starting.py",
+        "    cls.check_arguments(*args, **kwargs)\n",
+        "",
+        OPTIONS,
+    ),
+    Mutant(
+        18,
+        "a wrong option in a child's spec is found when the child starts",
+        "otp/child.py",
+        "    cls.check_arguments(*args, **kwargs)\n",
+        "",
+        OPTIONS,
+    ),
+    Mutant(
+        18,
+        "a class in place of a child's spec ends the supervisor and all its calls",
+        "otp/dynamic.py",
+        "        check_spec(spec)\n",
+        "",
+        OPTIONS,
+    ),
+    Mutant(
+        18,
+        "two children of a supervisor have one id",
+        "otp/supervisor.py",
+        "if spec.id in seen:",
+        "if False:",
+        OPTIONS,
+    ),
+    Mutant(
+        18,
+        "children that can be read once are gone when their supervisor starts again",
+        "otp/supervisor.py",
+        "if not isinstance(children, Collection) or isinstance(children, str):",
+        "if isinstance(children, str):",
+        OPTIONS,
+    ),
+    Mutant(
+        18,
+        "an option that is spelled wrong has no suggestion",
+        "otp/kernel/options.py",
+        "if name not in known.parameters:",
+        "if False:",
+        OPTIONS,
     ),
     Mutant(
         18,
@@ -2628,7 +2677,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "a kill does not wait for the handler in another thread",
-        "otp/kernel/process.py",
+        "otp/kernel/ends.py",
         "(dying.sending or dying.borrower is not None)",
         "dying.sending",
         TURNS,
@@ -2732,7 +2781,7 @@ MUTANTS: Final = (
     Mutant(
         18,
         "servers of the parent pass for living ones in a child of fork",
-        "otp/kernel/process.py",
+        "otp/kernel/ends.py",
         "fork.in_child(_abandon_all)",
         "",
         FORKS,

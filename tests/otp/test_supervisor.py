@@ -129,13 +129,6 @@ def test_a_supervisor_survives_what_it_does_not_understand():
         otp.stop(supervisor)
 
 
-def test_wrong_words_are_refused_where_they_are_said():
-    with pytest.raises(ValueError, match="sometimes"):
-        otp.child_spec(Counter, restart="sometimes")
-    with pytest.raises(otp.StartFailed, match="one_for_none"):
-        otp.start(otp.Supervisor, [], strategy="one_for_none")
-
-
 def test_all_significant_children_may_have_to_end(client):
     specs = [
         otp.child_spec(Server, id=name, restart="transient", significant=True) for name in "ab"

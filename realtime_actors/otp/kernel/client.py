@@ -6,14 +6,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from realtime_actors.otp.kernel.ends import end
 from realtime_actors.otp.kernel.exits import NORMAL, Cancelled, NoProcessError, reason_of
 from realtime_actors.otp.kernel.mailbox import CAST, CLOSED, TIMED_OUT, Mailbox
 from realtime_actors.otp.kernel.names import claim
+from realtime_actors.otp.kernel.options import check_flag, wrong
 from realtime_actors.otp.kernel.process import (
     CLIENT,
     Process,
     ProcessRef,
-    end,
     me,
     own_thread,
     processes,
@@ -48,8 +49,10 @@ class Client:
     """
 
     def __init__(self, name: str | None = None, *, trap_exit: bool = False) -> None:
+        if name is not None and (not name or not isinstance(name, str)):
+            raise wrong(name, "name", "a text, or None")
         self._process = Process(CLIENT, name or "client", Mailbox())
-        self._process.trap_exit = trap_exit
+        self._process.trap_exit = check_flag(trap_exit, "trap_exit")
         self._name = name
         self.ref = ClientRef(self._process)
         """What others send to."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Final, Protocol
 
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 from realtime_actors.otp.kernel.handle import Handle
 from realtime_actors.otp.kernel.process import Process
 from realtime_actors.seconds import LONGEST_WAIT

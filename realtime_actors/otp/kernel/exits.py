@@ -9,6 +9,7 @@
         └── DeadlockError             the answer could never come (also a RuntimeError)
     RealtimeError
     ├── StartFailed                   a process did not start; `.reason` says why
+    │   └── DuplicateChildError       two children have the same id (also a ConfigError)
     ├── NoProcessError (LookupError)       nobody is there, where somebody is needed
     │   └── ForkedError               it is in the process that forked this one
     ├── MailboxFullError              a bounded mailbox took no more

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import pykka
 
-from realtime_actors.otp.kernel import fork
+from realtime_actors.otp import fork
 from realtime_actors.otp.kernel.clock import TimerRef, call_later
+from realtime_actors.otp.kernel.ends import end
 from realtime_actors.otp.kernel.exits import NOPROC
 from realtime_actors.otp.kernel.mailbox import CAST, Mailbox
-from realtime_actors.otp.kernel.process import Process, end, processes, signals
+from realtime_actors.otp.kernel.process import Process, processes, signals
 
 __all__ = ["FOREIGN", "UNKNOWN", "find_the_dead", "foreign_process"]
 

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from realtime_actors.otp.kernel.calls import Target, process_of
+from realtime_actors.otp.kernel.ends import add_link, kill, remove_link, signal
 from realtime_actors.otp.kernel.exits import KILL, NOPROC, NoProcessError, Reason
-from realtime_actors.otp.kernel.process import (
-    ExitMessage,
-    add_link,
-    current,
-    kill,
-    me,
-    remove_link,
-    signal,
-)
+from realtime_actors.otp.kernel.process import ExitMessage, current, me
 
 __all__ = ["ExitMessage", "exit_signal", "link", "trap_exit", "unlink"]
 

@@ -31,8 +31,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from realtime_actors.otp.kernel.counts import check_count
 from realtime_actors.otp.kernel.exits import NOPROC, MailboxFullError, Reason
+from realtime_actors.otp.kernel.options import check_count, check_word
 from realtime_actors.otp.kernel.slots import Asked, Outcome, Slot
 from realtime_actors.seconds import LONGEST_WAIT, seconds_or_none, unlimited
 
@@ -272,6 +272,10 @@ class WhenFull(Enum):
     """`MailboxFullError` at the sender."""
 
 
+def _when_full(value: WhenFull | str) -> WhenFull:
+    return check_word(value, "Bounded.when_full", WhenFull)
+
+
 @frozen
 class Bounded:
     """How long a mailbox may get, and what happens then: `mailbox = Bounded(100)`.
@@ -281,7 +285,7 @@ class Bounded:
     """
 
     capacity: int
-    when_full: WhenFull = WhenFull.BLOCK
+    when_full: WhenFull = field(default=WhenFull.BLOCK, converter=_when_full)
     timeout: float | None = field(default=None, converter=unlimited)
     """Seconds that a sender waits for room; None: until there is some."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from realtime_actors.otp.kernel.calls import Target, process_of
-from realtime_actors.otp.kernel.process import Down, MonitorRef, add_monitor, me, remove_monitor
+from realtime_actors.otp.kernel.ends import add_monitor, remove_monitor
+from realtime_actors.otp.kernel.process import Down, MonitorRef, me
 
 __all__ = ["Down", "MonitorRef", "demonitor", "monitor"]
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from realtime_actors.otp.kernel.calls import Name, Target, process_of
+from realtime_actors.otp.kernel.calls import Name, Place, Target, process_of
 from realtime_actors.otp.kernel.exits import NoProcessError
+from realtime_actors.otp.kernel.options import wrong
 from realtime_actors.otp.kernel.process import Process, me, names, signals
 
-__all__ = ["claim", "register", "registered", "unregister"]
+__all__ = ["check_name", "claim", "register", "registered", "unregister"]
+
+
+def check_name(name: object) -> None:
+    """Refuse what is neither a name nor None."""
+    if name is not None and (name == "" or not isinstance(name, str | Place)):
+        raise wrong(name, "name", "a text, a place in a registry (otp.via), or None")
 
 
 def claim(name: Name, process: Process) -> Process | None:
@@ -27,8 +34,10 @@ def claim(name: Name, process: Process) -> Process | None:
 def register(name: str, target: Target | None = None) -> None:
     """Give a process (None: the caller's own) a name, until it ends.
 
-    Raises `ValueError` if somebody has that name, `NoProcessError` if the process is gone.
+    Raises `ValueError` if another process has that name, `NoProcessError` if the process is gone.
     """
+    if not name or not isinstance(name, str):
+        raise wrong(name, "name", "a text")
     process = me("register") if target is None else process_of(target)
     with signals:
         if process is None or process.dead:

@@ -70,7 +70,8 @@ def read_timer(timer: TimerRef) -> float | bool:
 
 def _set(target: Target, message: object, seconds: float, every: float | None) -> TimerRef:
     current()
-    owner = process_of(target) if isinstance(target, ProcessRef) else None
+    there = process_of(target)  # refuses what is no target, now and not when time is up
+    owner = there if isinstance(target, ProcessRef) else None
 
     def fire() -> None:
         receiver = owner or process_of(target)

@@ -1,10 +1,10 @@
-"""What becomes of actors when the program forks: they stay with the parent.
+"""Actors and `os.fork`: they stay with the parent.
 
 A child of `os.fork` (and of multiprocessing's "fork") has one thread, a copy of the one
 that forked. The threads of all actors, timers and connections are the parent's, and so is
 what they work on. So the child begins anew: the tables are empty, what the handles of the
-parent stand for is dead, and its copies of the parent's sockets are let go. Those who
-have something to forget say so here.
+parent stand for is dead, and its copies of the parent's sockets are let go. Code that has
+something to forget registers that here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Lock(Protocol):
-    """What can be held."""
+    """A lock, as of `threading` or `_thread`."""
 
     def acquire(self) -> bool: ...
 
@@ -37,25 +37,28 @@ _process_id = os.getpid()
 
 
 def hold_over_fork(lock: Lock) -> None:
-    """Let nobody else hold a lock while the program forks: the child finds it free.
+    """Hold a lock while the program forks, so that the child finds it free.
 
-    For locks that are held for a moment only: whoever forks waits for them.
+    For locks that are held for a moment only: the fork waits for them.
     """
     _held.append(lock)
 
 
 def in_child(step: Callable[[], object]) -> None:
-    """Call something first of all in a child of fork. In order, before `each_in_child`."""
+    """Call `step` first of all in a child of fork. In order, before those of `each_in_child`."""
     _steps.append(step)
 
 
 def each_in_child(owner: T, step: Callable[[T], object]) -> None:
-    """Call `step(owner)` in a child of fork, as long as the owner is in use."""
+    """Call `step(owner)` in a child of fork, as long as the owner is in use.
+
+    The owner is held weakly: what is no longer in use has nothing to forget.
+    """
     _owners[owner] = step
 
 
 def lives_elsewhere(what: str) -> str:
-    """Say, in a child of fork, where something of the parent is."""
+    """Return a sentence for errors in a child of fork: where a thing of its parent is."""
     return f"{what} lives in process {_process_id}, which forked this one ({os.getpid()})"
 
 
