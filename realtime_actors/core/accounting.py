@@ -13,7 +13,7 @@ from typing import Final
 from attrs import define, field
 
 from realtime_actors import events
-from realtime_actors.core.effects import Effects, Publish
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.usage import (
     NOTHING_USED,
     Pricing,
@@ -33,7 +33,7 @@ _SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}")
 class Accounting:
     """The counts of a session."""
 
-    info: events.EventInfo
+    outbox: Outbox
     model: str | None
     """The model that was asked for."""
     pricing: Pricing
@@ -43,38 +43,37 @@ class Accounting:
     """US dollars of all whose cost is known: the session has cost no less."""
     _told: set[str] = field(factory=set)
 
-    def response(self, response_id: str | None, usage: Usage, model: str | None) -> Effects:
+    def response(self, response_id: str | None, usage: Usage, model: str | None) -> None:
         """The server has counted a response, of the model that it names."""
         model = self._priced_as(model)
         cost = self.pricing.cost(model, usage)
         self.usage = self.usage.add(usage, cost)
-        event = events.UsageEvent(
-            response_id=response_id, usage=usage, cost=cost, session=self.usage, info=self.info
+        self.outbox.publish(
+            events.UsageEvent, response_id=response_id, usage=usage, cost=cost, session=self.usage
         )
-        effects: Effects = [Publish(event)]
         if cost is None:
             no_price = None if model in self.pricing.models else f"{model!r} has no price"
             why = no_price or why_not_priced(usage) or "a kind of its tokens has no price"
-            return effects + self._unknown("response", f"a response cost an unknown amount: {why}")
-        self.known_cost += cost
-        return effects
+            self._unknown("response", f"a response cost an unknown amount: {why}")
+        else:
+            self.known_cost += cost
 
-    def not_counted(self) -> Effects:
+    def not_counted(self) -> None:
         """The server has not counted a response."""
-        return self._unknown("response", "the server has not said what a response used")
+        self._unknown("response", "the server has not said what a response used")
 
-    def transcription(self, usage: TranscriptionUsage | None, model: str | None) -> Effects:
+    def transcription(self, usage: TranscriptionUsage | None, model: str | None) -> None:
         """The server has counted a transcription, or has not."""
         if usage is None:
-            return []
+            return
         cost = self.pricing.transcription_cost(model, usage)
         self.usage = self.usage.add_transcription(usage, cost)
         if cost is None:
             timed = model in self.pricing.per_minute
             why = "its length is not known" if timed else f"{model!r} has no price per minute"
-            return self._unknown("transcription", f"a transcription is not counted in it: {why}")
-        self.known_cost += cost
-        return []
+            self._unknown("transcription", f"a transcription is not counted in it: {why}")
+        else:
+            self.known_cost += cost
 
     def _priced_as(self, model: str | None) -> str | None:
         """Return the name by which a model is in the price list.
@@ -89,16 +88,13 @@ class Accounting:
         )
         return asked if is_snapshot else model
 
-    def _unknown(self, what: str, why: str) -> Effects:
+    def _unknown(self, what: str, why: str) -> None:
         """Tell once for each kind of thing: it will be the same with the next one."""
         if self.max_cost is None or what in self._told:
-            return []
+            return
         self._told.add(what)
-        error = events.ErrorInfo(
-            type="cost_unknown",
-            message=(
-                f"max_cost of ${self.max_cost} can't be kept exactly: {why}. What is known counts;"
-                " give prices in RunConfig(pricing=...), or set max_duration as well"
-            ),
+        self.outbox.publish_error(
+            "cost_unknown",
+            f"max_cost of ${self.max_cost} can't be kept exactly: {why}. What is known counts;"
+            " give prices in RunConfig(pricing=...), or set max_duration as well",
         )
-        return [Publish(events.ErrorEvent(error=error, source="session", info=self.info))]

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from realtime_actors import events
 from realtime_actors import protocol as wire
-from realtime_actors.agent import Agent
-from realtime_actors.config import RunConfig, SessionModelSettings
 from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.agents.hook_calls import HookCalls
 from realtime_actors.core.agents.reconnecting import Reconnecting
 from realtime_actors.core.agents.turns import Turns
-from realtime_actors.core.effects import Effects
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.history.editing import Editing
@@ -24,6 +20,7 @@ from realtime_actors.core.history.words import Words
 from realtime_actors.core.life import START, Life
 from realtime_actors.core.limits import Limits
 from realtime_actors.core.messages import ResolvedAgent
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.program import Program
 from realtime_actors.core.refusals import Refusals
 from realtime_actors.core.reports import Reports
@@ -36,6 +33,7 @@ from realtime_actors.core.responses.unanswered import Unanswered
 from realtime_actors.core.responses.unsent import Unsent
 from realtime_actors.core.settings import Configuration
 from realtime_actors.core.settings_answers import SettingsAnswers
+from realtime_actors.core.setup import Setup
 from realtime_actors.core.speech.audio_losses import AudioLosses
 from realtime_actors.core.speech.echo import EchoPolicy
 from realtime_actors.core.speech.playback import PlaybackLedger
@@ -54,25 +52,16 @@ from realtime_actors.core.tools.tool_calls import ToolCalls
 __all__ = ["Components"]
 
 
-@define(kw_only=True)
+@define
 class Components:
     """What a conversation is made of. Each part has rules of its own; see `SessionMachine`.
 
     They know each other where one's rules need what another knows; what a message means
-    to several of them is said in `machine`.
+    to several of them is said in `machine`. All put what they want done into one outbox.
     """
 
-    agent: Agent
-    session_type: str
-    settings: SessionModelSettings
-    attached: bool
-    info: events.EventInfo
-    config: RunConfig
-    max_message_bytes: int
-    playback_reported: bool
-    model: str | None
-
-    _event_ids: int = field(default=0, init=False)
+    setup: Setup
+    outbox: Outbox
     reports: Reports = field(init=False)
     configuration: Configuration = field(init=False)
     responses: ResponseMachine = field(init=False)
@@ -113,62 +102,63 @@ class Components:
     airs: bool = field(init=False)  # speech is published as it comes: nothing is to be decided
 
     def __attrs_post_init__(self) -> None:
-        self.reports = Reports(self.info)
+        setup, config, outbox = self.setup, self.setup.config, self.outbox
+        self.reports = Reports(outbox)
         self.configuration = Configuration(
-            new_id=self._new_id,
-            base=self.settings,
-            attached=self.attached,
-            session_type=self.session_type,
-            patient=self.config.barge_in.mode == "off",
+            outbox=outbox,
+            base=setup.settings,
+            attached=setup.attached,
+            session_type=setup.session_type,
+            patient=config.barge_in.mode == "off",
         )
-        self.responses = ResponseMachine(self._new_id)
+        self.responses = ResponseMachine(outbox)
         self.responses.hold(START)
         self.readings = Readings()
-        self.history = History(self.info, self.readings)
-        ledger = PlaybackLedger(reported=self.playback_reported)
-        self.speech = Speech(self.info, self.history, self.responses, ledger)
-        self.echo = EchoPolicy(self.config.barge_in, self.speech)
+        self.history = History(outbox, self.readings)
+        ledger = PlaybackLedger(reported=setup.playback_reported)
+        self.speech = Speech(outbox, self.history, self.responses, ledger)
+        self.echo = EchoPolicy(config.barge_in, self.speech)
         self.rounds = Rounds(
-            info=self.info,
+            outbox=outbox,
             configuration=self.configuration,
             responses=self.responses,
-            limit=self.config.max_tool_rounds_per_turn,
-            frees_choice=self.config.reset_tool_choice,
+            limit=config.max_tool_rounds_per_turn,
+            frees_choice=config.reset_tool_choice,
         )
         hosted = HostedCalls(
-            info=self.info,
+            outbox=outbox,
             reports=self.reports,
             rounds=self.rounds,
-            timeout=self.config.tool_timeout or HOSTED_WITHIN,
+            timeout=config.tool_timeout or HOSTED_WITHIN,
         )
         self.calls = ToolCalls(
             rounds=self.rounds,
             outputs=Outputs(
+                outbox=outbox,
                 rounds=self.rounds,
-                max_chars=self.config.max_tool_output_chars,
-                max_message_bytes=self.max_message_bytes,
+                max_chars=config.max_tool_output_chars,
+                max_message_bytes=setup.max_message_bytes,
             ),
             hosted=hosted,
-            info=self.info,
-            at_once=self.config.max_concurrency if self.config.async_tool_calls else 1,
-            timeout=self.config.tool_timeout,
-            texts=self.config.tool_texts,
+            outbox=outbox,
+            at_once=config.max_concurrency if config.async_tool_calls else 1,
+            timeout=config.tool_timeout,
+            texts=config.tool_texts,
         )
         self.announcements = Announcements()
         self.editing = Editing(
-            new_id=self._new_id,
+            outbox=outbox,
             history=self.history,
             calls=self.calls,
             announcements=self.announcements,
             responses=self.responses,
             readings=self.readings,
         )
-        self.transcripts = Transcripts(self.info, self.history, self.configuration)
+        self.transcripts = Transcripts(outbox, self.history, self.configuration)
         self.handoffs = Handoffs(
-            info=self.info,
-            new_id=self._new_id,
+            outbox=outbox,
             current=ResolvedAgent(
-                agent=self.agent, instructions="", tools={}, handoffs={}, definitions=()
+                agent=setup.agent, instructions="", tools={}, handoffs={}, definitions=()
             ),
             configuration=self.configuration,
             responses=self.responses,
@@ -176,23 +166,23 @@ class Components:
             editing=self.editing,
             speech=self.speech,
             reconnect=lambda handoff: self.reconnecting.begin(handoff),
-            limit=self.config.max_handoffs_per_turn,
+            limit=config.max_handoffs_per_turn,
         )
         self.offers = Offers(
-            info=self.info,
+            outbox=outbox,
             configuration=self.configuration,
             handoffs=self.handoffs,
             calls=self.calls,
         )
         self.approvals = Approvals(
-            info=self.info,
-            new_id=self._new_id,
+            outbox=outbox,
             calls=self.calls,
             handoffs=self.handoffs,
-            timeout=self.config.approval_timeout,
+            timeout=config.approval_timeout,
         )
-        self.stalls = StallWatch(self.config.stall_timeout)
+        self.stalls = StallWatch(outbox, config.stall_timeout)
         self.turn_taking = TurnTaking(
+            outbox=outbox,
             configuration=self.configuration,
             responses=self.responses,
             speech=self.speech,
@@ -200,7 +190,7 @@ class Components:
             approvals=self.approvals,
         )
         self.calling = Calling(
-            info=self.info,
+            outbox=outbox,
             responses=self.responses,
             calls=self.calls,
             handoffs=self.handoffs,
@@ -210,24 +200,24 @@ class Components:
             announcements=self.announcements,
         )
         self.guarding = Guarding(
-            info=self.info,
+            outbox=outbox,
             handoffs=self.handoffs,
             speech=self.speech,
             responses=self.responses,
-            guardrails=self.config.output_guardrails,
-            debounce=self.config.guardrails_settings.debounce_text_length,
-            holds=self.config.guardrails_settings.mode == "hold",
-            timeout=self.config.guardrails_settings.verdict_timeout,
+            guardrails=config.output_guardrails,
+            debounce=config.guardrails_settings.debounce_text_length,
+            holds=config.guardrails_settings.mode == "hold",
+            timeout=config.guardrails_settings.verdict_timeout,
             play=self._play,
         )
         self.screening = Screening(
-            info=self.info,
+            outbox=outbox,
             handoffs=self.handoffs,
             speech=self.speech,
             responses=self.responses,
-            guardrails=self.config.input_guardrails,
-            holds=self.config.guardrails_settings.mode == "hold",
-            timeout=self.config.guardrails_settings.verdict_timeout,
+            guardrails=config.input_guardrails,
+            holds=config.guardrails_settings.mode == "hold",
+            timeout=config.guardrails_settings.verdict_timeout,
         )
         self.words = Words(
             history=self.history,
@@ -238,7 +228,7 @@ class Components:
             screening=self.screening,
         )
         self.turns = Turns(
-            self.info,
+            outbox,
             self.responses,
             self.calls,
             self.handoffs,
@@ -246,20 +236,27 @@ class Components:
             self.speech.held,
         )
         self.reconnecting = Reconnecting(
-            info=self.info,
-            new_id=self._new_id,
+            outbox=outbox,
             configuration=self.configuration,
             responses=self.responses,
             handoffs=self.handoffs,
             history=self.history,
             speech=self.speech,
             calls=self.calls,
-            announcements=self.announcements,
             turn_taking=self.turn_taking,
             guarding=self.guarding,
             transcripts=self.transcripts,
+            on_move=(
+                self.turn_taking.moved,  # first: it asks the others what was stopped
+                self.responses.moved,
+                self.calls.moved,
+                self.announcements.moved,
+                self.speech.moved,
+                self.guarding.moved,
+            ),
         )
         self.requests = Requests(
+            outbox,
             self.configuration,
             self.responses,
             self.rounds,
@@ -267,16 +264,16 @@ class Components:
             self.editing,
             self.approvals,
             self.handoffs,
-            self.max_message_bytes,
+            setup.max_message_bytes,
         )
         self.accounting = Accounting(
-            info=self.info,
-            model=self.model,
-            pricing=self.config.pricing,
-            max_cost=self.config.max_cost,
+            outbox=outbox,
+            model=setup.model,
+            pricing=config.pricing,
+            max_cost=config.max_cost,
         )
         self.unsent = Unsent(
-            info=self.info,
+            outbox=outbox,
             responses=self.responses,
             speech=self.speech,
             approvals=self.approvals,
@@ -285,42 +282,46 @@ class Components:
             handoffs=self.handoffs,
             unanswered=self.unanswered,
         )
-        self.audio_losses = AudioLosses(info=self.info)
+        self.audio_losses = AudioLosses(outbox=outbox)
         self.limits = Limits(
-            info=self.info,
+            outbox=outbox,
             responses=self.responses,
             speech=self.speech,
             turn_taking=self.turn_taking,
-            max_cost=self.config.max_cost,
-            max_duration=self.config.max_duration,
-            idle_timeout=self.config.idle_timeout,
+            max_cost=config.max_cost,
+            max_duration=config.max_duration,
+            idle_timeout=config.idle_timeout,
         )
         self.life = Life(
-            info=self.info,
-            reports=self.reports,
+            outbox=outbox,
             configuration=self.configuration,
             responses=self.responses,
-            stalls=self.stalls,
-            unanswered=self.unanswered,
-            speech=self.speech,
-            calls=self.calls,
             handoffs=self.handoffs,
-            offers=self.offers,
-            approvals=self.approvals,
-            turn_taking=self.turn_taking,
-            guarding=self.guarding,
-            screening=self.screening,
-            transcripts=self.transcripts,
-            turns=self.turns,
-            reconnecting=self.reconnecting,
             accounting=self.accounting,
-            audio_losses=self.audio_losses,
             limits=self.limits,
             echo=self.echo,
+            on_loss=(
+                self.audio_losses.lost,
+                self.reconnecting.lost,
+                self.approvals.lost,
+                self.offers.lost,
+                self.calls.lost,
+                self.responses.lost,
+                self.stalls.lost,
+                self.unanswered.lost,
+                self.turns.lost,
+                self.handoffs.lost,
+                self.guarding.lost,
+                self.screening.lost,
+                self.transcripts.lost,
+                self.speech.lost,
+                self.turn_taking.lost,
+                self.turns.lost_held,
+                self.configuration.lost,
+            ),
         )
         self.course = Course(
-            info=self.info,
-            reports=self.reports,
+            outbox=outbox,
             life=self.life,
             configuration=self.configuration,
             responses=self.responses,
@@ -340,7 +341,7 @@ class Components:
             limits=self.limits,
         )
         self.settings_answers = SettingsAnswers(
-            info=self.info,
+            outbox=outbox,
             configuration=self.configuration,
             life=self.life,
             handoffs=self.handoffs,
@@ -350,7 +351,7 @@ class Components:
             speech=self.speech,
         )
         self.refusals = Refusals(
-            info=self.info,
+            outbox=outbox,
             life=self.life,
             configuration=self.configuration,
             settings_answers=self.settings_answers,
@@ -364,19 +365,19 @@ class Components:
             approvals=self.approvals,
         )
         self.user_turns = UserTurns(
-            info=self.info,
+            outbox=outbox,
             configuration=self.configuration,
-            handoffs=self.handoffs,
             rounds=self.rounds,
             turn_taking=self.turn_taking,
-            guarding=self.guarding,
             screening=self.screening,
             transcripts=self.transcripts,
             words=self.words,
             accounting=self.accounting,
             limits=self.limits,
+            on_user_spoke=(self.handoffs.user_spoke, self.guarding.user_spoke),
         )
         self.program = Program(
+            outbox=outbox,
             life=self.life,
             limits=self.limits,
             requests=self.requests,
@@ -387,7 +388,7 @@ class Components:
             offers=self.offers,
         )
         self.timers = Timers(
-            reports=self.reports,
+            outbox=outbox,
             calls=self.calls,
             handoffs=self.handoffs,
             approvals=self.approvals,
@@ -403,17 +404,14 @@ class Components:
             reconnecting=self.reconnecting,
         )
         self.hook_calls = HookCalls(
+            outbox=outbox,
             handoffs=self.handoffs,
             history=self.history,
         )
         self.airs = not (self.guarding.holds or self.echo.follows_speech)
 
-    def _play(self, event: wire.ResponseOutputAudioDelta, now: float) -> Effects:
+    def _play(self, event: wire.ResponseOutputAudioDelta, now: float) -> None:
         """Let a piece of speech be heard."""
         if self.echo.follows_speech:
             self.echo.audio(event.delta, now)
-        return self.speech.audio(event, now)
-
-    def _new_id(self) -> str:
-        self._event_ids += 1
-        return f"ra_{self._event_ids}"
+        self.speech.audio(event, now)

@@ -24,7 +24,7 @@ from typing import Final, Literal
 from attrs import define, field
 
 from realtime_actors import events
-from realtime_actors.core.effects import Effects, Publish, SetTimer
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.turn_taking import TurnTaking
 from realtime_actors.core.speech.playback import LOOK_AGAIN
@@ -63,7 +63,7 @@ Limit = Literal["max_cost", "max_duration", "idle_timeout"]
 class Limits:
     """What a session may use, and whether it has done so."""
 
-    info: events.EventInfo
+    outbox: Outbox
     responses: ResponseMachine
     speech: Speech
     turn_taking: TurnTaking
@@ -80,15 +80,13 @@ class Limits:
     _over_by: float | None = None  # when nothing that has come is waited for
     _look_at: float | None = None  # when `GOODBYE_TIMER` fires
 
-    def start(self, now: float) -> Effects:
+    def start(self, now: float) -> None:
         """The conversation begins."""
         self._last_activity = now
-        effects: Effects = []
         if self.max_duration is not None:
-            effects.append(SetTimer(DURATION_TIMER, self.max_duration))
+            self.outbox.set_timer(DURATION_TIMER, self.max_duration)
         if self.idle_timeout is not None:
-            effects.append(SetTimer(IDLE_TIMER, self.idle_timeout))
-        return effects
+            self.outbox.set_timer(IDLE_TIMER, self.idle_timeout)
 
     def active(self, now: float) -> None:
         """Somebody said or wrote something."""
@@ -115,26 +113,26 @@ class Limits:
             self._judged_since = now
         self._last_activity = last
 
-    def spent(self, dollars: Decimal) -> Effects:
+    def spent(self, dollars: Decimal) -> None:
         """The session has cost so much, at least."""
-        if self.max_cost is None or dollars < self.max_cost:
-            return []
-        return self._reach("max_cost")
+        if self.max_cost is not None and dollars >= self.max_cost:
+            self._reach("max_cost")
 
-    def out_of_time(self) -> Effects:
+    def out_of_time(self) -> None:
         """`DURATION_TIMER` fired."""
-        return self._reach("max_duration")
+        self._reach("max_duration")
 
-    def idle(self, now: float) -> Effects:
+    def idle(self, now: float) -> None:
         """`IDLE_TIMER` fired. Look whether the session has been idle for so long."""
         if self.idle_timeout is None:
-            return []
+            return
         heard_until = self.speech.ledger.ends_at(now)
         last = max(self._last_activity, heard_until, self._busy_until(now))
         quiet = 0.0 if self._owed else max(0.0, now - last)
         if quiet < self.idle_timeout:
-            return [SetTimer(IDLE_TIMER, max(self.idle_timeout - quiet, LOOK_AGAIN))]
-        return self._reach("idle_timeout")
+            self.outbox.set_timer(IDLE_TIMER, max(self.idle_timeout - quiet, LOOK_AGAIN))
+        else:
+            self._reach("idle_timeout")
 
     def _busy_until(self, now: float) -> float:
         """Return until when the user spoke or a verdict was awaited, as far as that counts."""
@@ -144,17 +142,17 @@ class Limits:
             -math.inf if judged is None else min(now, judged + LONGEST_VERDICT),
         )
 
-    def leave(self, now: float) -> Effects | None:
-        """Look whether a session that has reached a limit may end; None: it ends now."""
+    def ends_now(self, now: float) -> bool:
+        """Look whether a session has reached a limit, and may end. If not yet, look again."""
         if self.reached is None:
-            return []
+            return False
         ends_at = self._ends_at(now)
         if ends_at <= now:
-            return None
-        if ends_at == self._look_at:
-            return []
-        self._look_at = ends_at
-        return [SetTimer(GOODBYE_TIMER, max(ends_at - now, LOOK_AGAIN))]
+            return True
+        if ends_at != self._look_at:
+            self._look_at = ends_at
+            self.outbox.set_timer(GOODBYE_TIMER, max(ends_at - now, LOOK_AGAIN))
+        return False
 
     def looks(self) -> None:
         """`GOODBYE_TIMER` fired."""
@@ -180,10 +178,10 @@ class Limits:
             return True
         return is_coming and is_audible
 
-    def _reach(self, limit: Limit) -> Effects:
+    def _reach(self, limit: Limit) -> None:
         if self.reached is not None:
-            return []
+            return
         self.reached = limit
         # What was asked for before is still said; but not what would cost still more.
         self.responses.close(drop=limit == "max_cost")
-        return [Publish(events.LimitReachedEvent(limit=limit, info=self.info))]
+        self.outbox.publish(events.LimitReachedEvent, limit=limit)

@@ -15,18 +15,9 @@ from attrs import define, field
 from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
-from realtime_actors.config import RunConfig, SessionModelSettings
 from realtime_actors.core.components import Components
 from realtime_actors.core.contract import KNOWN, Phase
-from realtime_actors.core.effects import (
-    Answer,
-    Effects,
-    Gate,
-    Publish,
-    Refuse,
-    ResolveAgent,
-    SetGate,
-)
+from realtime_actors.core.effects import Effects, Gate, ResolveAgent, SetGate
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
@@ -54,7 +45,8 @@ from realtime_actors.core.messages import (
     ToolsNotResolved,
     ToolsResolved,
 )
-from realtime_actors.core.responses.sending import MAX_MESSAGE_BYTES
+from realtime_actors.core.outbox import Outbox
+from realtime_actors.core.setup import Setup
 from realtime_actors.errors import (
     ConfigError,
     SessionClosedError,
@@ -85,42 +77,23 @@ _HEARD_OR_READ: Final = (
 _ENDED: Final = Phase.ENDED  # quicker to find than the member: looked at for each message
 
 
-@define(kw_only=True)
+@define
 class SessionMachine:
     """All state of one conversation. One owner; changed in place."""
 
-    agent: Agent
-    """The agent that the conversation starts with; `current_agent` is the one it has."""
-    session_type: str = "realtime"
-    """realtime, or transcription: it only listens."""
-    settings: SessionModelSettings
-    """What the program configured (defaults included), before any agent."""
-    attached: bool = False
-    """The server's session has settings of its own: see `Configuration.attached`."""
-    info: events.EventInfo = events.NO_INFO
-    config: RunConfig = field(factory=RunConfig)
-    """What holds for all agents. Its `model_settings` are in `settings` already."""
-    max_message_bytes: int = MAX_MESSAGE_BYTES
-    """How large a message may be, either way."""
-    playback_reported: bool = False
-    """A `PlaybackTracker` reports what was heard."""
-    model: str | None = None
-    """The model that we asked for, until the server says which it is."""
-
+    setup: Setup
+    """What it was given; `current_agent` is the agent that it has now."""
+    _outbox: Outbox = field(init=False)
     _parts: Components = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._parts = Components(
-            agent=self.agent,
-            session_type=self.session_type,
-            settings=self.settings,
-            attached=self.attached,
-            info=self.info,
-            config=self.config,
-            max_message_bytes=self.max_message_bytes,
-            playback_reported=self.playback_reported,
-            model=self.model,
-        )
+        self._outbox = Outbox(self.setup.info)
+        self._parts = Components(self.setup, self._outbox)
+
+    @property
+    def info(self) -> events.EventInfo:
+        """What is the same for every event."""
+        return self.setup.info
 
     @property
     def phase(self) -> Phase:
@@ -146,7 +119,8 @@ class SessionMachine:
         """Take a message; give what is to be done, in order."""
         parts = self._parts
         if parts.life.phase is _ENDED:
-            return self._after_the_end(message)
+            self._after_the_end(message)
+            return self._outbox.drain()
         # Fifty times a second, while everything else comes a few times per turn.
         if (
             type(message) is ResponseOutputAudioDelta
@@ -154,255 +128,275 @@ class SessionMachine:
             and not message.ignored
             and parts.stalls.speech_came(message.response_id, now)
         ):
-            if len(message.delta) & 1 or parts.speech.samples.halves:
-                message = parts.speech.samples.whole(message)
+            speech = parts.speech
+            if len(message.delta) & 1 or speech.samples.halves:
+                message = speech.samples.whole(message)
             if not message.delta:
                 return []
-            if parts.airs and parts.speech.is_voice(message.response_id):
-                return parts.speech.audio(message, now)
-            effects = parts.guarding.speech_came(message, now)
-            return [*parts.life.open_gate(now), *effects]
+            if parts.airs and speech.is_voice(message.response_id):
+                speech.audio(message, now)
+            else:
+                parts.guarding.speech_came(message, now)
+                parts.life.open_gate(now)
+            return self._outbox.drain()
         if isinstance(message, wire.ServerEvent):
-            effects = self._heard(message, now)
+            self._heard(message, now)
         else:
-            effects = self._message(message, now)
-        effects += self._moved()
-        effects += self._follow_up(now)
-        reconnecting = parts.reconnecting.go_on(effects, now)
-        if reconnecting:
-            effects += [*reconnecting, *self._follow_up(now)]
+            self._message(message, now)
+        self._tell_of_moves()
+        self._follow_up(now)
+        if parts.reconnecting.go_on(now):
+            self._follow_up(now)
         parts.limits.looked(
             now,
             user_speaks=parts.turn_taking.user_speaks,
-            judged=parts.life.judged,
-            owed=parts.life.owed,
+            judged=self._is_judged,
+            owed=self._is_owed,
         )
-        effects += parts.life.leave(now)
-        active_id = parts.responses.active_id
-        effects += parts.stalls.sent(effects, active_id, now)
-        parts.unanswered.sent(effects, active_id, now)
-        parts.unsent.sent(effects)
-        # First: what is sent may rely on it that nobody is heard.
-        return parts.hook_calls.added([*parts.life.open_gate(now), *effects])
+        parts.life.leave(now)
+        to_server, active_id = self._outbox.to_server, parts.responses.active_id
+        parts.stalls.sent(to_server, active_id, now)
+        parts.unanswered.sent(to_server, active_id, now)
+        parts.unsent.sent(to_server)
+        parts.life.open_gate(now)
+        parts.hook_calls.follow()
+        return self._outbox.drain()
 
-    def _moved(self) -> Effects:
-        """Tell of the items that stand somewhere else now."""
-        return [] if self._parts.life.phase is _ENDED else self._parts.history.moved()
+    def _tell_of_moves(self) -> None:
+        if self._parts.life.phase is not _ENDED:
+            self._parts.history.tell_of_moves()
 
-    def _follow_up(self, now: float) -> Effects:
+    def _follow_up(self, now: float) -> None:
         """Do what has become possible."""
         parts = self._parts
-        effects = parts.turn_taking.end_calls()
-        effects += parts.calls.run(lambda: self.history)
-        effects += parts.rounds.go_on() + parts.guarding.go_on(now)
-        return effects + parts.turns.settle() + parts.turn_taking.ask(now)
+        parts.turn_taking.end_calls()
+        parts.calls.run(lambda: self.history)
+        parts.rounds.go_on()
+        parts.guarding.go_on(now)
+        parts.turns.settle()
+        parts.turn_taking.ask(now)
 
-    def _message(self, message: Message, now: float) -> Effects:
+    @property
+    def _is_owed(self) -> bool:
+        """Something is owed: an answer, an outcome, a decision."""
+        parts = self._parts
+        return parts.life.phase is Phase.LIVE and (
+            parts.turn_taking.owed or not parts.responses.at_rest or parts.calls.owed
+        )
+
+    @property
+    def _is_judged(self) -> bool:
+        """A verdict is awaited, or speech is held back for one."""
+        parts = self._parts
+        return parts.life.phase is Phase.LIVE and (
+            bool(parts.speech.held) or parts.guarding.judges or parts.screening.judges
+        )
+
+    def _message(self, message: Message, now: float) -> None:
         parts = self._parts
         match message:
             case Started():
-                return [
-                    SetGate(Gate(False, "the session is not connected yet")),
-                    ResolveAgent(self.agent),
-                ]
+                self._outbox.do(SetGate(Gate(False, "the session is not connected yet")))
+                self._outbox.do(ResolveAgent(self.setup.agent))
             case Connected():
-                return parts.life.connected()
+                parts.life.connected()
             case ConnectFailed(error=error):
-                return parts.life.end(error)
+                parts.life.end(error)
             case ConnectionLost(code=code, reason=reason):
-                return parts.life.connection_lost(code, reason)
+                parts.life.connection_lost(code, reason)
             case FellBehind():
                 kind = "session_behind"
-                return parts.reports.report(kind, str(message), now, type=kind, source="session")
+                parts.reports.report(kind, str(message), now, type=kind, source="session")
             case AnotherOpened():
-                return parts.reconnecting.opened(message)
+                parts.reconnecting.opened(message)
             case AnotherFailed():
-                return parts.reconnecting.failed(message)
+                parts.reconnecting.failed(message)
             case Asked(verb=verb, caller=caller):
-                return self._asked(verb, caller, now)
+                self._asked(verb, caller, now)
             case AudioDropped():
-                return parts.audio_losses.dropped(message)
+                parts.audio_losses.dropped(message)
             case NotSent():
-                return parts.unsent.failed(message)
+                parts.unsent.failed(message)
             case AgentResolved(resolved=resolved):
-                return parts.life.agent_resolved(resolved)
+                parts.life.agent_resolved(resolved)
             case AgentNotResolved(error=why):
-                return parts.life.end(ConfigError(why))
+                parts.life.end(ConfigError(why))
             case ToolsResolved():
-                return parts.offers.resolved(message) if parts.life.phase is Phase.LIVE else []
+                if parts.life.phase is Phase.LIVE:
+                    parts.offers.resolved(message)
             case ToolsNotResolved():
-                return parts.offers.not_resolved(message)
+                parts.offers.not_resolved(message)
             case ToolDisabled(call_id=call_id):
-                return parts.offers.refused(call_id)
+                parts.offers.refused(call_id)
             case ToolFinished(call_id=call_id, output=output, error=why):
-                not_resolved = parts.handoffs.not_resolved(message)
-                if not_resolved is not None:
-                    return not_resolved
-                return parts.calls.finish(call_id, output, why, message.images)
+                if not parts.handoffs.not_resolved(message):
+                    parts.calls.finish(call_id, output, why, message.images)
             case ToolProgressed(call_id=call_id, message=progress):
-                return parts.calls.progressed(call_id, progress)
+                parts.calls.progressed(call_id, progress)
             case ToolRefused():
-                return parts.calls.refuse(message)
+                parts.calls.refuse(message)
             case ApprovalNeeded(call_id=call_id):
-                return parts.approvals.needed(call_id)
+                parts.approvals.needed(call_id)
             case HandoffResolved():
-                return parts.handoffs.resolved(message)
+                parts.handoffs.resolved(message)
             case GuardrailsFinished():
-                return parts.guarding.judged(message, now)
+                parts.guarding.judged(message, now)
             case InputScreened():
-                return parts.screening.judged(message, now)
+                parts.screening.judged(message, now)
             case HookFailed(method=method, error=why):
-                return [parts.reports.error("hook_failed", f"{method}: {why}", source="hook")]
+                self._outbox.publish_error("hook_failed", f"{method}: {why}", source="hook")
             case TimerFired(key=key):
-                return parts.timers.fired(key, now)
+                parts.timers.fired(key, now)
             case _:
                 assert_never(message)
 
-    def _heard(self, event: wire.ServerEvent, now: float) -> Effects:
+    def _heard(self, event: wire.ServerEvent, now: float) -> None:
         """Take what the server says, but not what would land where it must not."""
         parts = self._parts
         problem = wire.out_of_range(event)
         if problem is not None:
             name, why = problem
             kind = f"{event.type}: {name}"
-            return parts.reports.report(kind, f"{event.type}: {name} {why}: it was skipped", now)
-        effects = parts.course.unannounced(event, now) + self._server_event(event, now)
-        effects += parts.refusals.came(event, now)
+            parts.reports.report(kind, f"{event.type}: {name} {why}: it was skipped", now)
+            return
+        parts.course.unannounced(event, now)
+        self._server_event(event, now)
+        parts.refusals.came(event, now)
         if event.ignored:
             what = f"{event.type}: {'; '.join(event.ignored)}: ignored"
-            effects += parts.reports.report(f"{event.type}: ignored", what, now)
-        return effects
+            parts.reports.report(f"{event.type}: ignored", what, now)
 
-    def _server_event(self, event: wire.ServerEvent, now: float) -> Effects:
+    def _server_event(self, event: wire.ServerEvent, now: float) -> None:
         parts = self._parts
         if isinstance(event, _OF_A_TURN):
             parts.responses.out_of_band.user_had_turn = True
         in_time = parts.stalls.came(event, parts.responses.active_id, now)
         if not in_time and isinstance(event, _HEARD_OR_READ):
-            return []
+            return
         match event:
             case wire.SessionCreated(session=session):
                 if parts.life.phase is not Phase.LIVE:  # or it comes late, and is out of date
                     parts.configuration.told(session.settings)
                     parts.settings_answers.use_output_format()
-                return []
             case wire.SessionUpdated(session=session):
-                return parts.settings_answers.acknowledged(session, now)
+                parts.settings_answers.acknowledged(session, now)
             case wire.ServerError(error=error):
-                return parts.refusals.told(error, now)
+                parts.refusals.told(error, now)
             case wire.MalformedEvent(reason=reason, kind=kind):
-                return parts.reports.report(kind or reason, f"{reason}: it was skipped", now)
+                parts.reports.report(kind or reason, f"{reason}: it was skipped", now)
             case wire.ResponseCreated(response=response):
-                return parts.course.created(event, response, now)
+                parts.course.created(event, response, now)
             case wire.ResponseDone(response=response):
-                return parts.course.done(event, response, now)
+                parts.course.done(event, response, now)
             case wire.ResponseOutputAudioDelta():
                 piece = parts.speech.samples.whole(event)
-                return parts.guarding.speech_came(piece, now) if piece.delta else []
+                if piece.delta:
+                    parts.guarding.speech_came(piece, now)
             case wire.ResponseOutputAudioDone():
-                return parts.guarding.speech_came(event, now)
+                parts.guarding.speech_came(event, now)
             case wire.ResponseOutputAudioTranscriptDelta() | wire.ResponseOutputTextDelta():
-                return parts.words.grew(event, now)
+                parts.words.grew(event, now)
             case wire.ResponseOutputAudioTranscriptDone() | wire.ResponseOutputTextDone():
-                return parts.words.done(event, now)
+                parts.words.done(event, now)
             case wire.ResponseContentPartAdded() | wire.ResponseContentPartDone():
-                return parts.words.content_part(event, now)
+                parts.words.content_part(event, now)
             case wire.ResponseOutputItemAdded(item=item, response_id=response_id):
-                effects = parts.words.item(item, None, now, response_id=response_id)
-                return effects + parts.calling.item(item, response_id)
+                parts.words.item(item, None, now, response_id=response_id)
+                parts.calling.item(item, response_id)
             case wire.ResponseOutputItemDone(item=item, response_id=response_id):
-                return parts.course.item_done(item, response_id, now)
+                parts.course.item_done(item, response_id, now)
             case wire.ResponseFunctionCallArgumentsDone():
-                return parts.calling.arguments_done(event)
+                parts.calling.arguments_done(event)
             case wire.ResponseFunctionCallArgumentsDelta():
                 parts.calling.arguments_came(event)
-                return []
             case wire.ResponseMcpCallArgumentsDone(item_id=item_id, response_id=response_id):
-                runs = parts.calling.hosted_call_runs(item_id, response_id)
-                return [self._as_it_came(event), *runs]
+                self._outbox.publish_raw(event)
+                parts.calling.hosted_call_runs(item_id, response_id)
             case wire.ResponseMcpCallInProgress(item_id=item_id):
-                return [self._as_it_came(event), *parts.calling.hosted_call_runs(item_id)]
+                self._outbox.publish_raw(event)
+                parts.calling.hosted_call_runs(item_id)
             case (
                 wire.ResponseMcpCallCompleted(item_id=item_id)
                 | wire.ResponseMcpCallFailed(item_id=item_id)
             ):
-                return [self._as_it_came(event), *parts.calling.hosted_call_ended(item_id)]
+                self._outbox.publish_raw(event)
+                parts.calling.hosted_call_ended(item_id)
             case wire.McpListToolsFailed(item_id=item_id):
                 listing = parts.history.conversation.get(item_id)
-                return [self._as_it_came(event), *parts.calls.hosted.not_listed(listing, now)]
+                self._outbox.publish_raw(event)
+                parts.calls.hosted.not_listed(listing, now)
             case wire.ConversationItemAdded(item=item) | wire.ConversationItemCreated(item=item):
                 parts.turn_taking.shown(item)
-                effects = parts.words.item(item, event.previous_item_id, now)
-                return effects + parts.calling.hosted_call(item)
+                parts.words.item(item, event.previous_item_id, now)
+                parts.calling.hosted_call(item)
             case wire.ConversationItemDone(item=item):
                 parts.turn_taking.shown(item)
-                effects = parts.words.item(item, event.previous_item_id, now, is_done=True)
-                effects += parts.calling.hosted_call(item, is_final=True)
-                return effects + parts.calling.approval_request(item)
+                parts.words.item(item, event.previous_item_id, now, is_done=True)
+                parts.calling.hosted_call(item, is_final=True)
+                parts.calling.approval_request(item)
             case wire.ConversationItemRetrieved(item=item):
-                return parts.words.item(item, None, now, is_done=True)
+                parts.words.item(item, None, now, is_done=True)
             case wire.ConversationItemDeleted(item_id=item_id):
-                return parts.history.deleted(item_id)
+                parts.history.deleted(item_id)
             case wire.ConversationItemTruncated(item_id=item_id, content_index=index):
                 heard_ms = max(0, event.audio_end_ms)
                 received_ms = parts.speech.received_ms(item_id, index, now)
-                return parts.history.truncated(
-                    item_id, index, heard_ms=heard_ms, received_ms=received_ms
-                )
+                parts.history.truncated(item_id, index, heard_ms=heard_ms, received_ms=received_ms)
             case wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous_id):
-                return parts.user_turns.committed(item_id, previous_id, now)
+                parts.user_turns.committed(item_id, previous_id, now)
             case wire.InputAudioBufferSpeechStarted():
-                return parts.user_turns.began(event, now)
+                parts.user_turns.began(event, now)
             case wire.InputAudioBufferSpeechStopped():
-                return parts.user_turns.stopped(event, now)
+                parts.user_turns.stopped(event, now)
             case wire.InputAudioBufferCleared():
                 parts.turn_taking.not_listening()
-                return [self._as_it_came(event), *parts.words.cleared()]
+                self._outbox.publish_raw(event)
+                parts.words.cleared()
             case wire.InputAudioBufferTimeoutTriggered():
-                return parts.user_turns.timed_out(event, now)
+                parts.user_turns.timed_out(event, now)
             case wire.ConversationItemInputAudioTranscriptionCompleted():
-                return parts.user_turns.transcribed(event)
+                parts.user_turns.transcribed(event)
             case (
                 wire.ConversationItemInputAudioTranscriptionDelta()
                 | wire.ConversationItemInputAudioTranscriptionSegment()
                 | wire.ConversationItemInputAudioTranscriptionFailed()
             ):
-                return parts.words.transcription(event)
+                parts.words.transcription(event)
             case wire.RateLimitsUpdated(rate_limits=limits):
-                return [Publish(events.RateLimitsEvent(rate_limits=limits, info=self.info))]
+                self._outbox.publish(events.RateLimitsEvent, rate_limits=limits)
             case wire.UnknownEvent(type="response.cancelled"):
-                return parts.course.cancelled(event, now)
+                parts.course.cancelled(event, now)
             case _:
-                return [self._as_it_came(event)]
+                self._outbox.publish_raw(event)
 
-    def _after_the_end(self, message: Message | wire.ServerEvent) -> Effects:
+    def _after_the_end(self, message: Message | wire.ServerEvent) -> None:
         match message:
             case Asked(verb=verb, caller=caller) if type(verb) in KNOWN:
-                return [Answer(caller, KNOWN[type(verb)](self))]
+                self._outbox.answer(caller, KNOWN[type(verb)](self))
             case Asked(caller=caller):
-                return [Refuse(caller, SessionClosedError("the session has ended"))]
+                self._outbox.refuse(caller, SessionClosedError("the session has ended"))
             case _:
-                return []
+                pass
 
-    def _asked(self, verb: messages.Verb, caller: object, now: float) -> Effects:
+    def _asked(self, verb: messages.Verb, caller: object, now: float) -> None:
         parts = self._parts
         match verb:
             case messages.History():
-                return [Answer(caller, parts.history.read())]
+                self._outbox.answer(caller, parts.history.read())
             case messages.CurrentAgent() | messages.Usage():
-                return [Answer(caller, KNOWN[type(verb)](self))]
+                self._outbox.answer(caller, KNOWN[type(verb)](self))
             case messages.Interrupt():
-                return [*parts.turn_taking.interrupt(now), Answer(caller)]
+                parts.turn_taking.interrupt(now)
+                self._outbox.answer(caller)
             case messages.PlaybackPosition(item_id=item_id, content_index=index, played_ms=ms):
                 try:
                     parts.speech.ledger.played(item_id, index, ms, now, absolute=verb.absolute)
                 except (TypeError, OverflowError) as error:
-                    return [Refuse(caller, ConfigError(f"played_ms is a number: {error}"))]
-                return [Answer(caller)]
+                    self._outbox.refuse(caller, ConfigError(f"played_ms is a number: {error}"))
+                else:
+                    self._outbox.answer(caller)
             case messages.Close():
-                return [*parts.life.end(None), Answer(caller)]
+                parts.life.end(None)
+                self._outbox.answer(caller)
             case _:
-                return parts.program.asked(verb, caller, now)
-
-    def _as_it_came(self, event: wire.ServerEvent) -> Publish:
-        return Publish(events.RawModelEvent(event=event, info=self.info))
+                parts.program.asked(verb, caller, now)

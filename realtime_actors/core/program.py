@@ -6,10 +6,10 @@ from attrs import define
 
 from realtime_actors import messages
 from realtime_actors.core.contract import Phase
-from realtime_actors.core.effects import Effects, Refuse
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.life import Life
 from realtime_actors.core.limits import Limits
+from realtime_actors.core.outbox import Mark, Outbox
 from realtime_actors.core.requests import Requests
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.turn_taking import TurnTaking
@@ -19,6 +19,7 @@ from realtime_actors.errors import (
     ConfigError,
     LocalProtocolError,
     NotConnectedError,
+    RealtimeError,
     SessionClosedError,
 )
 
@@ -29,6 +30,7 @@ __all__ = ["Program"]
 class Program:
     """From a verb to its effects, or to the error that its caller gets."""
 
+    outbox: Outbox
     life: Life
     limits: Limits
     requests: Requests
@@ -38,29 +40,38 @@ class Program:
     screening: Screening
     offers: Offers
 
-    def asked(self, verb: messages.Verb, caller: object, now: float) -> Effects:
+    def asked(self, verb: messages.Verb, caller: object, now: float) -> None:
         """Do what `caller` asks, or refuse it."""
         if self.life.phase is not Phase.LIVE:
-            return [Refuse(caller, NotConnectedError(self.life.why_not_live))]
+            self.outbox.refuse(caller, NotConnectedError(self.life.why_not_live))
+            return
         if self.limits.reached is not None and self.requests.speaks(verb):
             why = f"{self.limits.reached} of the run is reached: nothing is answered any more"
-            return [Refuse(caller, SessionClosedError(f"the session is ending: {why}"))]
+            self.outbox.refuse(caller, SessionClosedError(f"the session is ending: {why}"))
+            return
         self.limits.active(now)
         self.responses.mark()
         if isinstance(verb, messages.SendMessage | messages.AddItem):
             self.user_turns.spoke()
+        before = self.outbox.mark()
         try:
-            effects = self.requests.send(verb, caller)
+            self.requests.send(verb, caller)
         except (ConfigError, LocalProtocolError) as error:
-            return [Refuse(caller, error)]
+            self._refuse(caller, error, before)
+            return
         except (TypeError, ValueError, AttributeError) as error:
             # What a caller hands over may be anything; the conversation is not to end for it.
             why = f"{type(verb).__name__} does not take these arguments: {error}"
-            return [Refuse(caller, ConfigError(why))]
+            self._refuse(caller, ConfigError(why), before)
+            return
         if isinstance(verb, messages.SendMessage):
             self.screening.written()
         if isinstance(verb, messages.UpdateSession):
-            effects += self.offers.ask()
+            self.offers.ask()
         if self.requests.speaks(verb):
             self.turn_taking.program_spoke()
-        return effects
+
+    def _refuse(self, caller: object, error: RealtimeError, before: Mark) -> None:
+        """Refuse a verb: nothing of it is sent."""
+        self.outbox.take_back(before)
+        self.outbox.refuse(caller, error)

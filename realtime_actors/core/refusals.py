@@ -8,10 +8,10 @@ from attrs import define
 
 from realtime_actors import events
 from realtime_actors import protocol as wire
-from realtime_actors.core.effects import Effects, Publish
 from realtime_actors.core.history.editing import Editing
 from realtime_actors.core.history.updates import History
 from realtime_actors.core.life import Life
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.course import Course
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.stalls import StallWatch
@@ -43,7 +43,7 @@ __all__ = ["Refusals"]
 class Refusals:
     """From an error of the server to what has to be done without what it refused."""
 
-    info: events.EventInfo
+    outbox: Outbox
     life: Life
     configuration: Configuration
     settings_answers: SettingsAnswers
@@ -56,54 +56,48 @@ class Refusals:
     calls: ToolCalls
     approvals: Approvals
 
-    def came(self, event: wire.ServerEvent, now: float) -> Effects:
+    def came(self, event: wire.ServerEvent, now: float) -> None:
         """Note what an event answers. That may tell what an earlier error was about."""
         self.unanswered.came(event, self._awaited)
         cleared_up = self.unanswered.cleared_up(self._awaited, now)
-        if cleared_up is None:
-            return []
-        sent, error = cleared_up
-        return self._refused(error, sent, now)
+        if cleared_up is not None:
+            sent, error = cleared_up
+            self._refused(error, sent, now)
 
-    def told(self, error: wire.ErrorDetail, now: float) -> Effects:
+    def told(self, error: wire.ErrorDetail, now: float) -> None:
         """Publish an error of the server's, and do what follows from it."""
         fatal = is_fatal(error)
         sent = self.unanswered.refused(error, self._awaited, now)
-        event = events.ErrorEvent(
-            error=error_info(error),
-            recoverable=not fatal,
-            source="error",
-            info=self.info,
+        self.outbox.publish(
+            events.ErrorEvent, error=error_info(error), recoverable=not fatal, source="error"
         )
-        effects: Effects = [Publish(event)]
         if fatal:
-            return effects + self.life.end(session_failure(error))
+            self.life.end(session_failure(error))
+            return
         self.life.last_error = error
-        return effects + self._refused(error, sent, now)
+        self._refused(error, sent, now)
 
-    def _refused(self, error: wire.ErrorDetail, sent: Sent | None, now: float) -> Effects:
+    def _refused(self, error: wire.ErrorDetail, sent: Sent | None, now: float) -> None:
         """Go on without what the server has refused, as far as it is known what that was."""
         event_id = error.event_id or (sent.event_id if sent else None)
         self.editing.refused(event_id)
-        told = self.calls.outputs.refused(event_id, error.message)
-        if told:
-            return told
-        given_up = self.approvals.refused(event_id)
-        if given_up:
-            return given_up
+        if self.calls.outputs.refused(event_id, error.message):
+            return
+        if self.approvals.refused(event_id):
+            return
         if sent is not None and sent.kind == UPDATE and not is_clear(error):
-            return self.configuration.doubted(event_id, error)
-        pending = self.configuration.refused(event_id)
-        if pending is not None:
-            return self.settings_answers.refused(pending, error)
-        if is_active_response(error):
-            return self.responses.refused(event_id)
-        if sent is not None and sent.kind == CANCEL and is_no_response_active(error):
-            is_lost = self.stalls.watches(sent.about)
-            return self.course.give_up(sent.about, now) if is_lost else []
-        if sent is not None and sent.kind == DELETE and sent.about and is_no_such_item(error):
-            return self.history.deleted(sent.about)
-        return self.responses.failed(event_id)
+            self.configuration.doubted(event_id, error)
+        elif (pending := self.configuration.refused(event_id)) is not None:
+            self.settings_answers.refused(pending, error)
+        elif is_active_response(error):
+            self.responses.refused(event_id)
+        elif sent is not None and sent.kind == CANCEL and is_no_response_active(error):
+            if self.stalls.watches(sent.about):
+                self.course.give_up(sent.about, now)
+        elif sent is not None and sent.kind == DELETE and sent.about and is_no_such_item(error):
+            self.history.deleted(sent.about)
+        else:
+            self.responses.failed(event_id)
 
     @property
     def _awaited(self) -> Set[str | None]:

@@ -10,8 +10,7 @@ from typing import Final
 
 from attrs import define, field
 
-from realtime_actors import events
-from realtime_actors.core.effects import Effects, Publish
+from realtime_actors.core.outbox import Outbox
 
 __all__ = ["REPORT_AGAIN_AFTER", "Reports"]
 
@@ -32,7 +31,7 @@ class _Told:
 class Reports:
     """The mistakes that were told of."""
 
-    info: events.EventInfo
+    outbox: Outbox
     _told: dict[str, _Told] = field(factory=dict)
 
     def report(
@@ -43,36 +42,16 @@ class Reports:
         *,
         type: str = "invalid_event",  # noqa: A002 - the error's word
         source: str = "protocol",
-    ) -> Effects:
+    ) -> None:
         """Tell of a mistake, unless one of this kind was told within the last minute."""
         told = self._told.get(kind)
         if told is not None and now - told.at < REPORT_AGAIN_AFTER:
             told.since += 1
-            return []
+            return
         if told is None and len(self._told) >= MAX_KINDS:
             del self._told[next(iter(self._told))]
         self._told.pop(kind, None)  # the oldest is the first to be forgotten
         self._told[kind] = _Told(now)
         if told is not None and told.since:
             message = f"{message} (and {told.since} more like it since the last report)"
-        error = events.ErrorInfo(type=type, message=message)
-        return [Publish(events.ErrorEvent(error=error, source=source, info=self.info))]
-
-    def error(
-        self,
-        kind: str,
-        message: str,
-        *,
-        code: str | None = None,
-        response_id: str | None = None,
-        source: str = "session",
-    ) -> Publish:
-        """Return the effect that tells of an error, each time."""
-        return Publish(
-            events.ErrorEvent(
-                error=events.ErrorInfo(type=kind, message=message, code=code),
-                response_id=response_id,
-                source=source,
-                info=self.info,
-            )
-        )
+        self.outbox.publish_error(type, message, source=source)

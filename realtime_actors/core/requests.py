@@ -11,8 +11,8 @@ from realtime_actors import messages
 from realtime_actors.agent import AnyTool
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import Answer, Effects, Send
 from realtime_actors.core.history.editing import Editing
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.sending import check_sendable
 from realtime_actors.core.responses.wishes import PLAIN, Wish
@@ -45,6 +45,7 @@ class Requests:
     Raises `ConfigError` for what can't be, `LocalProtocolError` for what can't be now.
     """
 
+    outbox: Outbox
     configuration: Configuration
     responses: ResponseMachine
     rounds: Rounds
@@ -54,54 +55,55 @@ class Requests:
     handoffs: Handoffs
     max_message_bytes: int
 
-    def send(self, verb: messages.Verb, caller: object) -> Effects:
+    def send(self, verb: messages.Verb, caller: object) -> None:
         """Do what `caller` asks. An update and a handoff are answered later, all else at once."""
+        answer: object = None
         match verb:
+            case messages.UpdateSession(settings=settings):
+                self._update(settings, caller)
+                return
+            case messages.HandOff():
+                self._check_responds()
+                self.handoffs.ask(verb, caller, self.editing.history.items)
+                return
             case messages.SendMessage(message=message):
                 self._check_responds()
                 item = self.editing.named(message_from_input(message))
                 self.editing.check_calls([item])
                 create = self._checked(ConversationItemCreate(item=item))
                 self._want()
-                return [Send(create), Answer(caller)]
+                self.outbox.send(create)
             case messages.CommitAudio():
-                return [Send(InputAudioBufferCommit()), Answer(caller)]
+                self.outbox.send(InputAudioBufferCommit())
             case messages.ClearAudio():
-                return [Send(InputAudioBufferClear()), Answer(caller)]
+                self.outbox.send(InputAudioBufferClear())
             case messages.CreateResponse():
                 self._check_responds()
-                return [*self._create_response(verb), Answer(caller)]
+                self._create_response(verb)
             case messages.SendRawEvent(event=event):
-                return [*self._raw(event), Answer(caller)]
-            case messages.UpdateSession(settings=settings):
-                return self._update(settings, caller)
+                self._raw(event)
             case messages.Approve(call_id=call_id, always=always):
-                return [*self.approvals.approve(call_id, always=always), Answer(caller)]
+                self.approvals.approve(call_id, always=always)
             case messages.Reject(call_id=call_id, reason=reason, always=always):
-                refused = self.approvals.reject(call_id, reason, always=always)
-                return [*refused, Answer(caller)]
-            case messages.HandOff():
-                self._check_responds()
-                return self.handoffs.ask(verb, caller, self.editing.history.items)
+                self.approvals.reject(call_id, reason, always=always)
             case messages.AddItem(item=item, after=after):
                 made = message_from_input(item)
                 self._checked(ConversationItemCreate(item=made))
-                item_id, effects = self.editing.add(made, after)
-                return [*effects, Answer(caller, item_id)]
+                answer = self.editing.add(made, after)
             case messages.DeleteItem(item_id=item_id):
-                return [*self.editing.delete(item_id), Answer(caller)]
+                self.editing.delete(item_id)
             case messages.TruncateItem(item_id=item_id, content_index=index):
-                cut = self.editing.truncate(item_id, index, verb.audio_end_ms)
-                return [*cut, Answer(caller)]
+                self.editing.truncate(item_id, index, verb.audio_end_ms)
             case messages.RetrieveItem(item_id=item_id):
-                return [*self.editing.retrieve(item_id), Answer(caller)]
+                self.editing.retrieve(item_id)
             case messages.UpdateHistory(items=items):
                 wanted = items_from_input(items)
                 for item in wanted:
                     self._checked(ConversationItemCreate(item=item))
-                return [*self.editing.update(wanted), Answer(caller)]
+                self.editing.update(wanted)
             case _:
                 raise ConfigError(f"a session does not know {type(verb).__name__}")
+        self.outbox.answer(caller, answer)
 
     def speaks(self, verb: messages.Verb) -> bool:
         """Whether a verb says something in the conversation, or asks for something to be said."""
@@ -113,7 +115,7 @@ class Requests:
             case _:
                 return False
 
-    def _create_response(self, verb: messages.CreateResponse) -> Effects:
+    def _create_response(self, verb: messages.CreateResponse) -> None:
         settings = ResponseSettings(
             instructions=verb.instructions,
             modalities=_tuple(
@@ -131,29 +133,31 @@ class Requests:
         create = self._checked(ResponseCreate(response=None if plain else settings))
         if verb.conversation == "none":
             self.responses.want_out_of_band(create, is_spoken=self._is_spoken(settings.modalities))
-            return []
-        self._want(create, interruptible=verb.interruptible)
-        return []
+        else:
+            self._want(create, interruptible=verb.interruptible)
 
-    def _raw(self, event: Mapping[str, object]) -> Effects:
+    def _raw(self, event: Mapping[str, object]) -> None:
         kind = event.get("type") if isinstance(event, Mapping) else None
         if not isinstance(kind, str) or not kind:
             raise ConfigError("a raw event needs a 'type', for example {'type': 'response.create'}")
         raw = self._checked(RawClientEvent(payload=event))
         if kind == "session.update":
-            return self.configuration.send_raw(event)
-        if kind == "conversation.item.create":
-            return [Send(self.editing.add_raw(event))]
-        if kind != "response.create":
-            return [Send(raw)]
+            self.configuration.send_raw(event)
+        elif kind == "conversation.item.create":
+            self.outbox.send(self.editing.add_raw(event))
+        elif kind == "response.create":
+            self._raw_response(event, raw)
+        else:
+            self.outbox.send(raw)
+
+    def _raw_response(self, event: Mapping[str, object], raw: RawClientEvent) -> None:
         self._check_responds()
         response = event.get("response")
         if isinstance(response, Mapping) and response.get("conversation") == "none":
             modalities = response.get("output_modalities") or response.get("modalities")
             self.responses.want_out_of_band(raw, is_spoken=self._is_spoken(modalities))
-            return []
-        self._want(raw)
-        return []
+        else:
+            self._want(raw)
 
     def _checked(self, event: C) -> C:
         return check_sendable(event, self.max_message_bytes)
@@ -172,9 +176,7 @@ class Requests:
         if self.configuration.session_type == "transcription":
             raise ConfigError("a transcription session has no responses")
 
-    def _update(
-        self, given: SessionModelSettings | Mapping[str, object], caller: object
-    ) -> Effects:
+    def _update(self, given: SessionModelSettings | Mapping[str, object], caller: object) -> None:
         changes = SessionModelSettings.from_dict(given) if isinstance(given, Mapping) else given
         if not isinstance(changes, SessionModelSettings):
             raise ConfigError(f"settings are SessionModelSettings, or a dict, not {given!r}")
@@ -187,7 +189,7 @@ class Requests:
                 f"the voice cannot be changed to {changes.voice!r} once the model has spoken"
                 f" (it is {voice!r}): set it before, or start a new session"
             )
-        return self.configuration.update(changes, ForCaller(caller))
+        self.configuration.update(changes, ForCaller(caller))
 
 
 def _tuple(words: Sequence[str] | None) -> tuple[str, ...] | None:

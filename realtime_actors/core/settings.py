@@ -7,7 +7,7 @@ the oldest.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -20,8 +20,9 @@ from realtime_actors.config import (
     TurnDetectionConfig,
     merge_settings,
 )
-from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
+from realtime_actors.core.loss import Loss
 from realtime_actors.core.messages import HandoffResolved, ResolvedAgent
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.protocol import ClientEvent, ErrorDetail, RawClientEvent, SessionUpdate
 
 __all__ = [
@@ -104,7 +105,7 @@ class Pending:
 class Configuration:
     """The settings in force, and the updates under way."""
 
-    new_id: Callable[[], str]
+    outbox: Outbox
     base: SessionModelSettings
     """What the program configured, before any agent."""
     attached: bool = False
@@ -179,13 +180,13 @@ class Configuration:
         in_doubt = self._pending or self.gave_up
         return wanted if in_doubt else difference(self.settings, wanted)
 
-    def update(self, changes: SessionModelSettings, purpose: Purpose) -> Effects:
+    def update(self, changes: SessionModelSettings, purpose: Purpose) -> None:
         """Send a change."""
-        pending = Pending(event_id=self.new_id(), changes=changes, purpose=purpose)
+        pending = Pending(event_id=self.outbox.new_id(), changes=changes, purpose=purpose)
         if isinstance(purpose, ForCaller) and changes.tools is not None:
             self.has_own_tools = True
         detects = changes.turn_detection is not None or isinstance(purpose, ForStart)
-        return self._expect(pending, self._event(changes, pending.event_id, detects=detects))
+        self._expect(pending, self._event(changes, pending.event_id, detects=detects))
 
     def whole(self, agent: SessionModelSettings) -> SessionModelSettings:
         """All that is to be in force on a connection of its own, with an agent's settings."""
@@ -195,31 +196,30 @@ class Configuration:
 
     def first(self, whole: SessionModelSettings) -> SessionUpdate:
         """The first update of another connection. It is not expected to be answered here."""
-        return self._event(whole, self.new_id(), detects=True)
+        return self._event(whole, self.outbox.new_id(), detects=True)
 
-    def moved(self, told: SessionModelSettings, answer: SessionModelSettings) -> Effects:
+    def moved(self, told: SessionModelSettings, answer: SessionModelSettings) -> None:
         """Another connection is in use. It was told this, and answered that.
 
         What the one before it has not answered is asked again.
         """
-        unanswered = self.lost()
+        unanswered = self._take_pending()
         self.settings = told
         self.told(answer)
-        effects: Effects = []
         for pending in unanswered:
-            effects += [CancelTimer(pending.timer), *self.update(pending.changes, pending.purpose)]
-        return effects
+            self.outbox.cancel_timer(pending.timer)
+            self.update(pending.changes, pending.purpose)
 
-    def send_raw(self, payload: Mapping[str, object]) -> Effects:
+    def send_raw(self, payload: Mapping[str, object]) -> None:
         """Send a `session.update` as somebody wrote it, and expect its answer."""
         session = payload.get("session")
         self.has_own_tools |= isinstance(session, Mapping) and "tools" in session
         event_id = payload.get("event_id")
         if not isinstance(event_id, str):
-            event_id = self.new_id()
+            event_id = self.outbox.new_id()
         unknown = SessionModelSettings()  # the answer will say what it changed
         pending = Pending(event_id=event_id, changes=unknown, purpose=ForNobody())
-        return self._expect(pending, RawClientEvent(payload={**payload, "event_id": event_id}))
+        self._expect(pending, RawClientEvent(payload={**payload, "event_id": event_id}))
 
     def acknowledged(self, effective: SessionModelSettings) -> Pending | None:
         """The server answered with what is in force now. Gives the update it was for."""
@@ -264,7 +264,7 @@ class Configuration:
                 return pending
         return None
 
-    def doubted(self, event_id: str | None, error: ErrorDetail) -> Effects:
+    def doubted(self, event_id: str | None, error: ErrorDetail) -> None:
         """An error that names nothing may be the answer to this update, or only be a remark.
 
         It counts as the answer unless another one comes at once.
@@ -272,8 +272,8 @@ class Configuration:
         for at, pending in enumerate(self._pending):
             if pending.event_id == event_id:
                 self._pending[at] = evolve(pending, doubt=error)
-                return [SetTimer(pending.timer, DOUBT_FOR)]
-        return []
+                self.outbox.set_timer(pending.timer, DOUBT_FOR)
+                return
 
     def without_default(self, pending: Pending, error: ErrorDetail) -> SessionModelSettings | None:
         """Give the first update without transcription, if that is what the server refused.
@@ -296,8 +296,15 @@ class Configuration:
                 return pending
         return None
 
-    def lost(self) -> tuple[Pending, ...]:
-        """The connection is gone. Gives the updates that will never be answered."""
+    def lost(self, loss: Loss) -> None:
+        """The connection is gone: no update is answered any more."""
+        for pending in self._take_pending():
+            self.outbox.cancel_timer(pending.timer)
+            if isinstance(pending.purpose, ForCaller):
+                self.outbox.refuse(pending.purpose.caller, loss.error)
+
+    def _take_pending(self) -> tuple[Pending, ...]:
+        """Forget the updates that are not answered. Return them."""
         pending = tuple(self._pending)
         self._pending.clear()
         self.gave_up = False
@@ -358,11 +365,11 @@ class Configuration:
             changes = _without_answers(changes)
         return SessionUpdate(session=changes, session_type=self.session_type, event_id=event_id)
 
-    def _expect(self, pending: Pending, event: ClientEvent) -> Effects:
+    def _expect(self, pending: Pending, event: ClientEvent) -> None:
         self._pending.append(pending)
-        if isinstance(pending.purpose, ForStart):
-            return [Send(event)]  # whoever starts a session has a time limit of their own
-        return [Send(event), SetTimer(pending.timer, ANSWER_WITHIN)]
+        self.outbox.send(event)
+        if not isinstance(pending.purpose, ForStart):  # a start has a time limit of its own
+            self.outbox.set_timer(pending.timer, ANSWER_WITHIN)
 
 
 def _name_of(tool: Mapping[str, Any]) -> tuple[str, str]:

@@ -9,9 +9,9 @@ from realtime_actors import protocol as wire
 from realtime_actors.config import OFF
 from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.agents.reconnecting import Reconnecting
-from realtime_actors.core.effects import Answer, CancelTimer, Effects, Publish, Refuse
 from realtime_actors.core.history.transcripts import Transcripts
 from realtime_actors.core.life import Life
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.turn_taking import TurnTaking
 from realtime_actors.core.server_errors import message_of
 from realtime_actors.core.settings import (
@@ -33,7 +33,7 @@ __all__ = ["SettingsAnswers"]
 class SettingsAnswers:
     """From the server's answer to an update to what becomes of its purpose."""
 
-    info: events.EventInfo
+    outbox: Outbox
     configuration: Configuration
     life: Life
     handoffs: Handoffs
@@ -42,73 +42,70 @@ class SettingsAnswers:
     turn_taking: TurnTaking
     speech: Speech
 
-    def acknowledged(self, session: wire.SessionInfo, now: float) -> Effects:
+    def acknowledged(self, session: wire.SessionInfo, now: float) -> None:
         """Take what the server says to be in force: it may answer an update."""
         pending = self.configuration.acknowledged(session.settings)
         self.use_output_format()
         if self.configuration.settings.turn_detection is OFF:
             self.turn_taking.not_listening()
-        effects: Effects = [Publish(events.SessionUpdatedEvent(session=session, info=self.info))]
+        self.outbox.publish(events.SessionUpdatedEvent, session=session)
         if pending is None:
-            return effects  # the server changed something by itself
-        effects.append(CancelTimer(pending.timer))
+            return  # the server changed something by itself
+        self.outbox.cancel_timer(pending.timer)
         if pending.changes.input_audio_transcription is not None:
             self.transcripts.reconfigured()
         match pending.purpose:
             case ForStart(resolved=resolved):
-                effects += self.life.begin(resolved, now)
+                self.life.begin(resolved, now)
             case ForCaller(caller=caller):
                 self.configuration.keep(pending)
-                effects.append(Answer(caller))
+                self.outbox.answer(caller)
             case ForHandoff(handoff=handoff):
-                effects += self.handoffs.acknowledged(handoff)
+                self.handoffs.acknowledged(handoff)
             case ForBarrier():
                 self.reconnecting.answered()
             case ForNobody():
                 pass
-        return effects
 
-    def refused(self, pending: Pending, error: wire.ErrorDetail) -> Effects:
+    def refused(self, pending: Pending, error: wire.ErrorDetail) -> None:
         """Tell whom it concerns that the server does not take an update."""
         failure = _refusal(error)
-        effects: Effects = [CancelTimer(pending.timer)]
+        self.outbox.cancel_timer(pending.timer)
         match pending.purpose:
             case ForStart() as start if without := self.configuration.without_default(
                 pending, error
             ):
-                effects += self.configuration.update(without, start)
+                self.configuration.update(without, start)
             case ForStart():
-                effects += self.life.end(failure)
+                self.life.end(failure)
             case ForCaller(caller=caller):
-                effects.append(Refuse(caller, failure))
+                self.outbox.refuse(caller, failure)
             case ForHandoff(handoff=handoff):
-                effects += self.handoffs.refused(handoff, message_of(error))
+                self.handoffs.refused(handoff, message_of(error))
             case ForBarrier():
                 self.reconnecting.answered()
             case ForNobody():
                 pass
-        return effects
 
-    def unanswered(self, event_id: str) -> Effects:
+    def unanswered(self, event_id: str) -> None:
         """Give an update up that the server has not answered in time."""
         pending = self.configuration.give_up(event_id)
         if pending is None:
-            return []
+            return
         failure = SessionUpdateError("the server did not answer")
         if pending.doubt is not None:
             failure = _refusal(pending.doubt)
         match pending.purpose:
             case ForStart():
-                return self.life.end(failure)
+                self.life.end(failure)
             case ForCaller(caller=caller):
-                return [Refuse(caller, failure)]
+                self.outbox.refuse(caller, failure)
             case ForHandoff(handoff=handoff):
-                return self.handoffs.unanswered(handoff, str(failure), pending.changes)
+                self.handoffs.unanswered(handoff, str(failure), pending.changes)
             case ForBarrier():
                 self.reconnecting.unanswered()
-                return []
             case ForNobody():
-                return []
+                pass
 
     def use_output_format(self) -> None:
         """Read the model's speech in the format that is in force."""

@@ -6,12 +6,11 @@ from attrs import define
 
 from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.agents.reconnecting import LIMIT_TIMER, QUIET_TIMER, Reconnecting
-from realtime_actors.core.effects import Effects
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.history.words import Words
 from realtime_actors.core.limits import DURATION_TIMER, GOODBYE_TIMER, IDLE_TIMER, Limits
-from realtime_actors.core.reports import Reports
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.course import Course
 from realtime_actors.core.responses.response import ANSWER_TIMER, RETRY_TIMER, ResponseMachine
 from realtime_actors.core.responses.turn_taking import TURN_TIMER
@@ -28,7 +27,7 @@ __all__ = ["Timers"]
 class Timers:
     """From the key of a timer to what happens when it fires."""
 
-    reports: Reports
+    outbox: Outbox
     calls: ToolCalls
     handoffs: Handoffs
     approvals: Approvals
@@ -43,56 +42,52 @@ class Timers:
     limits: Limits
     reconnecting: Reconnecting
 
-    def fired(self, key: object, now: float) -> Effects:
+    def fired(self, key: object, now: float) -> None:
         """Hand a timer that fired to the part that has set it."""
         match key:
             case ("tool", str(call_id)):
-                return self.calls.time_out(call_id)
+                self.calls.time_out(call_id)
             case ("handoff", str(call_id)):
-                return self.handoffs.time_out(call_id)
+                self.handoffs.time_out(call_id)
             case ("approval", str(call_id)):
-                return self.approvals.time_out(call_id)
+                self.approvals.time_out(call_id)
             case ("hosted", str(call_id)):
-                return self.calls.hosted.time_out(call_id)
+                self.calls.hosted.time_out(call_id)
             case ("transcript", str(item_id)):
-                return self.words.transcript_timer_fired(item_id)
+                self.words.transcript_timer_fired(item_id)
             case ("guardrail", str(response_id)):
-                return self.guarding.time_out(response_id, now)
+                self.guarding.time_out(response_id, now)
             case ("screening", str(item_id)):
-                return self.screening.time_out(item_id, now)
+                self.screening.time_out(item_id, now)
             case ("update", str(event_id)):
-                return self.settings_answers.unanswered(event_id)
+                self.settings_answers.unanswered(event_id)
             case _ if key == LOSSES_TIMER:
-                return self.audio_losses.second_is_over()
+                self.audio_losses.second_is_over()
             case _ if key == OFFERS_TIMER:
-                return self.offers.time_out()
+                self.offers.time_out()
             case _ if key == DURATION_TIMER:
-                return self.limits.out_of_time()
+                self.limits.out_of_time()
             case _ if key == IDLE_TIMER:
-                return self.limits.idle(now)
+                self.limits.idle(now)
             case _ if key == GOODBYE_TIMER:
                 self.limits.looks()
-                return []
             case _ if key == LIMIT_TIMER:
-                return self.reconnecting.out_of_time()
+                self.reconnecting.out_of_time()
             case _ if key == QUIET_TIMER:
-                return []  # to look whether all was heard: see `go_on`
+                pass  # to look whether all was heard: see `go_on`
             case ("stall", (str() | None) as response_id):
-                return self.course.stalled(response_id, now)
+                self.course.stalled(response_id, now)
             case ("out_of_band", str(event_id)):
-                return self.course.out_of_band_unanswered(event_id)
+                self.course.out_of_band_unanswered(event_id)
             case _ if key == TURN_TIMER:
-                return []  # to look whose turn it is: see `ask`
+                pass  # to look whose turn it is: see `ask`
             case _ if key == RETRY_TIMER:
                 self.responses.retry()
-                return []
             case _ if key == ANSWER_TIMER and self.responses.unanswered():
-                return [
-                    self.reports.error(
-                        "response_unanswered",
-                        "the server did not answer a response.create",
-                        source="response.create",
-                    )
-                ]
+                self.outbox.publish_error(
+                    "response_unanswered",
+                    "the server did not answer a response.create",
+                    source="response.create",
+                )
             case _:
-                return []
+                pass

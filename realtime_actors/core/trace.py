@@ -37,6 +37,7 @@ from realtime_actors.core.effects import (
 )
 from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.records import Cast, as_text, encode, heard, said
+from realtime_actors.core.setup import Setup
 from realtime_actors.errors import ConfigError
 from realtime_actors.events import EventInfo
 from realtime_actors.protocol import ServerEvent
@@ -46,7 +47,7 @@ from realtime_actors.usage import SessionUsage
 __all__ = ["TracedMachine", "as_text", "describe", "replay"]
 
 _PLAIN: Final = ("session_type", "attached", "max_message_bytes", "playback_reported", "model")
-"""What of a machine is plain data."""
+"""What of a setup is plain data."""
 
 
 class TracedMachine:
@@ -60,11 +61,11 @@ class TracedMachine:
         self._write = write
         self._write(
             {
-                "agent": encode(machine.agent),
-                "settings": encode(machine.settings),
+                "agent": encode(machine.setup.agent),
+                "settings": encode(machine.setup.settings),
                 # Of the settings it has what the program wrote: above is what came of it.
-                "config": encode(attrs.evolve(machine.config, model_settings={})),
-                **{name: getattr(machine, name) for name in _PLAIN},
+                "config": encode(attrs.evolve(machine.setup.config, model_settings={})),
+                **{name: getattr(machine.setup, name) for name in _PLAIN},
             }
         )
 
@@ -161,9 +162,10 @@ def _ids(event: object) -> str:
 
 
 def _machine(header: Mapping[str, Any], cast: Cast) -> SessionMachine:
-    return SessionMachine(
+    setup = Setup(
         agent=cast.decode(header["agent"]),
         settings=cast.decode(header["settings"]),
         config=cast.decode(header["config"]),
         **{name: header[name] for name in _PLAIN if name in header},
     )
+    return SessionMachine(setup)

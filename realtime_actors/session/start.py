@@ -28,6 +28,7 @@ from realtime_actors.config import (
 from realtime_actors.config.models import endings, one_model, warn
 from realtime_actors.core.contract import Machine
 from realtime_actors.core.machine import SessionMachine
+from realtime_actors.core.setup import Setup
 from realtime_actors.core.speech.gate import Gate
 from realtime_actors.errors import (
     ConfigError,
@@ -267,7 +268,7 @@ def _machine(
     attached: bool,
     reported: bool,
 ) -> Machine:
-    machine = SessionMachine(
+    setup = Setup(
         agent=runner.agent,
         config=runner.config,
         session_type=runner.session_type,
@@ -278,6 +279,7 @@ def _machine(
         playback_reported=reported,
         model=model,
     )
+    machine = SessionMachine(setup)
     return machine if trace is None else TracedMachine(machine, trace.write)
 
 

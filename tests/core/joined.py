@@ -172,8 +172,8 @@ class World:
 
         self.server = new_server(new_id, beta=self.beta)
         self.client = self.new_client()
-        self.watch.reported = self.client.playback_reported
-        self.watch.idle_timeout = self.client.config.idle_timeout
+        self.watch.reported = self.client.setup.playback_reported
+        self.watch.idle_timeout = self.client.setup.config.idle_timeout
         for message in (Started(), Connected(), AgentResolved(resolve(DESK))):
             self.tell(message)
         self.serve(server_messages.Opened(unix_time=1.7e9))
@@ -229,7 +229,9 @@ class World:
         limited = {
             key[1] for key in self.client_timers if isinstance(key, tuple) and key[0] == "approval"
         }
-        assert limited == (self.watch.unapproved if self.client.config.approval_timeout else set())
+        assert limited == (
+            self.watch.unapproved if self.client.setup.config.approval_timeout else set()
+        )
 
     def _published(self, event: events.Event) -> None:
         match event:
@@ -507,8 +509,8 @@ class World:
             return
         if gate.echo is not None:
             audio = self.filter.process(audio, gate.audio_format, gate.echo, self.now)
-        believed = self.by_ear and not self.client.playback_reported
-        if self.client.config.barge_in.mode == "half_duplex" and believed:
+        believed = self.by_ear and not self.client.setup.playback_reported
+        if self.client.setup.config.barge_in.mode == "half_duplex" and believed:
             self._check_is_deaf(audio)
         self.to_server.append(self._dialect.encode_client(wire.InputAudioBufferAppend(audio=audio)))
 
@@ -565,7 +567,7 @@ class World:
     def report(self, number: int) -> None:
         audible = [item.id for item in self.client.history if item.id is not None]
         # Where it matters who is heard when, nobody tells tales.
-        if audible and (self.client.playback_reported or not self.by_ear):
+        if audible and (self.client.setup.playback_reported or not self.by_ear):
             position = messages.PlaybackPosition(audible[-1], 0, float(number % 100))
             self.ask(position)
 

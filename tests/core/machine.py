@@ -36,6 +36,7 @@ from realtime_actors.core.messages import (
     TimerFired,
     ToolFinished,
 )
+from realtime_actors.core.setup import Setup
 from realtime_actors.errors import RealtimeError
 from realtime_actors.events import Event
 from realtime_actors.items import (
@@ -101,11 +102,12 @@ def new(agent: Agent = AGENT, **options: Any) -> SessionMachine:
     """A machine to which nothing has happened. `options` are its own, or of its `RunConfig`."""
     of_config = {name: each for name, each in options.items() if name in OF_CONFIG}
     own = {name: each for name, each in options.items() if name not in OF_CONFIG}
-    return SessionMachine(
+    setup = Setup(
         agent=agent,
         config=RunConfig(**{**UNLIMITED, **of_config}),
         **{"settings": default_session_settings("ga"), **own},
     )
+    return SessionMachine(setup)
 
 
 def live(agent: Agent = AGENT, **options: Any) -> SessionMachine:

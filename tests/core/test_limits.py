@@ -297,7 +297,10 @@ def when_it_ends(
 ) -> float:
     """The time at which a session ends: after the trace nothing comes but its timers."""
     timers, waiting = Timers(), list(trace)
-    limits = {DURATION_TIMER: machine.config.max_duration, IDLE_TIMER: machine.config.idle_timeout}
+    limits = {
+        DURATION_TIMER: machine.setup.config.max_duration,
+        IDLE_TIMER: machine.setup.config.idle_timeout,
+    }
     timers.due.update({key: start + after for key, after in limits.items() if after})
     while True:
         timer = timers.next()

@@ -97,10 +97,10 @@ class World(joined.World):
         machine = super().new_client()
         machine = new(
             DESK,
-            settings=machine.settings,
+            settings=machine.setup.settings,
             **{
-                "guardrails_settings": machine.config.guardrails_settings,
-                "tool_timeout": machine.config.tool_timeout,
+                "guardrails_settings": machine.setup.config.guardrails_settings,
+                "tool_timeout": machine.setup.config.tool_timeout,
                 **self.options,
             },
         )

@@ -81,8 +81,11 @@ class RoughWorld(World):
     def new_client(self) -> SessionMachine:
         client = super().new_client()
         self.watch.holds = self.hold
-        guarding = evolve(client.config.guardrails_settings, mode="hold" if self.hold else "stream")
-        return evolve(client, config=evolve(client.config, guardrails_settings=guarding))
+        guarding = evolve(
+            client.setup.config.guardrails_settings, mode="hold" if self.hold else "stream"
+        )
+        config = evolve(client.setup.config, guardrails_settings=guarding)
+        return SessionMachine(evolve(client.setup, config=config))
 
     # --- the way back ---------------------------------------------------------------------
 

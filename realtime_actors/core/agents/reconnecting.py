@@ -16,7 +16,7 @@ that was sent to it. Then the new server is told the conversation so far.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, TypeAlias
 
 from attrs import define, evolve, frozen
@@ -24,21 +24,14 @@ from attrs import define, evolve, frozen
 from realtime_actors import events
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import (
-    CancelTimer,
-    CloseAnother,
-    Effects,
-    OpenAnother,
-    Publish,
-    Send,
-    SetTimer,
-    SwitchConnection,
-)
+from realtime_actors.core.effects import CloseAnother, OpenAnother, Send, SwitchConnection
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.history.retelling import retold
 from realtime_actors.core.history.transcripts import Transcripts
 from realtime_actors.core.history.updates import History
+from realtime_actors.core.loss import Loss
 from realtime_actors.core.messages import AnotherFailed, AnotherOpened, HandoffResolved
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.turn_taking import TurnTaking
 from realtime_actors.core.settings import (
@@ -49,7 +42,6 @@ from realtime_actors.core.settings import (
 )
 from realtime_actors.core.speech.playback import LOOK_AGAIN
 from realtime_actors.core.speech.speech import Speech
-from realtime_actors.core.tools.announcements import Announcements
 from realtime_actors.core.tools.tool_calls import ToolCalls
 from realtime_actors.protocol import ConversationItemCreate, SessionInfo
 
@@ -107,55 +99,52 @@ Phase: TypeAlias = Opening | Waiting | Asking | Answered | None
 class Reconnecting:
     """The change of connections under way, if any."""
 
-    info: events.EventInfo
-    new_id: Callable[[], str]
+    outbox: Outbox
     configuration: Configuration
     responses: ResponseMachine
     handoffs: Handoffs
     history: History
     speech: Speech
     calls: ToolCalls
-    announcements: Announcements
+    on_move: Sequence[Callable[[], None]]
+    """What else is told that another connection is in use, in this order."""
     turn_taking: TurnTaking
     guarding: Guarding
     transcripts: Transcripts
     _phase: Phase = None
 
-    def begin(self, handoff: HandoffResolved) -> Effects:
+    def begin(self, handoff: HandoffResolved) -> None:
         """Make a connection for the agent of a handoff, beside the one in use."""
         told = self._wanted(handoff)
         self._phase = Opening(handoff=handoff, told=told)
         first = self.configuration.first(told)
-        return [
-            OpenAnother(call_id=handoff.call_id, update=first, within=OPEN_WITHIN),
-            SetTimer(LIMIT_TIMER, OPEN_WITHIN),
-        ]
+        self.outbox.do(OpenAnother(call_id=handoff.call_id, update=first, within=OPEN_WITHIN))
+        self.outbox.set_timer(LIMIT_TIMER, OPEN_WITHIN)
 
-    def opened(self, opened: AnotherOpened) -> Effects:
+    def opened(self, opened: AnotherOpened) -> None:
         """The other connection is there, and configured."""
         phase = self._phase
         if not isinstance(phase, Opening) or phase.handoff.call_id != opened.call_id:
-            return []  # it was given up, and is closed
+            return  # it was given up, and is closed
         self._phase = Waiting(handoff=phase.handoff, told=phase.told, session=opened.answer.session)
-        return [SetTimer(LIMIT_TIMER, QUIET_WITHIN)]
+        self.outbox.set_timer(LIMIT_TIMER, QUIET_WITHIN)
 
-    def failed(self, failed: AnotherFailed) -> Effects:
+    def failed(self, failed: AnotherFailed) -> None:
         """The other connection could not be made, or was lost."""
         handoff = self._handoff
-        if handoff is None or handoff.call_id != failed.call_id:
-            return []
-        return self._give_up(handoff, str(failed.error))
+        if handoff is not None and handoff.call_id == failed.call_id:
+            self._give_up(handoff, str(failed.error))
 
-    def out_of_time(self) -> Effects:
+    def out_of_time(self) -> None:
         """`LIMIT_TIMER` fired."""
         handoff = self._handoff
         if handoff is None:
-            return []
+            return
         if isinstance(self._phase, Opening):
             why = f"there was no other connection within {OPEN_WITHIN:g} s"
         else:
             why = f"the conversation did not come to rest within {QUIET_WITHIN:g} s"
-        return self._give_up(handoff, why)
+        self._give_up(handoff, why)
 
     def answered(self) -> None:
         """The server has answered the update that changes nothing. A refusal is an answer."""
@@ -168,37 +157,49 @@ class Reconnecting:
         if isinstance(self._phase, Asking):
             self._phase = self._phase.then
 
-    def lost(self) -> Effects:
+    def lost(self, loss: Loss) -> None:
         """The connection in use is gone. The call itself is ended with all the others."""
         handoff = self._handoff
-        return [] if handoff is None else self._settle(handoff)
+        if handoff is not None:
+            self._settle(handoff)
 
-    def go_on(self, effects: Effects, now: float) -> Effects:
-        """Look whether the time has come, after a message and all that followed from it."""
+    def go_on(self, now: float) -> bool:
+        """Look whether the time has come, after a message and all that followed from it.
+
+        Return whether anything was done.
+        """
         handoff = self._handoff
         if handoff is not None and not self.handoffs.is_open(handoff.call_id):
-            return self._give_up(handoff, "its call has ended")
+            self._give_up(handoff, "its call has ended")
+            return True
         match self._phase:
             case None | Opening():
-                return []
+                return False
             case Asking() as asking:
-                if _send(effects):
+                if self._has_sent:
                     self._phase = evolve(asking, clean=False)
-                return []
+                return False
             case Waiting() as waiting:
                 is_answered = False
             case Answered(then=waiting):
                 self._phase = waiting
-                is_answered = not _send(effects)
+                is_answered = not self._has_sent
         rest = self._rest(now)
         if rest is None:
-            return []
+            return False
         if rest > 0:
-            return [SetTimer(QUIET_TIMER, max(rest, LOOK_AGAIN))]
-        if is_answered:
-            return self._switch(waiting)
-        self._phase = Asking(waiting)
-        return self.configuration.update(SessionModelSettings(), ForBarrier())
+            self.outbox.set_timer(QUIET_TIMER, max(rest, LOOK_AGAIN))
+        elif is_answered:
+            self._switch(waiting)
+        else:
+            self._phase = Asking(waiting)
+            self.configuration.update(SessionModelSettings(), ForBarrier())
+        return True
+
+    @property
+    def _has_sent(self) -> bool:
+        """Something has gone to the server since the message came."""
+        return any(isinstance(each, Send) for each in self.outbox.to_server)
 
     def _rest(self, now: float) -> float | None:
         """Seconds until all that came has been heard. None while more may come."""
@@ -212,49 +213,45 @@ class Reconnecting:
         )
         return None if is_busy else max(0.0, self.speech.ledger.ends_at(now) - now)
 
-    def _switch(self, waiting: Waiting) -> Effects:
+    def _switch(self, waiting: Waiting) -> None:
         handoff, session = waiting.handoff, waiting.session
         changed = difference(waiting.told, self._wanted(handoff))  # meanwhile
         name = handoff.resolved.agent.name
-        effects: Effects = [SwitchConnection(handoff.call_id), *self._timers()]
+        self.outbox.do(SwitchConnection(handoff.call_id))
+        self._cancel_timers()
         self._phase = None
-        self.turn_taking.moved()  # first: it asks the others what was stopped
-        self.responses.moved()
-        self.calls.moved()
-        self.announcements.moved()
-        self.speech.moved()
-        self.guarding.lost()
-        effects += self.configuration.moved(waiting.told, session.settings)
+        for moved in self.on_move:
+            moved()
+        self.configuration.moved(waiting.told, session.settings)
         if changed != SessionModelSettings():
-            effects += self.configuration.update(changed, ForNobody())
-        effects += [
-            Publish(
-                events.ConnectionEvent(
-                    state="connected", reason=f"for the voice of {name}", info=self.info
-                )
-            ),
-            Publish(events.SessionUpdatedEvent(session=session, info=self.info)),
-        ]
-        filtered, items, new = self.handoffs.told_to_another(handoff)
-        told = retold(items, self.calls.open, lambda: f"item_{self.new_id()}")
+            self.configuration.update(changed, ForNobody())
+        self.outbox.publish(
+            events.ConnectionEvent, state="connected", reason=f"for the voice of {name}"
+        )
+        self.outbox.publish(events.SessionUpdatedEvent, session=session)
+        items, new = self.handoffs.told_to_another(handoff)
+        told = retold(items, self.calls.open, self.outbox.new_item_id)
         self.history.retold(item.id for item in told if item.id not in new)
-        effects += filtered
-        effects += [Send(ConversationItemCreate(item=item)) for item in told]
-        return effects + self.handoffs.acknowledged(evolve(handoff, history=None))
+        for item in told:
+            self.outbox.send(ConversationItemCreate(item=item))
+        self.handoffs.acknowledged(evolve(handoff, history=None))
 
     def _wanted(self, handoff: HandoffResolved) -> SessionModelSettings:
         agent = self.configuration.of_agent(handoff.resolved, self.handoffs.current)
         return self.configuration.whole(agent)
 
-    def _give_up(self, handoff: HandoffResolved, why: str) -> Effects:
-        return [*self._settle(handoff), *self.handoffs.refused(handoff, why)]
+    def _give_up(self, handoff: HandoffResolved, why: str) -> None:
+        self._settle(handoff)
+        self.handoffs.refused(handoff, why)
 
-    def _settle(self, handoff: HandoffResolved) -> Effects:
+    def _settle(self, handoff: HandoffResolved) -> None:
         self._phase = None
-        return [CloseAnother(handoff.call_id), *self._timers()]
+        self.outbox.do(CloseAnother(handoff.call_id))
+        self._cancel_timers()
 
-    def _timers(self) -> Effects:
-        return [CancelTimer(LIMIT_TIMER), CancelTimer(QUIET_TIMER)]
+    def _cancel_timers(self) -> None:
+        self.outbox.cancel_timer(LIMIT_TIMER)
+        self.outbox.cancel_timer(QUIET_TIMER)
 
     @property
     def _handoff(self) -> HandoffResolved | None:
@@ -265,7 +262,3 @@ class Reconnecting:
                 return waiting.handoff
             case None:
                 return None
-
-
-def _send(effects: Effects) -> bool:
-    return any(isinstance(each, Send) for each in effects)

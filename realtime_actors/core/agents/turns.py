@@ -6,9 +6,10 @@ from attrs import define, field
 
 from realtime_actors import events
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import CallHook, Effects, Publish
 from realtime_actors.core.guardrails.held import Held
 from realtime_actors.core.history.updates import History
+from realtime_actors.core.loss import Loss
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.server_errors import failure_info, is_fatal
 from realtime_actors.core.tools.tool_calls import ToolCalls
@@ -21,7 +22,7 @@ __all__ = ["Turns"]
 class Turns:
     """Once per response: its beginning, its failure, its end."""
 
-    info: events.EventInfo
+    outbox: Outbox
     responses: ResponseMachine
     calls: ToolCalls
     handoffs: Handoffs
@@ -29,75 +30,67 @@ class Turns:
     held: Held
     _unheard: list[Response] = field(factory=list)
 
-    def began(self, response: Response) -> Effects:
+    def began(self, response: Response) -> None:
         """A response of the conversation began."""
         agent = self.handoffs.agent
-        effects: Effects = [
-            Publish(events.AgentStartEvent(agent=agent, response_id=response.id, info=self.info))
-        ]
-        if agent.hooks is not None:
-            effects.append(CallHook(agent, "on_start"))
-        return effects
+        self.outbox.publish(events.AgentStartEvent, agent=agent, response_id=response.id)
+        self.outbox.call_hook(agent, "on_start")
 
-    def failure(self, response: Response) -> Effects:
-        """Why the response failed or is incomplete, if it is."""
+    def failed(self, response: Response) -> None:
+        """Tell why the response failed or is incomplete, if it is."""
         if response.status not in ("failed", "incomplete"):
-            return []
+            return
         error = response.status_details.error if response.status_details else None
-        return [
-            Publish(
-                events.ErrorEvent(
-                    error=failure_info(response),
-                    recoverable=error is None or not is_fatal(error),
-                    response_id=response.id,
-                    source="response.done",
-                    info=self.info,
-                )
-            )
-        ]
+        self.outbox.publish(
+            events.ErrorEvent,
+            error=failure_info(response),
+            recoverable=error is None or not is_fatal(error),
+            response_id=response.id,
+            source="response.done",
+        )
 
-    def ended(self, response: Response) -> Effects:
+    def ended(self, response: Response) -> None:
         """The response is over, and all that it asked for is known.
 
         While speech of it is held, it is not over for those who hear it (see `settle`).
         """
         if response.id in self.held:
             self._unheard.append(response)
-            return []
-        return self._ended(response)
+        else:
+            self._ended(response)
 
-    def settle(self) -> Effects:
+    def settle(self) -> None:
         """End the responses of which no speech is held any more."""
-        effects: Effects = []
         for response in tuple(self._unheard):
             if response.id not in self.held:
                 self._unheard.remove(response)
-                effects += self._ended(response)
-        return effects
+                self._ended(response)
 
-    def _ended(self, response: Response) -> Effects:
+    def lost(self, loss: Loss) -> None:
+        """The connection is gone, perhaps in the middle of a response."""
+        if loss.broke_off:
+            self._end(loss.response_id, "disconnected", None, "")
+
+    def lost_held(self, loss: Loss) -> None:
+        """The connection is gone, and so is the speech that was held."""
+        self.settle()
+
+    def _ended(self, response: Response) -> None:
         said = "".join(self.history.words_of(item) for item in response.output)
-        return self._end(response.id, response.status or "completed", _reason(response), said)
+        self._end(response.id, response.status or "completed", _reason(response), said)
 
-    def broke_off(self, response_id: str | None) -> Effects:
-        """The connection was lost in the middle of a response."""
-        return self._end(response_id, "disconnected", None, "")
-
-    def _end(self, response_id: str | None, status: str, reason: str | None, said: str) -> Effects:
+    def _end(self, response_id: str | None, status: str, reason: str | None, said: str) -> None:
         agent = self.handoffs.agent
-        ended = events.AgentEndEvent(
+        self.outbox.publish(
+            events.AgentEndEvent,
             agent=agent,
             response_id=response_id,
             status=status,
             reason=reason,
             held_ms=self.held.take_wait(response_id),
             final=not self.calls.owed and not self.responses.owed,
-            info=self.info,
         )
-        effects: Effects = [Publish(ended)]
-        if agent.hooks is not None:
-            effects.append(CallHook(agent, "on_end", (said,)))
-        return effects
+        self.outbox.call_hook(agent, "on_end", said)
 
 
 def _reason(response: Response) -> str | None:

@@ -19,15 +19,11 @@ from attrs import define, field
 from realtime_actors import events
 from realtime_actors.agent import Agent
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import (
-    Effects,
-    Publish,
-    RunGuardrails,
-    Send,
-    SetTimer,
-)
+from realtime_actors.core.effects import RunGuardrails
 from realtime_actors.core.guardrails.held import SpeechEvent
+from realtime_actors.core.loss import Loss
 from realtime_actors.core.messages import GuardrailsFinished
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import Recent, RecentSet
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.speech.speech import Speech
@@ -76,7 +72,7 @@ class _Watch:
 class Guarding:
     """The transcripts under guard, by response."""
 
-    info: events.EventInfo
+    outbox: Outbox
     handoffs: Handoffs
     speech: Speech
     responses: ResponseMachine
@@ -84,7 +80,7 @@ class Guarding:
     """Those of the run. The agent's own come first."""
     debounce: int
     """Characters between two judgements."""
-    play: Callable[[ResponseOutputAudioDelta, float], Effects]
+    play: Callable[[ResponseOutputAudioDelta, float], None]
     """Let a piece of speech be heard."""
     holds: bool = False
     """Nothing is heard before its transcript has passed."""
@@ -110,7 +106,7 @@ class Guarding:
         *,
         is_whole: bool,
         is_news: bool,
-    ) -> Effects:
+    ) -> None:
         """The words of a part are known, up to here or all of them.
 
         They may have what never came as a delta. `is_news`: some of them are new to the
@@ -118,11 +114,11 @@ class Guarding:
         """
         watch = self._watch(response_id, item_id, is_news=is_news)
         if watch is None:
-            return []
+            return
         part = item_id, content_index
         known = watch.parts.get(part, "")
         if not is_whole and known.startswith(words):
-            return []
+            return
         watch.parts[part] = words
         if words.startswith(known):
             watch.add(item_id, words.removeprefix(known))
@@ -131,71 +127,76 @@ class Guarding:
         if is_whole:
             length = watch.whole[part] = len(watch.text)
             self.speech.held.complete(response_id, item_id, content_index, length)
-        return [*self._next(response_id, watch), *self._release(now)]
+        self._next(response_id, watch)
+        self._release(now)
 
-    def speech_came(self, event: SpeechEvent, now: float) -> Effects:
+    def speech_came(self, event: SpeechEvent, now: float) -> None:
         """A piece of speech came, or the end of a part: keep it, or let it be heard."""
         response_id, held = event.response_id, self.speech.held
         if self.speech.is_silenced(response_id):
             if isinstance(event, ResponseOutputAudioDelta):
                 self.speech.unheard(event)
-            return []
+            return
         if self.holds and self.responses.is_over(response_id) and response_id not in held:
-            return []  # nothing comes any more that could pass
+            return  # nothing comes any more that could pass
         watch = self._watch(response_id, event.item_id, is_news=True) if self.holds else None
         if watch is not None:
             part = event.item_id, event.content_index
             until = watch.whole.get(part, len(watch.text) + 1)
             held.keep(event, until, now, judged=True)
-            return self._release(now)
+            self._release(now)
+            return
         # What is judged and came before is heard before, but not in the middle of a part.
         waits = self.holds and bool(held) and self.speech.voice != response_id
         if self.speech.may_speak(response_id) and not waits:
-            return [*self._hear(event, now), *self.go_on(now)]
-        held.keep(event, 0, now, judged=False)
-        return self._release(now)
+            self._hear(event, now)
+            self.go_on(now)
+        else:
+            held.keep(event, 0, now, judged=False)
+            self._release(now)
 
-    def go_on(self, now: float) -> Effects:
+    def go_on(self, now: float) -> None:
         """Let be heard what has waited for another voice to end."""
-        return self._release(now) if self.speech.held else []
+        if self.speech.held:
+            self._release(now)
 
-    def response_done(self, response_id: str | None, now: float) -> Effects:
+    def response_done(self, response_id: str | None, now: float) -> None:
         """The response has ended: judge what is left."""
         if response_id is None:
-            return []
+            return
         watch = self._watches.get(response_id)
         if watch is None:
             self.speech.held.over(response_id)
-            return self._release(now)
-        watch.ended = True
-        return [*self._next(response_id, watch), *self._release(now)]
+        else:
+            watch.ended = True
+            self._next(response_id, watch)
+        self._release(now)
 
-    def judged(self, verdict: GuardrailsFinished, now: float) -> Effects:
+    def judged(self, verdict: GuardrailsFinished, now: float) -> None:
         """The guardrails have judged."""
         response_id = verdict.response_id
         watch = self._watches.get(response_id)
         if watch is None or verdict.attempt != watch.attempt:
-            return []  # the connection was lost meanwhile, or it took too long
-        effects: Effects = []
+            return  # the connection was lost meanwhile, or it took too long
         if verdict.failure is not None:
-            effects.append(self._failed(verdict.failure))
+            self._failed(verdict.failure)
         watch.running = False
         guardrail, reason = verdict.guardrail, verdict.reason
         if guardrail is None and self.holds and verdict.failure is not None:
             guardrail, reason = verdict.failed, "it gave no verdict"
         if guardrail is not None:
             watch.tripped = True
-            effects += self._trip(verdict, guardrail, reason, now)
+            self._trip(verdict, guardrail, reason, now)
         else:
             self.speech.held.passed(response_id, watch.judged)
-        effects += self._next(response_id, watch)
-        return effects + self._release(now)
+        self._next(response_id, watch)
+        self._release(now)
 
-    def time_out(self, response_id: str, now: float) -> Effects:
+    def time_out(self, response_id: str, now: float) -> None:
         """The guardrails have had their time: wait for their verdict no longer."""
         watch = self._watches.get(response_id)
         if watch is None or not watch.running:
-            return []
+            return
         self._gave_up += 1
         watch.attempt = self._gave_up
         names = ", ".join(each.name for each in watch.guardrails)
@@ -207,46 +208,49 @@ class Guarding:
             failed=names,
             attempt=watch.attempt,
         )
-        return self.judged(verdict, now)
+        self.judged(verdict, now)
 
     @property
     def judges(self) -> bool:
         """A verdict is to come."""
         return any(watch.running for watch in self._watches.values())
 
-    def lost(self) -> None:
-        """The connection is gone. Verdicts that come late are of no response then."""
+    def lost(self, loss: Loss) -> None:
+        """The connection is gone."""
+        self.moved()
+
+    def moved(self) -> None:
+        """Another connection is in use. Verdicts that come late are of no response there."""
         self._watches.clear()
         self._tripped.clear()
 
     def _trip(
         self, verdict: GuardrailsFinished, guardrail: str, reason: str | None, now: float
-    ) -> Effects:
+    ) -> None:
         response_id = verdict.response_id
         self._tripped.add(response_id)
         beside = self.responses.is_out_of_band(response_id)
         if beside:
-            effects = self.speech.stop_out_of_band(response_id, now)
+            self.speech.stop_out_of_band(response_id, now)
         else:
-            effects = self.speech.interrupt_response(response_id, now)
-        tripped = events.GuardrailTrippedEvent(
+            self.speech.interrupt_response(response_id, now)
+        self.outbox.publish(
+            events.GuardrailTrippedEvent,
             guardrail=guardrail,
             response_id=response_id,
             item_id=verdict.item_id,
             reason=reason,
             text=verdict.text,
-            info=self.info,
         )
-        effects.append(Publish(tripped))
         if beside:
-            return effects  # it was asked for by the program, which knows what it was for
+            return  # it was asked for by the program, which knows what it was for
         self._in_a_row += 1
         if self._in_a_row > MAX_IN_A_ROW:
             # It will not be told: asking once more would go on for ever, and cost each time.
-            return [*effects, self._failed(f"{guardrail} has stopped {MAX_IN_A_ROW + 1} answers")]
+            self._failed(f"{guardrail} has stopped {MAX_IN_A_ROW + 1} answers")
+            return
         self.responses.want()
-        why = ConversationItemCreate(item=_reprimand(guardrail, reason))
-        return [*effects, Send(why)]
+        self.outbox.send(ConversationItemCreate(item=_reprimand(guardrail, reason)))
 
     def user_spoke(self) -> None:
         """The user has said something new: what comes now is another answer."""
@@ -266,55 +270,54 @@ class Guarding:
         self._watches[response_id] = watch
         return watch
 
-    def _release(self, now: float) -> Effects:
+    def _release(self, now: float) -> None:
         """Let be heard what may be."""
         held = self.speech.held
-        effects: Effects = []
         has_begun = self.responses.has_begun
         while (event := held.take(now, voice=self.speech.voice, has_begun=has_begun)) is not None:
-            effects += self._hear(event, now)
+            self._hear(event, now)
         for response_id in held.take_finished():
             if self.responses.is_over(response_id):
                 self.speech.response_done(response_id)
-        return effects
 
-    def _hear(self, event: SpeechEvent, now: float) -> Effects:
+    def _hear(self, event: SpeechEvent, now: float) -> None:
         if isinstance(event, ResponseOutputAudioDone):
-            return self.speech.done(event)
-        return self.play(event, now)
+            self.speech.done(event)
+        else:
+            self.play(event, now)
 
-    def _next(self, response_id: str, watch: _Watch) -> Effects:
+    def _next(self, response_id: str, watch: _Watch) -> None:
         due = len(watch.text) - watch.judged
         if watch.running:
-            return []
+            return
         if watch.tripped or due == 0:
             if watch.ended:
                 if not watch.tripped:
                     self._in_a_row = 0
                 del self._watches[response_id]
                 self.speech.held.over(response_id)
-            return []
+            return
         # Who is kept waiting for a whole part is not kept waiting for more.
         waited_for = self.holds and watch.judged < max(watch.whole.values(), default=0)
         if due < self.debounce and not (watch.ended or waited_for):
-            return []
+            return
         watch.judged, watch.running = len(watch.text), True
-        run = RunGuardrails(
-            response_id=response_id,
-            item_id=watch.item_id,
-            text=watch.text,
-            guardrails=watch.guardrails,
-            agent=watch.agent,
-            attempt=watch.attempt,
+        self.outbox.do(
+            RunGuardrails(
+                response_id=response_id,
+                item_id=watch.item_id,
+                text=watch.text,
+                guardrails=watch.guardrails,
+                agent=watch.agent,
+                attempt=watch.attempt,
+            )
         )
-        if self.timeout is None:
-            return [run]
-        # Not cancelled by the verdict: it is set anew with each text, or fires in vain.
-        return [run, SetTimer(guardrail_timer(response_id), self.timeout)]
+        if self.timeout is not None:
+            # Not cancelled by the verdict: it is set anew with each text, or fires in vain.
+            self.outbox.set_timer(guardrail_timer(response_id), self.timeout)
 
-    def _failed(self, why: str) -> Publish:
-        error = events.ErrorInfo(type="guardrail_failed", message=why)
-        return Publish(events.ErrorEvent(error=error, source="guardrail", info=self.info))
+    def _failed(self, why: str) -> None:
+        self.outbox.publish_error("guardrail_failed", why, source="guardrail")
 
 
 def _reprimand(guardrail: str, reason: str | None) -> MessageItem:

@@ -20,14 +20,10 @@ from attrs import define, field, frozen
 
 from realtime_actors import events
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import (
-    Effects,
-    Publish,
-    ScreenInput,
-    Send,
-    SetTimer,
-)
+from realtime_actors.core.effects import ScreenInput
+from realtime_actors.core.loss import Loss
 from realtime_actors.core.messages import InputScreened
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import Recent
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.speech.speech import Speech
@@ -56,7 +52,7 @@ class _Judging:
 class Screening:
     """The user's turns under guard."""
 
-    info: events.EventInfo
+    outbox: Outbox
     handoffs: Handoffs
     speech: Speech
     responses: ResponseMachine
@@ -81,52 +77,49 @@ class Screening:
         """The program has said something in the user's place, which is answered next."""
         self._turn = self._answer = None
 
-    def said(self, item_id: str, text: str) -> Effects:
+    def said(self, item_id: str, text: str) -> None:
         """It is known what the user said in a turn, or known better."""
         if not text.strip() or self._said.get(item_id) == text:
-            return []
+            return
         self._said[item_id] = text
-        return [] if item_id in self._judging else self._judge(item_id, text)
+        if item_id not in self._judging:
+            self._judge(item_id, text)
 
-    def began(self, response_id: str | None, *, asked_for: bool, now: float) -> Effects:
+    def began(self, response_id: str | None, *, asked_for: bool, now: float) -> None:
         """A response began: because we asked for one, or by the server's own decision."""
         self._answer, stop, self._stop = response_id, self._stop, None
         if stop is None or (asked_for and stop != "any"):
-            return []
+            return
         self.responses.want()
-        return self.speech.interrupt(now, cancel=True)
+        self.speech.interrupt(now, cancel=True)
 
-    def judged(self, verdict: InputScreened, now: float) -> Effects:
+    def judged(self, verdict: InputScreened, now: float) -> None:
         """The guardrails have judged."""
         item_id = verdict.item_id
         judging = self._judging.get(item_id)
         if judging is None or judging.attempt != verdict.attempt:
-            return []  # the connection was lost meanwhile, or it took too long
+            return  # the connection was lost meanwhile, or it took too long
         del self._judging[item_id]
-        effects: Effects = []
         if verdict.failure is not None:
-            error = events.ErrorInfo(type="guardrail_failed", message=verdict.failure)
-            failed = events.ErrorEvent(error=error, source="guardrail", info=self.info)
-            effects.append(Publish(failed))
+            self.outbox.publish_error("guardrail_failed", verdict.failure, source="guardrail")
         guardrail, reason = verdict.guardrail, verdict.reason
         if guardrail is None and self.holds and verdict.failure is not None:
             guardrail, reason = verdict.failed, "it gave no verdict"
         if guardrail is not None:
-            return effects + self._trip(verdict, guardrail, reason, now)
-        if self._said[item_id] != judging.text:
-            effects += self._judge(item_id, self._said[item_id])
-        return effects
+            self._trip(verdict, guardrail, reason, now)
+        elif self._said[item_id] != judging.text:
+            self._judge(item_id, self._said[item_id])
 
     @property
     def judges(self) -> bool:
         """A verdict is to come."""
         return bool(self._judging)
 
-    def time_out(self, item_id: str, now: float) -> Effects:
+    def time_out(self, item_id: str, now: float) -> None:
         """The guardrails have had their time: wait for their verdict no longer."""
         judging = self._judging.get(item_id)
         if judging is None:
-            return []
+            return
         self._gave_up += 1
         names = ", ".join(each.name for each in judging.guardrails)
         verdict = InputScreened(
@@ -136,54 +129,50 @@ class Screening:
             failed=names,
             attempt=judging.attempt,
         )
-        return self.judged(verdict, now)
+        self.judged(verdict, now)
 
-    def lost(self) -> None:
+    def lost(self, loss: Loss) -> None:
         """The connection is gone. Verdicts that come late are of no turn then."""
         self._judging.clear()
         self._said.clear()
         self.committed(None)
 
-    def _judge(self, item_id: str, text: str) -> Effects:
+    def _judge(self, item_id: str, text: str) -> None:
         agent = self.handoffs.agent
         guardrails = (*agent.input_guardrails, *self.guardrails)
         if not guardrails:
-            return []
+            return
         self._judging[item_id] = _Judging(text, guardrails, self._gave_up)
-        run = ScreenInput(
-            item_id=item_id,
-            text=text,
-            guardrails=guardrails,
-            agent=agent,
-            attempt=self._gave_up,
+        self.outbox.do(
+            ScreenInput(
+                item_id=item_id,
+                text=text,
+                guardrails=guardrails,
+                agent=agent,
+                attempt=self._gave_up,
+            )
         )
-        if self.timeout is None:
-            return [run]
-        return [run, SetTimer(screening_timer(item_id), self.timeout)]
+        if self.timeout is not None:
+            self.outbox.set_timer(screening_timer(item_id), self.timeout)
 
-    def _trip(
-        self, verdict: InputScreened, guardrail: str, reason: str | None, now: float
-    ) -> Effects:
+    def _trip(self, verdict: InputScreened, guardrail: str, reason: str | None, now: float) -> None:
         latest = verdict.item_id == self._turn
-        effects: Effects = []
         if latest and self._answer is not None:
-            effects += self.speech.interrupt(now, cancel=True)
-            if effects:
+            if self.speech.interrupt(now, cancel=True):
                 self.responses.want()
         elif latest:
             # One that we asked for before this is no better than one that the server makes.
             self._stop = "any" if self.responses.is_requested else "the server's own"
-        tripped = events.GuardrailTrippedEvent(
+        self.outbox.publish(
+            events.GuardrailTrippedEvent,
             guardrail=guardrail,
             kind="input",
             response_id=self._answer if latest else None,
             item_id=verdict.item_id,
             reason=reason,
             text=verdict.text,
-            info=self.info,
         )
-        why = ConversationItemCreate(item=_warning(guardrail, reason))
-        return [*effects, Publish(tripped), Send(why)]
+        self.outbox.send(ConversationItemCreate(item=_warning(guardrail, reason)))
 
 
 def _warning(guardrail: str, reason: str | None) -> MessageItem:

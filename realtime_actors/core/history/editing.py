@@ -6,15 +6,15 @@ it was asked to create can be referred to at once: what is said of it is sent af
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from realtime_actors.core.effects import Effects, Send
 from realtime_actors.core.history.difference import ROOT, Difference, Place, difference, sayable
 from realtime_actors.core.history.readings import Readings, Seen
 from realtime_actors.core.history.updates import History
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, Recent, RecentSet
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.tools.announcements import Announcements
@@ -55,7 +55,7 @@ class _Created:
 class Editing:
     """Edits of the conversation. Raise `ConfigError` for items that are not there."""
 
-    new_id: Callable[[], str]
+    outbox: Outbox
     history: History
     calls: ToolCalls
     announcements: Announcements
@@ -66,14 +66,14 @@ class Editing:
         factory=lambda: RecentSet(DELETED)
     )  # what the program has deleted: it may want it back
 
-    def add(self, item: Item, after: str | None = None) -> tuple[str, Effects]:
+    def add(self, item: Item, after: str | None = None) -> str:
         """Add an item behind another (`"root"`: before all; None: at the end).
 
-        Gives its id with the effects: ours, if it has none, so that others can follow it.
+        Return its id: ours, if it has none, so that others can follow it.
         """
         if after is not None and after != ROOT:
             self._check_told(after)
-        item_id = item.id or f"item_{self.new_id()}"
+        item_id = item.id or self.outbox.new_item_id()
         if item_id in self.history.conversation or item_id in self._asked_for():
             raise ConfigError(f"the conversation has an item {item_id!r} already")
         told = sayable(item)
@@ -82,7 +82,8 @@ class Editing:
                 "speech without its sound needs a transcript: there is nothing to add"
             )
         self.check_calls([told])
-        return item_id, self._create(evolve(told, id=item_id), after)
+        self._create(evolve(told, id=item_id), after)
+        return item_id
 
     def named(self, item: Item) -> Item:
         """Give an item an id by which it is known to be the program's, where that matters.
@@ -92,7 +93,7 @@ class Editing:
         if not isinstance(item, MessageItem):
             return item
         if item.role == "assistant" or any(isinstance(each, InputAudio) for each in item.content):
-            item = evolve(item, id=item.id or f"item_{self.new_id()}")
+            item = evolve(item, id=item.id or self.outbox.new_item_id())
         if item.id is not None:
             self.history.created(item.id)
         return item
@@ -131,7 +132,7 @@ class Editing:
         if not isinstance(item_id, str):
             if previous_id != ROOT:
                 return RawClientEvent(payload=payload)  # the server will name it
-            item_id = f"item_{self.new_id()}"
+            item_id = self.outbox.new_item_id()
         if previous_id == ROOT:
             self.history.first.add(item_id)
         item = {**item, "id": item_id}
@@ -144,7 +145,7 @@ class Editing:
         )
         return RawClientEvent(payload={**payload, "item": item})
 
-    def delete(self, item_id: str) -> Effects:
+    def delete(self, item_id: str) -> None:
         """Take an item out of the conversation, unless it is a call that is not answered."""
         self._check(item_id)
         item = self.history.conversation.get(item_id)
@@ -155,54 +156,52 @@ class Editing:
             )
         self._removed.add(item_id)
         if self.history.is_untold(item_id):
-            return self.history.deleted(item_id)
-        return [Send(ConversationItemDelete(item_id=item_id))]
+            self.history.deleted(item_id)
+        else:
+            self.outbox.send(ConversationItemDelete(item_id=item_id))
 
-    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> Effects:
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Keep of what the model said only the first `audio_end_ms` milliseconds."""
         self._check_told(item_id)
-        return [
-            Send(
-                ConversationItemTruncate(
-                    item_id=item_id, content_index=content_index, audio_end_ms=audio_end_ms
-                )
+        self.outbox.send(
+            ConversationItemTruncate(
+                item_id=item_id, content_index=content_index, audio_end_ms=audio_end_ms
             )
-        ]
+        )
 
-    def retrieve(self, item_id: str) -> Effects:
+    def retrieve(self, item_id: str) -> None:
         """Ask the server for all that it has of an item."""
-        return [Send(ConversationItemRetrieve(item_id=item_id))]
+        self.outbox.send(ConversationItemRetrieve(item_id=item_id))
 
-    def update(self, wanted: Sequence[Item]) -> Effects:
+    def update(self, wanted: Sequence[Item]) -> None:
         """Make the conversation these items, as far as it was read when they were made up."""
         change = self._difference(wanted, self.readings.seen_by(wanted), restored=self._removed)
         self.check_calls([item for item, _ in change.new], change.gone)
         self._removed.add_all(str(item.id) for item in change.gone)
         self.readings.made.add_all(str(item.id) for item, _ in change.new)
-        return self._change(change)
+        self._change(change)
 
-    def filter(self, shown: Sequence[Item], wanted: Sequence[Item]) -> Effects:
+    def filter(self, shown: Sequence[Item], wanted: Sequence[Item]) -> None:
         """Make of the conversation that was shown what a filter has made of it."""
-        return self._change(self._difference(wanted, Seen.of(shown)))
+        self._change(self._difference(wanted, Seen.of(shown)))
 
     def filter_untold(
         self, shown: Sequence[Item], wanted: Sequence[Item]
-    ) -> tuple[Effects, list[Item], set[str]]:
+    ) -> tuple[list[Item], set[str]]:
         """Do the same to the history only, for a server that was not told the conversation.
 
-        Gives what it is to be told, and the ids of those items that the history does not have.
+        Return what it is to be told, and the ids of those items that the history does not have.
         """
         change = self._difference(wanted, Seen.of(shown))
-        effects: Effects = []
         for item in change.gone:
-            effects += self.history.deleted(str(item.id))
+            self.history.deleted(str(item.id))
         items = list(self.history.items)
         for item, previous_id in change.new:
             ids = [each.id for each in items]
             items.insert(ids.index(previous_id) + 1 if previous_id in ids else 0, item)
             if previous_id == ROOT:
                 self.history.first.add(str(item.id))
-        return effects, items, {str(item.id) for item, _ in change.new}
+        return items, {str(item.id) for item, _ in change.new}
 
     def refused(self, event_id: str | None) -> None:
         """The server refused an event. If that was to create an item, there is none."""
@@ -211,16 +210,14 @@ class Editing:
                 del self._created[item_id]
                 self.history.first.discard(item_id)
 
-    def _change(self, change: Difference) -> Effects:
-        effects: Effects = []
+    def _change(self, change: Difference) -> None:
         for item in change.gone:
             item_id = str(item.id)
             if not self.history.is_untold(item_id):
-                effects.append(Send(ConversationItemDelete(item_id=item_id)))
-            effects += self.history.deleted(item_id)
+                self.outbox.send(ConversationItemDelete(item_id=item_id))
+            self.history.deleted(item_id)
         for item, previous_id in change.new:
-            effects += self._create(item, previous_id)
-        return effects
+            self._create(item, previous_id)
 
     def _difference(
         self, wanted: Sequence[Item], seen: Seen, *, restored: Collection[str] = ()
@@ -232,7 +229,7 @@ class Editing:
             for item in wanted
             if item.id is None or item.id in restored or not self.history.is_deleted(item.id)
         ]
-        return difference(self._places(), left, seen, lambda: f"item_{self.new_id()}")
+        return difference(self._places(), left, seen, self.outbox.new_item_id)
 
     def _places(self) -> list[Place]:
         """The conversation as it will be when the server has answered, in its order."""
@@ -255,15 +252,15 @@ class Editing:
             places.insert(at, Place(item=created.item, is_asked_for=True))
         return places
 
-    def _create(self, item: Item, previous_id: str | None) -> Effects:
-        item_id, event_id = str(item.id), self.new_id()
+    def _create(self, item: Item, previous_id: str | None) -> None:
+        item_id, event_id = str(item.id), self.outbox.new_id()
         if previous_id == ROOT:
             self.history.first.add(item_id)
         self._created[item_id] = _Created(item, previous_id, event_id)
         self.history.created(item_id)
-        return [
-            Send(ConversationItemCreate(event_id=event_id, item=item, previous_item_id=previous_id))
-        ]
+        self.outbox.send(
+            ConversationItemCreate(event_id=event_id, item=item, previous_item_id=previous_id)
+        )
 
     def _asked_for(self) -> dict[str, _Created]:
         """What the server was asked to create and has not told yet, oldest first."""

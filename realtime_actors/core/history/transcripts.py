@@ -22,8 +22,9 @@ from typing import Final, Literal
 from attrs import define, field
 
 from realtime_actors import events
-from realtime_actors.core.effects import CancelTimer, Effects, Publish, Send, SetTimer
 from realtime_actors.core.history.updates import History
+from realtime_actors.core.loss import Loss
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import Recent, RecentSet
 from realtime_actors.core.server_errors import error_info
 from realtime_actors.core.settings import Configuration
@@ -70,7 +71,7 @@ def transcript_timer(item_id: str) -> Hashable:
 class Transcripts:
     """The turns of speech whose words are still to come."""
 
-    info: events.EventInfo
+    outbox: Outbox
     history: History
     configuration: Configuration
     _turns: dict[str, _Turn] = field(factory=dict)
@@ -115,43 +116,47 @@ class Transcripts:
         conversation = self.history.conversation
         return conversation.said(item_id, conversation.speech_index(item_id, 0))
 
-    def over(self, item_id: str | None) -> Effects:
+    def over(self, item_id: str | None) -> None:
         """A turn of speech is an item: its words are awaited from now on."""
         if item_id is None or self.has_ended(item_id) or self.history.is_deleted(item_id):
-            return []
+            return
         self._told.add(item_id)
-        return self._over(item_id)
+        self._over(item_id)
 
-    def stopped(self, item_id: str | None) -> Effects:
+    def stopped(self, item_id: str | None) -> None:
         """The user has stopped speaking. Where words have come, no more than these may."""
-        return self._over(item_id) if item_id in self._turns else []
+        if item_id is not None and item_id in self._turns:
+            self._over(item_id)
 
-    def _over(self, item_id: str) -> Effects:
+    def _over(self, item_id: str) -> None:
         if self._turns.get(item_id, _Turn.OPEN) is not _Turn.OPEN:
-            return []
+            return
         has_words = item_id in self._turns
         enabled = self._is_proven or has_words or self.configuration.transcribes
         if enabled is False:
-            return self._end(item_id, "disabled")
+            self._end(item_id, "disabled")
+            return
         self._turns[item_id] = _Turn.AWAITED if enabled else _Turn.DOUBTFUL
-        return [SetTimer(transcript_timer(item_id), ASK_AFTER)]
+        self.outbox.set_timer(transcript_timer(item_id), ASK_AFTER)
 
-    def began(self, item_id: str | None) -> Effects:
+    def began(self, item_id: str | None) -> None:
         """The user has begun another turn, or its words come: those before it are over."""
         before = [
             each
             for each, turn in self._turns.items()
             if turn is _Turn.OPEN and item_id not in (None, each)
         ]
-        return [effect for each in before for effect in self._over(each)]
+        for each in before:
+            self._over(each)
 
-    def cleared(self) -> Effects:
+    def cleared(self) -> None:
         """What the user was saying was thrown away: it becomes no item."""
         error = events.ErrorInfo(type=THROWN_AWAY, message="the input buffer was cleared")
         thrown_away = [each for each, turn in self._turns.items() if turn is _Turn.OPEN]
-        return [effect for each in thrown_away for effect in self._end(each, "failed", error=error)]
+        for each in thrown_away:
+            self._end(each, "failed", error=error)
 
-    def delta(self, event: ConversationItemInputAudioTranscriptionDelta) -> Effects:
+    def delta(self, event: ConversationItemInputAudioTranscriptionDelta) -> None:
         """More of what the user said."""
         item_id, conversation = event.item_id, self.history.conversation
         self._is_proven = True
@@ -159,26 +164,28 @@ class Transcripts:
             self._segmented.discard(item_id)
             conversation.tell(item_id, event.content_index, "input", "", is_whole=True)
         if self._ending(item_id) == "completed" or self.history.is_deleted(item_id):
-            return []
+            return
         new = conversation.grow(item_id, event.content_index, "input", event.delta)
         if self.has_ended(item_id):
-            return []
+            return
         index = conversation.speech_index(item_id, event.content_index)
-        partial = events.InputTranscriptEvent(
+        self.outbox.publish(
+            events.InputTranscriptEvent,
             item_id=item_id,
             status="partial",
             content_index=index,
             text=conversation.said(item_id, index),
             delta=new,
-            info=self.info,
         )
-        return [Publish(partial), *self.began(item_id), *self._wait_longer(item_id)]
+        self.began(item_id)
+        self._wait_longer(item_id)
 
-    def segment(self, event: ConversationItemInputAudioTranscriptionSegment) -> Effects:
+    def segment(self, event: ConversationItemInputAudioTranscriptionSegment) -> None:
         """What one speaker said. These are the words of the turn as long as no others come."""
         item_id, index, conversation = event.item_id, event.content_index, self.history.conversation
         self._is_proven = True
-        told = events.InputTranscriptSegmentEvent(
+        self.outbox.publish(
+            events.InputTranscriptSegmentEvent,
             item_id=item_id,
             content_index=conversation.speech_index(item_id, index),
             segment_id=event.id,
@@ -186,22 +193,21 @@ class Transcripts:
             text=event.text,
             start=event.start,
             end=event.end,
-            info=self.info,
         )
-        effects: Effects = [Publish(told)]
         if self.has_ended(item_id) or self.history.is_deleted(item_id):
-            return effects
+            return
         before = conversation.said(item_id, conversation.speech_index(item_id, index))
         if not before or item_id in self._segmented:
             self._segmented.add(item_id)
             words = f"{before} {event.text.strip()}".strip()
             conversation.tell(item_id, index, "input", words, is_whole=True)
-        return [*effects, *self.began(item_id), *self._wait_longer(item_id)]
+        self.began(item_id)
+        self._wait_longer(item_id)
 
-    def completed(self, event: ConversationItemInputAudioTranscriptionCompleted) -> Effects:
+    def completed(self, event: ConversationItemInputAudioTranscriptionCompleted) -> None:
         """All that the user said in one turn. Without words, those that are known are all."""
         self._is_proven = True
-        return self._whole(event.item_id, event.content_index, event.transcript or "")
+        self._whole(event.item_id, event.content_index, event.transcript or "")
 
     def is_counted(self, event: ConversationItemInputAudioTranscriptionCompleted) -> bool:
         """Whether this transcription was counted before. Asked once for each."""
@@ -211,72 +217,75 @@ class Transcripts:
         self._counted.add(key)
         return False
 
-    def failed(self, event: ConversationItemInputAudioTranscriptionFailed) -> Effects:
+    def failed(self, event: ConversationItemInputAudioTranscriptionFailed) -> None:
         """What the user said is not known."""
         self._is_proven = True
         error = error_info(event.error, default="transcription_error")
-        return self._end(event.item_id, "failed", event.content_index, error=error)
+        self._end(event.item_id, "failed", event.content_index, error=error)
 
-    def item(self, item: MessageItem, item_id: str, *, is_done: bool) -> Effects:
+    def item(self, item: MessageItem, item_id: str, *, is_done: bool) -> None:
         """An item of the user's is there: so its turn is over, and perhaps its words are known."""
         if self.history.is_deleted(item_id):
-            return []
+            return
         speech = [
             (index, part) for index, part in enumerate(item.content) if isinstance(part, InputAudio)
         ]
         is_whole = is_done or item.status != "in_progress"
         for index, part in speech:
             if part.transcript and is_whole:
-                return self._whole(item_id, index, part.transcript)
-        return self.over(item_id) if speech else []
+                self._whole(item_id, index, part.transcript)
+                return
+        if speech:
+            self.over(item_id)
 
-    def timer_fired(self, item_id: str) -> Effects:
+    def timer_fired(self, item_id: str) -> None:
         """No word of an item has come for some time."""
         match self._turns.get(item_id):
             case None:
-                return []
+                pass
             case _Turn.DOUBTFUL:
-                return self._end(item_id, "disabled")
+                self._end(item_id, "disabled")
             case _Turn.AWAITED if item_id in self._told and not self.history.is_deleted(item_id):
                 self._turns[item_id] = _Turn.ASKED
-                retrieve = Send(ConversationItemRetrieve(item_id=item_id))
-                return [retrieve, SetTimer(transcript_timer(item_id), GIVE_UP_AFTER)]
+                self.outbox.send(ConversationItemRetrieve(item_id=item_id))
+                self.outbox.set_timer(transcript_timer(item_id), GIVE_UP_AFTER)
             case _:
-                return self._end(item_id, "timed_out")
+                self._end(item_id, "timed_out")
 
-    def lost(self) -> Effects:
+    def lost(self, loss: Loss) -> None:
         """The connection is gone, and with it the words that were to come."""
         error = events.ErrorInfo(type="connection_lost", message="the connection was lost")
-        effects: Effects = []
         for item_id, turn in tuple(self._turns.items()):
             if turn is _Turn.DOUBTFUL:
-                effects += self._end(item_id, "disabled")
+                self._end(item_id, "disabled")
             else:
-                effects += self._end(item_id, "failed", error=error)
-        return effects
+                self._end(item_id, "failed", error=error)
 
-    def _wait_longer(self, item_id: str) -> Effects:
+    def _wait_longer(self, item_id: str) -> None:
         """Start to wait anew, since words have come."""
         timer = transcript_timer(item_id)
         match self._turns.get(item_id):
             case None | _Turn.OPEN:
                 self._turns[item_id] = _Turn.OPEN
                 if item_id in self.history.conversation:
-                    return self.over(item_id)
+                    self.over(item_id)
                 # Where the program says when a turn is over, it may take as long as it likes.
-                manual = self.configuration.finds_no_turns
-                return [] if manual else [SetTimer(timer, OPEN_FOR)]
+                elif not self.configuration.finds_no_turns:
+                    self.outbox.set_timer(timer, OPEN_FOR)
             case _Turn.DOUBTFUL:
                 self._turns[item_id] = _Turn.AWAITED
-                return [SetTimer(timer, ASK_AFTER)]
+                self.outbox.set_timer(timer, ASK_AFTER)
             case _Turn.AWAITED | _Turn.ASKED:
-                return [SetTimer(timer, ASK_AFTER)]
+                self.outbox.set_timer(timer, ASK_AFTER)
 
-    def _whole(self, item_id: str, content_index: int, words: str) -> Effects:
+    def _whole(self, item_id: str, content_index: int, words: str) -> None:
         if not words:
-            return self._end(item_id, "completed", content_index)
-        settled = self.history.settled(item_id, content_index, "input", words)
-        return [*self._end(item_id, "completed", content_index), *settled]
+            self._end(item_id, "completed", content_index)
+            return
+        is_known = item_id in self.history.conversation
+        changed = self.history.keep_words(item_id, content_index, words)
+        self._end(item_id, "completed", content_index)
+        self.history.spoken(item_id, changed=changed and is_known)
 
     def _end(
         self,
@@ -285,26 +294,26 @@ class Transcripts:
         content_index: int = 0,
         *,
         error: events.ErrorInfo | None = None,
-    ) -> Effects:
+    ) -> None:
         if self.has_ended(item_id):
-            return []
+            return
         self._ended[item_id] = status
         self._told.discard(item_id)
         self._turns.pop(item_id, None)
         self._segmented.discard(item_id)
         index = self.history.conversation.speech_index(item_id, content_index)
         text = self.history.conversation.said(item_id, index)
-        event = events.InputTranscriptEvent(
+        self.outbox.cancel_timer(transcript_timer(item_id))
+        self.outbox.publish(
+            events.InputTranscriptEvent,
             item_id=item_id,
             status=status,
             content_index=index,
             text=text,
             error=error,
-            info=self.info,
         )
-        effects: Effects = [CancelTimer(transcript_timer(item_id)), Publish(event)]
         if status == "disabled":
-            return effects + self.history.not_transcribed(item_id)
+            self.history.not_transcribed(item_id)
         # Its item may never be told; what was thrown away has none.
-        is_said = text and (error is None or error.type != THROWN_AWAY)
-        return effects + (self.history.spoken(item_id) if is_said else [])
+        elif text and (error is None or error.type != THROWN_AWAY):
+            self.history.spoken(item_id)

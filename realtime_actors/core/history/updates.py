@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias
 from attrs import define, evolve, field
 
 from realtime_actors import events
-from realtime_actors.core.effects import Effects, Publish
 from realtime_actors.core.history.conversation import Conversation, Stream, words_of
 from realtime_actors.core.history.readings import Readings
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, RecentSet
 from realtime_actors.items import InputAudio, Item, MessageItem, OutputAudio, UnknownItem
 from realtime_actors.protocol import (
@@ -25,6 +25,8 @@ from realtime_actors.snapshot import Snapshot
 
 __all__ = ["History", "ModelDelta", "stream_of"]
 
+Role = Literal["assistant", "user"]
+
 ModelDelta: TypeAlias = ResponseOutputAudioTranscriptDelta | ResponseOutputTextDelta
 """A piece of what the model says or writes."""
 
@@ -33,7 +35,7 @@ ModelDelta: TypeAlias = ResponseOutputAudioTranscriptDelta | ResponseOutputTextD
 class History:
     """The conversation, and what is published about it."""
 
-    info: events.EventInfo
+    outbox: Outbox
     readings: Readings = field(factory=Readings)
     """What the subscribers have read, for their edits."""
     conversation: Conversation = field(factory=Conversation)
@@ -56,17 +58,17 @@ class History:
         self.readings.asked_for(self.conversation.take_news())
         return items
 
-    def item(self, item: Item, previous_id: str | None, *, is_done: bool = False) -> Effects:
-        """An item is there, or there is more of it."""
+    def item(self, item: Item, previous_id: str | None, *, is_done: bool = False) -> bool:
+        """An item is there, or there is more of it. Return whether that is news."""
         if item.id in self._deleted:
             self.announced(item.id, previous_id)
-            return []  # the server finished an item that we had deleted meanwhile
+            return False  # the server finished an item that we had deleted meanwhile
         if item.id in self._retold:
-            return []  # it has the words only; we know what they were
+            return False  # it has the words only; we know what they were
         item = _without_audio(item)
         known = self.conversation.get(item.id) if item.id is not None else None
         if isinstance(item, UnknownItem) and known is not None:
-            return []  # what we know of it says more
+            return False  # what we know of it says more
         change = self.conversation.put(
             item, previous_id, first=item.id in self.first, is_done=is_done
         )
@@ -75,9 +77,12 @@ class History:
         self.readings.moved(self.conversation.moved)
         now = self.conversation.get(item.id) if item.id is not None else None
         if change == "added":
-            # With the words that came before it.
-            return [self._added(now or item)]
-        return [self._updated(item.id)] if item.id is not None and now != known else []
+            self._added(now or item)  # with the words that came before it
+            return True
+        if item.id is None or now == known:
+            return False
+        self._updated(item.id)
+        return True
 
     def _arrived(self, item_id: str) -> None:
         """An item is in the conversation: what was to be remembered of it is kept with it."""
@@ -97,10 +102,11 @@ class History:
         if item_id is not None:
             self.conversation.reserve(item_id, previous_id)
 
-    def moved(self) -> Effects:
+    def tell_of_moves(self) -> None:
         """Tell of the items that stand somewhere else since another one has come."""
         self.readings.moved(self.conversation.moved)
-        return [self._updated(item_id, "moved") for item_id in self.conversation.take_moved()]
+        for item_id in self.conversation.take_moved():
+            self._updated(item_id, "moved")
 
     def retold(self, item_ids: Iterable[str | None]) -> None:
         """Another server is told these items, and no others. What it says of them is no news."""
@@ -133,126 +139,125 @@ class History:
             return ""
         return "".join(words_of(part) or "" for part in message.content)
 
-    def deleted(self, item_id: str) -> Effects:
+    def deleted(self, item_id: str) -> None:
         """An item is gone, and does not come back."""
         self._deleted.add(item_id)
         self.readings.deleted(item_id)
-        if not self.conversation.delete(item_id):
-            return []
-        return [self._updated(item_id, "deleted")]
+        if self.conversation.delete(item_id):
+            self._updated(item_id, "deleted")
 
     def truncated(
         self, item_id: str, content_index: int, *, heard_ms: int, received_ms: int
-    ) -> Effects:
+    ) -> None:
         """Only part of an item was heard. What was cut before stays as it was cut."""
         if self.conversation.is_truncated(item_id, content_index):
-            return []
-        if not self.conversation.truncate(
+            return
+        if self.conversation.truncate(
             item_id, content_index, heard_ms=heard_ms, received_ms=received_ms
         ):
-            return []
-        return [self._updated(item_id, "truncated")]
+            self._updated(item_id, "truncated")
 
-    def grew(self, event: ModelDelta) -> Effects:
+    def grew(self, event: ModelDelta, *, is_heard: bool = True) -> None:
         """More of what the model says or writes. An item of which this is the first word begins.
 
-        Publishes nothing for what is too late: the part is finished, or was cut.
+        What is not heard is kept, and not published; nor is what is too late: the part is
+        finished, or was cut.
         """
         item_id, stream = event.item_id, stream_of(event)
-        if not self.may_keep(item_id):
-            return [self.delta(event)]
-        if not self.conversation.grow(item_id, event.content_index, stream, event.delta):
-            return []
-        return [*self._begun(item_id), self.delta(event)]
+        if self.may_keep(item_id):
+            if not self.conversation.grow(item_id, event.content_index, stream, event.delta):
+                return
+            self._begin(item_id)
+        if is_heard:
+            self.delta(event)
 
-    def delta(self, event: ModelDelta) -> Publish:
+    def delta(self, event: ModelDelta) -> None:
         """Publish a piece of the model's words as it came."""
-        kind = (
+        self.outbox.publish(
             events.TextDeltaEvent
             if isinstance(event, ResponseOutputTextDelta)
-            else events.TranscriptDeltaEvent
-        )
-        return Publish(
-            kind(
-                response_id=event.response_id,
-                item_id=event.item_id,
-                content_index=event.content_index,
-                delta=event.delta,
-                info=self.info,
-            )
+            else events.TranscriptDeltaEvent,
+            response_id=event.response_id,
+            item_id=event.item_id,
+            content_index=event.content_index,
+            delta=event.delta,
         )
 
-    def words_done(self, item_id: str, content_index: int, stream: Stream, words: str) -> Effects:
+    def words_done(self, item_id: str, content_index: int, stream: Stream, words: str) -> None:
         """All that the model said or wrote in a part. An item that nobody has told begins."""
-        if not self.may_keep(item_id):
-            return []
-        self.conversation.tell(item_id, content_index, stream, words, is_whole=True)
-        return self._begun(item_id) or [self._updated(item_id)]
+        if self.may_keep(item_id):
+            self.conversation.tell(item_id, content_index, stream, words, is_whole=True)
+            self._tell_words(item_id)
 
-    def finished(self, item_id: str, status: str) -> Effects:
+    def finished(self, item_id: str, status: str) -> None:
         """No more comes of an item that was made of its words."""
         self.unfinished.discard(item_id)
-        return [self._updated(item_id)] if self.conversation.finish(item_id, status) else []
+        if self.conversation.finish(item_id, status):
+            self._updated(item_id)
 
     def told(
         self, item_id: str, content_index: int, stream: Stream, words: str, *, is_whole: bool
-    ) -> Effects:
+    ) -> None:
         """What the model said or wrote in a part, up to here or all of it."""
-        if not self.may_keep(item_id):
-            return []
-        changed = self.conversation.tell(item_id, content_index, stream, words, is_whole=is_whole)
-        return self._begun(item_id) or ([self._updated(item_id)] if changed else [])
+        if self.may_keep(item_id):
+            changed = self.conversation.tell(
+                item_id, content_index, stream, words, is_whole=is_whole
+            )
+            self._tell_words(item_id, changed=changed)
 
-    def settled(self, item_id: str, content_index: int, stream: Stream, words: str) -> Effects:
-        """All words of a part are known. Says so if that is news. See `words_done`."""
-        if not self.may_keep(item_id):
-            return []
-        changed = self.conversation.tell(item_id, content_index, stream, words, is_whole=True)
-        begun = self._begun(item_id, "user" if stream == "input" else "assistant")
-        return begun or ([self._updated(item_id)] if changed else [])
+    def keep_words(self, item_id: str, content_index: int, words: str) -> bool:
+        """Keep all that the user said in a part. Return whether that is news.
 
-    def spoken(self, item_id: str) -> Effects:
-        """The user's words are known: their item begins, if nobody has told it."""
-        return self._begun(item_id, "user") if self.may_keep(item_id) else []
+        `spoken` tells of it.
+        """
+        return self.may_keep(item_id) and self.conversation.tell(
+            item_id, content_index, "input", words, is_whole=True
+        )
 
-    def not_transcribed(self, item_id: str) -> Effects:
+    def spoken(self, item_id: str, *, changed: bool = False) -> None:
+        """The user's words are known: their item begins if it is not there, or has changed."""
+        if self.may_keep(item_id):
+            self._tell_words(item_id, "user", changed=changed)
+
+    def not_transcribed(self, item_id: str) -> None:
         """The words of a turn of the user's will not be known: transcription is off."""
-        changed = self.may_keep(item_id) and self.conversation.not_transcribed(item_id)
-        return [self._updated(item_id)] if changed else []
+        if self.may_keep(item_id) and self.conversation.not_transcribed(item_id):
+            self._updated(item_id)
 
     def may_keep(self, item_id: str) -> bool:
         """Whether what is told of an item belongs into the history."""
         return item_id not in self._deleted and item_id not in self._retold
 
-    def _begun(self, item_id: str, role: Literal["assistant", "user"] = "assistant") -> Effects:
-        """Make the item of words that came without one. Does nothing when it is there."""
+    def _tell_words(self, item_id: str, role: Role = "assistant", *, changed: bool = True) -> None:
+        """Tell of an item's words: it begins with them, or they have changed it."""
+        if not self._begin(item_id, role) and changed:
+            self._updated(item_id)
+
+    def _begin(self, item_id: str, role: Role = "assistant") -> bool:
+        """Make the item of words that came without one. Return whether it was missing."""
         if item_id in self.conversation:
-            return []
+            return False
         if role == "assistant":
             self.unfinished.add(item_id)
         status = "in_progress" if role == "assistant" else "completed"
         return self.item(MessageItem(id=item_id, role=role, status=status), None)
 
-    def _added(self, item: Item) -> Publish:
+    def _added(self, item: Item) -> None:
         self.readings.told((item,))
         previous_id = self.conversation.told_place(item.id) if item.id is not None else None
-        return Publish(
-            events.HistoryAddedEvent(item=item, previous_item_id=previous_id, info=self.info)
-        )
+        self.outbox.publish(events.HistoryAddedEvent, item=item, previous_item_id=previous_id)
 
-    def _updated(self, item_id: str, change: events.Change = "updated") -> Publish:
+    def _updated(self, item_id: str, change: events.Change = "updated") -> None:
         history = self.items
         self.readings.told(self.conversation.take_news())
         item = self.conversation.get(item_id)
-        return Publish(
-            events.HistoryUpdatedEvent(
-                history=history,
-                item_id=item_id,
-                change=change,
-                item=item,
-                previous_item_id=None if item is None else self.conversation.told_place(item_id),
-                info=self.info,
-            )
+        self.outbox.publish(
+            events.HistoryUpdatedEvent,
+            history=history,
+            item_id=item_id,
+            change=change,
+            item=item,
+            previous_item_id=None if item is None else self.conversation.told_place(item_id),
         )
 
 

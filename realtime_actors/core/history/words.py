@@ -16,9 +16,7 @@ from typing import Final, TypeAlias
 
 from attrs import define, evolve, field, frozen
 
-from realtime_actors import events
 from realtime_actors import protocol as wire
-from realtime_actors.core.effects import Effect, Effects, Publish
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.history.conversation import Conversation, Stream, words_of
@@ -97,18 +95,15 @@ class Words:
         """A response of the conversation began."""
         self._latest = response_id
 
-    def ended(self, response: wire.Response) -> Effects:
+    def ended(self, response: wire.Response) -> None:
         """A response ended, and with it the items of which the server tells no end."""
         self._unkept.pop(response.id, None)
         status = "completed" if response.status == "completed" else "incomplete"
-        return [
-            effect
-            for item_id in tuple(self.history.unfinished)
-            if self._maker(item_id) == response.id
-            for effect in self.history.finished(item_id, status)
-        ]
+        for item_id in tuple(self.history.unfinished):
+            if self._maker(item_id) == response.id:
+                self.history.finished(item_id, status)
 
-    def grew(self, event: ModelDelta, now: float) -> Effects:
+    def grew(self, event: ModelDelta, now: float) -> None:
         """More of what the model says or writes came."""
         item_id, response_id, index = event.item_id, event.response_id, event.content_index
         stream = stream_of(event)
@@ -116,38 +111,40 @@ class Words:
         book = self._book(response_id, item_id)
         part = _Part(response_id, item_id, index, stream, book)
         before = part.words if self.guarding.has_guardrails else ""
+        is_heard = not self.speech.is_silenced(response_id)  # the fence holds for words, too
         if not self._is_kept(book):
             book.grow(item_id, index, stream, event.delta)
-            effects: Effects = [self.history.delta(event)]
+            if is_heard:
+                self.history.delta(event)
         elif self._is_unheard(item_id, response_id, stream):
-            return self._never_heard(item_id)
+            self._never_heard(item_id)
+            return
         else:
-            effects = self.history.grew(event)
-        if self.speech.is_silenced(response_id):  # the fence holds for words, too
-            return [effect for effect in effects if not _is_delta(effect)]
-        return effects + self._judge(part, before, now, is_whole=False)
+            self.history.grew(event, is_heard=is_heard)
+        if is_heard:
+            self._judge(part, before, now, is_whole=False)
 
     def done(
         self,
         event: wire.ResponseOutputAudioTranscriptDone | wire.ResponseOutputTextDone,
         now: float,
-    ) -> Effects:
+    ) -> None:
         """All words of a part came."""
         if isinstance(event, wire.ResponseOutputTextDone):
-            return self._part(event, "text", event.text, now, is_whole=True)
-        return self._part(event, "audio", event.transcript, now, is_whole=True)
+            self._part(event, "text", event.text, now, is_whole=True)
+        else:
+            self._part(event, "audio", event.transcript, now, is_whole=True)
 
-    def content_part(self, event: PartEvent, now: float) -> Effects:
+    def content_part(self, event: PartEvent, now: float) -> None:
         """A part began, or is finished. It may have words that come in no other way."""
         words, is_whole = words_of(event.part), isinstance(event, wire.ResponseContentPartDone)
         match event.part:
             case OutputAudio() if words:
-                return self._part(event, "audio", words, now, is_whole=is_whole)
+                self._part(event, "audio", words, now, is_whole=is_whole)
             case OutputText() if words:
-                return self._part(event, "text", words, now, is_whole=is_whole)
+                self._part(event, "text", words, now, is_whole=is_whole)
             case _:
                 self._makers[event.item_id] = event.response_id
-                return []
 
     def item(
         self,
@@ -157,19 +154,21 @@ class Words:
         *,
         response_id: str | None = None,
         is_done: bool = False,
-    ) -> Effects:
+    ) -> None:
         """An item came, of the model, the user or the program; `is_done`: it is finished."""
         if item.id is not None and response_id is not None:
             self._makers[item.id] = response_id
         maker = response_id or self._maker(item.id)
-        if isinstance(item, MessageItem) and not self.history.is_ours(item.id):
-            if item.role == "assistant":
-                return self._message(item, previous_id, maker, now, is_done=is_done)
-            if item.role == "user":
-                return self._turn(item, previous_id, is_done=is_done)
-        if self.responses.is_out_of_band(maker):
-            return []
-        return self.history.item(item, previous_id, is_done=is_done)
+        is_ours = self.history.is_ours(item.id)
+        match item:
+            case MessageItem(role="assistant") if not is_ours:
+                self._message(item, previous_id, maker, now, is_done=is_done)
+            case MessageItem(role="user") if not is_ours:
+                self._turn(item, previous_id, is_done=is_done)
+            case _ if not self.responses.is_out_of_band(maker):
+                self.history.item(item, previous_id, is_done=is_done)
+            case _:
+                pass  # it is no part of the conversation
 
     def _message(
         self,
@@ -179,7 +178,7 @@ class Words:
         now: float,
         *,
         is_done: bool,
-    ) -> Effects:
+    ) -> None:
         """A message of the model's came."""
         item_id = item.id or _UNNAMED
         if maker is None and item_id not in self.history.conversation:
@@ -194,16 +193,15 @@ class Words:
         if not self._is_kept(book):
             book.put(evolve(item, id=item_id), is_done=is_done)
         elif self._is_unheard(item_id, maker, *(stream for _, stream in told)):
-            return self.speech.never_heard(item_id)
-        effects: Effects = []
+            self.speech.never_heard(item_id)
+            return
         if not self.responses.is_out_of_band(maker):
-            effects = self.history.item(item, previous_id, is_done=is_done)
+            self.history.item(item, previous_id, is_done=is_done)
         maker = maker or self.responses.active_id or self._latest
         is_whole = is_done or item.status in ("completed", "incomplete")
         for (index, stream), known in zip(told, before, strict=True):
             part = _Part(maker, item_id, index, stream, book)
-            effects += self._judge_whole(part, known, now, is_whole=is_whole)
-        return effects
+            self._judge_whole(part, known, now, is_whole=is_whole)
 
     def _part(
         self,
@@ -213,40 +211,41 @@ class Words:
         now: float,
         *,
         is_whole: bool,
-    ) -> Effects:
+    ) -> None:
         """The words of a part came, up to here or all of them."""
         item_id, response_id, index = event.item_id, event.response_id, event.content_index
         self._makers[item_id] = response_id
         book = self._book(response_id, item_id)
-        before, effects = book.words(item_id, index), []
+        before = book.words(item_id, index)
         if not self._is_kept(book):
             book.tell(item_id, index, stream, words, is_whole=is_whole)
         elif self._is_unheard(item_id, response_id, stream):
-            return self._never_heard(item_id)
+            self._never_heard(item_id)
+            return
         elif isinstance(event, PartEvent):
-            effects = self.history.told(item_id, index, stream, words, is_whole=is_whole)
+            self.history.told(item_id, index, stream, words, is_whole=is_whole)
         else:
-            effects = self.history.words_done(item_id, index, stream, words)
+            self.history.words_done(item_id, index, stream, words)
         part = _Part(response_id, item_id, index, stream, book)
-        return effects + self._judge_whole(part, before, now, is_whole=is_whole)
+        self._judge_whole(part, before, now, is_whole=is_whole)
 
-    def _judge_whole(self, part: _Part, before: str, now: float, *, is_whole: bool) -> Effects:
+    def _judge_whole(self, part: _Part, before: str, now: float, *, is_whole: bool) -> None:
         """Judge words that are told; of a response that was stopped, only if they are the first."""
         if part.response_id is not None and self.speech.is_silenced(part.response_id) and before:
-            return []
-        return self._judge(part, before, now, is_whole=is_whole)
+            return
+        self._judge(part, before, now, is_whole=is_whole)
 
-    def _judge(self, part: _Part, before: str, now: float, *, is_whole: bool) -> Effects:
+    def _judge(self, part: _Part, before: str, now: float, *, is_whole: bool) -> None:
         """Put the words of a part before the guardrails, as far as they were or will be heard."""
         response_id = part.response_id
         if response_id is None or not self.guarding.has_guardrails:
-            return []
+            return
         if part.stream == "text" and self.responses.is_out_of_band(response_id):
-            return []  # not said to the user: it is the program's own
+            return  # not said to the user: it is the program's own
         words = part.words
         if not words:
-            return []
-        return self.guarding.known(
+            return
+        self.guarding.known(
             response_id,
             part.item_id,
             part.index,
@@ -271,64 +270,58 @@ class Words:
         is_speech = bool(item_id) and "audio" in streams
         return is_speech and not self.speech.was_heard(item_id, response_id)
 
-    def _never_heard(self, item_id: str) -> Effects:
+    def _never_heard(self, item_id: str) -> None:
         """Delete an item that was never heard; if the server has not told it yet, when it does."""
-        known = item_id in self.history.conversation
-        return self.speech.never_heard(item_id) if known else []
+        if item_id in self.history.conversation:
+            self.speech.never_heard(item_id)
 
     # -- the user's ------------------------------------------------------------------------
 
-    def _turn(self, item: MessageItem, previous_id: str | None, *, is_done: bool) -> Effects:
+    def _turn(self, item: MessageItem, previous_id: str | None, *, is_done: bool) -> None:
         """A message of the user's came."""
-        effects = self.history.item(item, previous_id, is_done=is_done)
+        self.history.item(item, previous_id, is_done=is_done)
         if item.id is not None:
-            effects += self.transcripts.item(item, item.id, is_done=is_done)
-        return self._screened(item.id, effects)
+            self.transcripts.item(item, item.id, is_done=is_done)
+        self._screen(item.id)
 
-    def turn_began(self, item_id: str | None) -> Effects:
+    def turn_began(self, item_id: str | None) -> None:
         """The user has begun to speak."""
-        return self.transcripts.began(item_id)
+        self.transcripts.began(item_id)
 
-    def turn_stopped(self, item_id: str | None) -> Effects:
+    def turn_stopped(self, item_id: str | None) -> None:
         """The user has stopped speaking."""
-        return self.transcripts.stopped(item_id)
+        self.transcripts.stopped(item_id)
 
-    def committed(self, item_id: str | None, previous_id: str | None) -> Effects:
+    def committed(self, item_id: str | None, previous_id: str | None) -> None:
         """A turn of the user's is part of the conversation; its item is to come."""
         self.history.announced(item_id, previous_id)
-        return [*self.transcripts.began(item_id), *self.transcripts.over(item_id)]
+        self.transcripts.began(item_id)
+        self.transcripts.over(item_id)
 
-    def cleared(self) -> Effects:
+    def cleared(self) -> None:
         """What the user was saying was thrown away."""
-        return self.transcripts.cleared()
+        self.transcripts.cleared()
 
-    def transcription(self, event: Transcription) -> Effects:
+    def transcription(self, event: Transcription) -> None:
         """Some of what the user said is known, or never will be."""
         match event:
             case wire.ConversationItemInputAudioTranscriptionDelta():
-                return self.transcripts.delta(event)
+                self.transcripts.delta(event)
             case wire.ConversationItemInputAudioTranscriptionSegment():
-                return self.transcripts.segment(event)
+                self.transcripts.segment(event)
             case wire.ConversationItemInputAudioTranscriptionCompleted():
-                effects = self.transcripts.completed(event)
+                self.transcripts.completed(event)
+                self._screen(event.item_id)
             case wire.ConversationItemInputAudioTranscriptionFailed():
-                effects = self.transcripts.failed(event)
-        return self._screened(event.item_id, effects)
+                self.transcripts.failed(event)
+                self._screen(event.item_id)
 
-    def transcript_timer_fired(self, item_id: str) -> Effects:
+    def transcript_timer_fired(self, item_id: str) -> None:
         """No word of a turn has come for some time."""
-        effects = self.transcripts.timer_fired(item_id)
-        return self._screened(item_id, effects)
+        self.transcripts.timer_fired(item_id)
+        self._screen(item_id)
 
-    def _screened(self, item_id: str | None, effects: Effects) -> Effects:
+    def _screen(self, item_id: str | None) -> None:
         """Put what the user is known to have said before the guardrails, once its turn is over."""
-        if item_id is None or not self.transcripts.has_ended(item_id):
-            return effects
-        return effects + self.screening.said(item_id, self.transcripts.text(item_id))
-
-
-def _is_delta(effect: Effect) -> bool:
-    """Whether it tells the subscribers a piece of the model's words."""
-    return isinstance(effect, Publish) and isinstance(
-        effect.event, events.TextDeltaEvent | events.TranscriptDeltaEvent
-    )
+        if item_id is not None and self.transcripts.has_ended(item_id):
+            self.screening.said(item_id, self.transcripts.text(item_id))

@@ -10,17 +10,15 @@ from typing import Final
 
 from attrs import define, evolve
 
-from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.agents.turns import Turns
-from realtime_actors.core.effects import Effects, Publish
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.history.words import Words
 from realtime_actors.core.life import Life
 from realtime_actors.core.limits import Limits
-from realtime_actors.core.reports import Reports
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.ends import was_talked_over, with_status
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.stalls import StallWatch
@@ -52,8 +50,7 @@ _GROWS: Final = (
 class Course:
     """What happens when a response begins, ends, or is lost."""
 
-    info: events.EventInfo
-    reports: Reports
+    outbox: Outbox
     life: Life
     configuration: Configuration
     responses: ResponseMachine
@@ -72,175 +69,172 @@ class Course:
     accounting: Accounting
     limits: Limits
 
-    def unannounced(self, event: wire.ServerEvent, now: float) -> Effects:
+    def unannounced(self, event: wire.ServerEvent, now: float) -> None:
         """Learn from what a response makes that it has begun, or its id, if that was not told."""
         if not isinstance(event, _GROWS):
-            return []
+            return
         response_id = event.response_id
         if not response_id or self.responses.is_known(response_id):
-            return []
+            return
         if not self.responses.is_expected:
-            return self._learn_id(response_id)
+            self._learn_id(response_id)
+            return
         response = wire.Response(id=response_id)
         asked_for = self.responses.is_requested
-        effects = self.responses.began_unannounced(response)
-        return effects + self._began(response, asked_for=asked_for, now=now)
+        self.responses.began_unannounced(response)
+        self._began(response, asked_for=asked_for, now=now)
 
-    def created(self, event: wire.ServerEvent, response: wire.Response, now: float) -> Effects:
+    def created(self, event: wire.ServerEvent, response: wire.Response, now: float) -> None:
         """Take the beginning of a response."""
         if self.responses.is_known(response.id):
-            return []  # it came twice, or after something of it
+            return  # it came twice, or after something of it
         if response.id is None and not self.responses.may_be_of_conversation(response):
-            return [self._as_it_came(event)]  # out of band: nothing of it will be known by its id
+            self.outbox.publish_raw(event)  # out of band: nothing of it will be known by its id
+            return
         if response.id is None and self.responses.is_active and self.responses.active_id is None:
-            return []  # it came twice: one at a time is of the conversation
+            return  # it came twice: one at a time is of the conversation
         asked_for = self.responses.is_requested
-        effects = self.responses.created(response)
+        self.responses.created(response)
         if not self.responses.is_out_of_band(response.id):
-            return effects + self._began(response, asked_for=asked_for, now=now)
-        effects += self.stalls.began(response.id, now)
+            self._began(response, asked_for=asked_for, now=now)
+            return
+        self.stalls.began(response.id, now)
         self.announcements.began(response.id)
-        stopped = self.turn_taking.began_out_of_band(str(response.id), now)
-        return [*effects, self._as_it_came(event), *stopped]
+        self.outbox.publish_raw(event)
+        self.turn_taking.began_out_of_band(str(response.id), now)
 
-    def done(self, event: wire.ServerEvent, response: wire.Response, now: float) -> Effects:
+    def done(self, event: wire.ServerEvent, response: wire.Response, now: float) -> None:
         """Take the end of a response, told or not."""
         if self.responses.is_over(response.id):
-            return self._done_again(response, now)
+            self._done_again(response, now)
+            return
         self.limits.active(now)
         response = with_status(evolve(response, id=self.responses.id_of_end(response)))
-        effects: Effects = []
         if self.responses.may_be_of_conversation(response):
-            effects += self._learn_id(response.id)
+            self._learn_id(response.id)
         has_begun = self.responses.has_begun(response.id)
-        effects += [*self.responses.done(response), *self.stalls.over(response.id)]
+        self.responses.done(response)
+        self.stalls.over(response.id)
         if was_talked_over(response):
-            effects += self._talked_over(response.id, now)
-        effects += self._counted(response)
+            self._talked_over(response.id, now)
+        self._counted(response)
         self.turn_taking.done(response)
         self.speech.response_done(response.id)
         if self.responses.is_out_of_band(response.id):
-            effects += self._words_of_response(response, now)
+            self._words_of_response(response, now)
             if self.stalls.is_given_up(response.id):
-                return effects
-            failure = self.turns.failure(response)
-            return [*effects, *failure, self._as_it_came(event), *self._end_if_fatal(response)]
+                return
+            self.turns.failed(response)
+            self.outbox.publish_raw(event)
+            self._end_if_fatal(response)
+            return
         if not has_begun:  # the server has not said so
             self.words.began(response.id)
-            effects += self.turns.began(response)
-        effects += self._words_of_response(response, now)
-        effects += self.calling.response_done(response)
+            self.turns.began(response)
+        self._words_of_response(response, now)
+        self.calling.response_done(response)
         self.rounds.response_done(response.id)
-        effects += self.rounds.go_on()
-        effects += self.turns.failure(response) + self.turns.ended(response)
-        return effects + self._end_if_fatal(response)
+        self.rounds.go_on()
+        self.turns.failed(response)
+        self.turns.ended(response)
+        self._end_if_fatal(response)
 
-    def item_done(self, item: Item, response_id: str | None, now: float) -> Effects:
+    def item_done(self, item: Item, response_id: str | None, now: float) -> None:
         """Take the end of an item that a response has made."""
         self.speech.ended(item.id)
-        effects = self.words.item(item, None, now, response_id=response_id, is_done=True)
-        return effects + self.calling.item_done(item, response_id)
+        self.words.item(item, None, now, response_id=response_id, is_done=True)
+        self.calling.item_done(item, response_id)
 
-    def cancelled(self, event: wire.UnknownEvent, now: float) -> Effects:
+    def cancelled(self, event: wire.UnknownEvent, now: float) -> None:
         """Take the event by which some servers answer a cancel, with nothing else in it."""
         cancelled = self.unanswered.cancelled()
-        if cancelled is None or not self.stalls.watches(cancelled.about):
-            return [self._as_it_came(event)]
-        return [self._as_it_came(event), *self.give_up(cancelled.about, now, "cancelled")]
+        self.outbox.publish_raw(event)
+        if cancelled is not None and self.stalls.watches(cancelled.about):
+            self.give_up(cancelled.about, now, "cancelled")
 
-    def stalled(self, response_id: str | None, now: float) -> Effects:
+    def stalled(self, response_id: str | None, now: float) -> None:
         """Look whether a response in progress is silent for too long."""
-        effects, is_lost = self.stalls.fired(
+        is_lost = self.stalls.fired(
             response_id,
             now,
             has_open_call=any(call.response_id == response_id for call in self.calls.open),
             unapproved=self.calls.hosted.unapproved,
         )
         if not is_lost:
-            return effects
-        error = self.reports.error(
+            return
+        self.outbox.publish_error(
             "response_stalled",
             "the server said nothing more of a response, nor of its end, and did not answer when it"
             " was cancelled: it was given up",
             response_id=response_id,
             source="response",
         )
-        return [error, *self.give_up(response_id, now)]
+        self.give_up(response_id, now)
 
-    def out_of_band_unanswered(self, event_id: str) -> Effects:
+    def out_of_band_unanswered(self, event_id: str) -> None:
         """Give up a response out of band that was asked for, and that the server does not begin."""
-        if not self.responses.out_of_band.give_up(event_id):
-            return []
-        return [
-            self.reports.error(
+        if self.responses.out_of_band.give_up(event_id):
+            self.outbox.publish_error(
                 "response_unanswered",
                 "the server did not answer a response.create out of band; where a server names no"
                 " conversations, metadata tell its response from others",
                 source="response.create",
             )
-        ]
 
-    def give_up(self, response_id: str | None, now: float, status: str = "lost") -> Effects:
+    def give_up(self, response_id: str | None, now: float, status: str = "lost") -> None:
         """Go on without a response whose end the server has not told."""
         self.stalls.give_up(response_id)
         response = wire.Response(id=response_id, status=status)
-        return self.done(wire.ResponseDone(response=response), response, now)
+        self.done(wire.ResponseDone(response=response), response, now)
 
-    def _learn_id(self, response_id: str | None) -> Effects:
+    def _learn_id(self, response_id: str | None) -> None:
         """Take an id for that of the response in progress, if it began without one."""
-        if response_id is None or not self.responses.learn_id(response_id):
-            return []
-        self.speech.learn_id(response_id)
-        return self.stalls.learn_id(response_id)
+        if response_id is not None and self.responses.learn_id(response_id):
+            self.speech.learn_id(response_id)
+            self.stalls.learn_id(response_id)
 
-    def _began(self, response: wire.Response, *, asked_for: bool, now: float) -> Effects:
+    def _began(self, response: wire.Response, *, asked_for: bool, now: float) -> None:
         """A response of the conversation is in progress."""
-        effects = self.stalls.began(response.id, now)
+        self.stalls.began(response.id, now)
         self.announcements.began(response.id)
         self.words.began(response.id)
-        effects += self.turns.began(response) + self.turn_taking.began(now)
+        self.turns.began(response)
+        self.turn_taking.began(now)
         if self.limits.reached is not None and not asked_for and response.id is not None:
-            effects += self.speech.refuse(response.id)
-        return effects + self.screening.began(response.id, asked_for=asked_for, now=now)
+            self.speech.refuse(response.id)
+        self.screening.began(response.id, asked_for=asked_for, now=now)
 
-    def _done_again(self, response: wire.Response, now: float) -> Effects:
+    def _done_again(self, response: wire.Response, now: float) -> None:
         """Take what is new in the end of a response that was given up; else it came twice."""
         if not self.stalls.late_end(response.id):
-            return []
-        effects: Effects = []
+            return
         for item in response.output:
-            effects += self.item_done(item, response.id, now)
+            self.item_done(item, response.id, now)
         if response.usage is not None:
-            effects += self._counted(response)
-        return effects
+            self._counted(response)
 
-    def _counted(self, response: wire.Response) -> Effects:
+    def _counted(self, response: wire.Response) -> None:
         if response.usage is None:
-            return self.accounting.not_counted()
+            self.accounting.not_counted()
+            return
         model = self.configuration.settings.model
-        effects = self.accounting.response(response.id, response.usage, model)
-        return effects + self.limits.spent(self.accounting.known_cost)
+        self.accounting.response(response.id, response.usage, model)
+        self.limits.spent(self.accounting.known_cost)
 
-    def _end_if_fatal(self, response: wire.Response) -> Effects:
+    def _end_if_fatal(self, response: wire.Response) -> None:
         error = response.status_details.error if response.status_details else None
-        return (
-            self.life.end(session_failure(error)) if error is not None and is_fatal(error) else []
-        )
+        if error is not None and is_fatal(error):
+            self.life.end(session_failure(error))
 
-    def _talked_over(self, response_id: str | None, now: float) -> Effects:
+    def _talked_over(self, response_id: str | None, now: float) -> None:
         """The server has stopped a response for the user's speech, whatever its settings say."""
         self.configuration.interrupted()
-        if response_id is None or self.configuration.patient:
-            return []
-        return self.speech.talked_over(response_id, now)
+        if response_id is not None and not self.configuration.patient:
+            self.speech.talked_over(response_id, now)
 
-    def _words_of_response(self, response: wire.Response, now: float) -> Effects:
+    def _words_of_response(self, response: wire.Response, now: float) -> None:
         """Take what a response says at its end of its words."""
-        effects: Effects = []
         for item in response.output:
-            effects += self.words.item(item, None, now, response_id=response.id, is_done=True)
-        effects += self.words.ended(response)
-        return effects + self.guarding.response_done(response.id, now)
-
-    def _as_it_came(self, event: wire.ServerEvent) -> Publish:
-        return Publish(events.RawModelEvent(event=event, info=self.info))
+            self.words.item(item, None, now, response_id=response.id, is_done=True)
+        self.words.ended(response)
+        self.guarding.response_done(response.id, now)

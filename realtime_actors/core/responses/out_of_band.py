@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from realtime_actors.core.effects import CancelTimer, Effects, SetTimer
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import RecentSet
 from realtime_actors.protocol import Response
 
@@ -44,6 +44,7 @@ class _Wish:
 class OutOfBand:
     """The responses that run beside the conversation, and the wishes for more of them."""
 
+    outbox: Outbox
     names_conversations: bool = False
     """The server has named the conversation of a response, so it does for all of them."""
     stopped: RecentSet[str] = field(factory=RecentSet)
@@ -65,44 +66,50 @@ class OutOfBand:
         """The names of the wishes that are not answered."""
         return frozenset(self._wishes)
 
-    def asked(
-        self, event_id: str | None, metadata: Mapping[str, Any], *, is_spoken: bool
-    ) -> Effects:
+    def asked(self, event_id: str | None, metadata: Mapping[str, Any], *, is_spoken: bool) -> None:
         """A response out of band was asked for. `is_spoken`: it is made to be heard."""
         self._wishes[event_id] = _Wish(metadata, is_spoken)
-        return [SetTimer(out_of_band_timer(event_id), ANSWER_WITHIN)]
+        self.outbox.set_timer(out_of_band_timer(event_id), ANSWER_WITHIN)
 
     def give_up(self, event_id: str | None) -> bool:
-        """Wait no longer for the answer to a wish. Gives whether it was waited for."""
+        """Wait no longer for the answer to a wish. Return whether it was waited for."""
         return self._wishes.pop(event_id, None) is not None
+
+    def refused(self, event_id: str | None) -> bool:
+        """Wait no longer for a wish that was refused. Return whether it was waited for."""
+        is_known = self.give_up(event_id)
+        if is_known:
+            self.outbox.cancel_timer(out_of_band_timer(event_id))
+        return is_known
 
     def stop_asked(self) -> None:
         """Let those that are made to be heard be stopped when they begin."""
         for wish in self._wishes.values():
             wish.is_stopped = wish.is_stopped or wish.is_spoken
 
-    def begins(self, response: Response, asked_for: Mapping[str, Any] | None) -> Effects | None:
-        """Look whether a response that is seen for the first time is out of band.
+    def begins(self, response: Response, asked_for: Mapping[str, Any] | None) -> bool:
+        """Return whether a response that is seen for the first time is out of band.
 
         `asked_for` has the metadata of the response of the conversation that is asked for;
-        None when none is. Gives None for a response of the conversation.
+        None when none is.
         """
         if response.conversation_id is not None:
             self.names_conversations = True
         event_id, is_out_of_band = self._claim(response, asked_for)
         if response.id is None or not is_out_of_band:
             self.user_had_turn = False
-            return None
+            return False
         self._responses.add(response.id)
         self.open[response.id] = None
         wish = self._wishes.pop(event_id, None)
         if wish is None or wish.is_spoken:
             self.spoken[response.id] = None
         if wish is None:
-            return []  # its wish was given up
+            return True  # its wish was given up
         if wish.is_stopped:
             self.stopped.add(response.id)
-        return [CancelTimer(out_of_band_timer(event_id))]
+        self.outbox.cancel_timer(out_of_band_timer(event_id))
+        return True
 
     def over(self, response_id: str) -> None:
         """A response has ended."""
@@ -115,11 +122,11 @@ class OutOfBand:
             known.clear()
         self.names_conversations = self.user_had_turn = False
 
-    def lost(self) -> Effects:
+    def lost(self) -> None:
         """The connection is gone, and with it everything asked for."""
-        timers: Effects = [CancelTimer(out_of_band_timer(event_id)) for event_id in self._wishes]
+        for event_id in self._wishes:
+            self.outbox.cancel_timer(out_of_band_timer(event_id))
         self._wishes.clear()
-        return timers
 
     def _claim(
         self, response: Response, asked_for: Mapping[str, Any] | None

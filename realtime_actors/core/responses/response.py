@@ -24,17 +24,18 @@ Responses out of band (`conversation: "none"`) run beside this: see `out_of_band
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Final, TypeAlias
 
 from attrs import define, evolve, field, frozen
 
 from realtime_actors.config import ResponseSettings
-from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer
+from realtime_actors.core.loss import Loss
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import RecentSet
 from realtime_actors.core.responses.claims import Claims
 from realtime_actors.core.responses.ends import was_talked_over
-from realtime_actors.core.responses.out_of_band import OutOfBand, out_of_band_timer
+from realtime_actors.core.responses.out_of_band import OutOfBand
 from realtime_actors.core.responses.wishes import (
     PLAIN,
     Asked,
@@ -108,7 +109,7 @@ IN_DOUBT: Final = 8
 class ResponseMachine:
     """Which response is active, and which are wanted."""
 
-    new_id: Callable[[], str]
+    outbox: Outbox
     phase: Phase = IDLE
     _asked: deque[Asked] = field(factory=lambda: deque(maxlen=IN_DOUBT))
     protected: RecentSet[str] = field(factory=RecentSet)
@@ -118,9 +119,12 @@ class ResponseMachine:
     _retries: int = 0
     _begun: RecentSet[str] = field(factory=RecentSet)
     _over: RecentSet[str] = field(factory=RecentSet)
-    out_of_band: OutOfBand = field(factory=OutOfBand)
+    out_of_band: OutOfBand = field(init=False)
     claims: Claims = field(factory=Claims)
     """What calls are owed."""
+
+    def __attrs_post_init__(self) -> None:
+        self.out_of_band = OutOfBand(self.outbox)
 
     @property
     def active_id(self) -> str | None:
@@ -262,13 +266,13 @@ class ResponseMachine:
     def release(self, why: Hashable) -> None:
         self._holds.discard(why)
 
-    def flush(self, *, claims: bool = True) -> Effects:
+    def flush(self, *, claims: bool = True) -> None:
         """Send the next `response.create`, if one is wanted and nothing is in the way.
 
         `claims`: also for calls that have a claim to one, and nothing else.
         """
         if self._holds or not isinstance(self.phase, Idle):
-            return []
+            return
         wanted = self._wishes.next()
         if wanted is not None:
             wish = wanted.wish
@@ -277,12 +281,13 @@ class ResponseMachine:
             plain = ResponseSettings(tool_choice=choice)
             wish = PLAIN if choice is None else ResponseCreate(response=plain)
         else:
-            return []
-        event = with_event_id(wish, self.new_id)
+            return
+        event = with_event_id(wish, self.outbox.new_id)
         self.phase = Requested(wanted is None or wanted.interruptible)
         asked = Asked(event_id=event_id_of(event), wanted=wanted, claims=self.claims.taken())
         self._asked.append(asked)
-        return [Send(event), SetTimer(ANSWER_TIMER, ANSWER_WITHIN)]
+        self.outbox.send(event)
+        self.outbox.set_timer(ANSWER_TIMER, ANSWER_WITHIN)
 
     def want_out_of_band(self, wish: Wish, *, is_spoken: bool) -> None:
         """Ask for a response beside the conversation.
@@ -291,15 +296,13 @@ class ResponseMachine:
         """
         self._wishes.beside.append((wish, is_spoken))
 
-    def flush_out_of_band(self, *, may_speak: bool) -> Effects:
+    def flush_out_of_band(self, *, may_speak: bool) -> None:
         """Send the wishes for responses beside the conversation."""
-        effects: Effects = []
         for wish, is_spoken in self._wishes.next_beside(may_speak=may_speak):
-            event = with_event_id(wish, self.new_id)
+            event = with_event_id(wish, self.outbox.new_id)
             event_id, metadata = event_id_of(event), metadata_of(event)
-            effects.append(Send(event))
-            effects += self.out_of_band.asked(event_id, metadata, is_spoken=is_spoken)
-        return effects
+            self.outbox.send(event)
+            self.out_of_band.asked(event_id, metadata, is_spoken=is_spoken)
 
     def stop_asked(self, *, for_good: bool) -> None:
         """Let the response that is asked for be stopped when it begins.
@@ -318,19 +321,19 @@ class ResponseMachine:
         for asked in self._asked:
             asked.doubtful = True
 
-    def created(self, response: Response) -> Effects:
+    def created(self, response: Response) -> None:
         """A response began: ours, or one that the server made by itself."""
-        beside = self._out_of_band(response)
-        return self._began(response) if beside is None else beside
+        if not self._begins_out_of_band(response):
+            self._began(response)
 
-    def began_unannounced(self, response: Response) -> Effects:
+    def began_unannounced(self, response: Response) -> None:
         """Something came that only a response of the conversation can have made."""
         if response.id is not None:
             self._begun.add(response.id)
         self.out_of_band.user_had_turn = False
-        return self._began(response)
+        self._began(response)
 
-    def _began(self, response: Response) -> Effects:
+    def _began(self, response: Response) -> None:
         phase = self.phase
         stopped = self._is_stopped(response)
         asked = self._asked[-1] if self.is_requested else None
@@ -344,26 +347,27 @@ class ResponseMachine:
         match phase:
             case Requested():
                 # It may be the voice detection's: then ours is refused in a moment.
-                return [CancelTimer(ANSWER_TIMER)]
+                self.outbox.cancel_timer(ANSWER_TIMER)
             case Obstructed():
-                return [CancelTimer(RETRY_TIMER)]
+                self.outbox.cancel_timer(RETRY_TIMER)
             case _:
-                return []
+                pass
 
-    def done(self, response: Response) -> Effects:
-        """A response ended. Gives what is to be done besides `flush`."""
+    def done(self, response: Response) -> None:
+        """A response ended."""
         is_older = self.is_known(response.id)
-        beside = None if is_older else self._out_of_band(response)
+        if not is_older:
+            self._begins_out_of_band(response)
         if response.id is not None:
             self._over.add(response.id)
             self.out_of_band.over(response.id)
         if self.is_out_of_band(response.id):
-            return beside or []
+            return
         active, phase = self.active_id, self.phase
         if active is not None and response.id not in (active, None):
-            return []
+            return
         if is_older and isinstance(phase, Requested):
-            return []  # it began before this one was asked for, and another took its place
+            return  # it began before this one was asked for, and another took its place
         if self.protects and self._asked and was_talked_over(response):
             asked = self._asked.pop()
             if not asked.stopped:
@@ -372,42 +376,38 @@ class ResponseMachine:
         self.phase = IDLE
         match phase:
             case Requested():
-                return [CancelTimer(ANSWER_TIMER)]  # nobody said that it had begun
+                self.outbox.cancel_timer(ANSWER_TIMER)  # its beginning was not told
             case Obstructed():
-                return [CancelTimer(RETRY_TIMER)]
+                self.outbox.cancel_timer(RETRY_TIMER)
             case _:
-                return []
+                pass
 
-    def refused(self, event_id: str | None) -> Effects:
+    def refused(self, event_id: str | None) -> None:
         """The server says that a response is active already: wanted again, after that one."""
-        if event_id is not None and self.out_of_band.give_up(event_id):
-            return [CancelTimer(out_of_band_timer(event_id))]
+        if event_id is not None and self.out_of_band.refused(event_id):
+            return
         asked, is_newest = self._taken_back(event_id)
         if asked is None:
-            return []
+            return
         self._want_again(asked)
         if is_newest and isinstance(self.phase, InProgress) and self.protects:
             # The one that began then was not ours.
             self.protected.discard(self.phase.response_id or "")
             self.phase = evolve(self.phase, interruptible=True)
-        if not is_newest or not isinstance(self.phase, Requested):
-            return []
-        return self._try_later()
+        if is_newest and isinstance(self.phase, Requested):
+            self._try_later()
 
-    def failed(self, event_id: str | None) -> Effects:
+    def failed(self, event_id: str | None) -> None:
         """The server refused something. If it was our `response.create`, don't ask again.
 
         It would be refused again, for the same reason, as fast as we can send.
         """
-        if self.out_of_band.give_up(event_id):
-            return [CancelTimer(out_of_band_timer(event_id))]
-        if event_id is None:
-            return []
+        if self.out_of_band.refused(event_id) or event_id is None:
+            return
         _, is_newest = self._taken_back(event_id)
-        if not is_newest or not isinstance(self.phase, Requested):
-            return []
-        self.phase = IDLE
-        return [CancelTimer(ANSWER_TIMER)]
+        if is_newest and isinstance(self.phase, Requested):
+            self.phase = IDLE
+            self.outbox.cancel_timer(ANSWER_TIMER)
 
     def mark(self) -> None:
         """Keep what is wanted, before somebody asks for more (see `take_back`)."""
@@ -417,19 +417,20 @@ class ResponseMachine:
         """What was wanted since the mark is not: whoever asked for it was told that it failed."""
         self._wishes.take_back()
 
-    def not_sent(self, event_id: str | None, *, is_told: bool) -> Effects:
+    def not_sent(self, event_id: str | None, *, is_told: bool) -> None:
         """A `response.create` was not sent. Unless somebody was told, it is sent later."""
-        if self.out_of_band.give_up(event_id):
-            return [CancelTimer(out_of_band_timer(event_id))]
+        if self.out_of_band.refused(event_id):
+            return
         asked, is_newest = self._taken_back(event_id)
         if asked is None or not is_newest or not isinstance(self.phase, Requested):
-            return []
+            return
         if is_told:
             self.claims.refused(asked.claims)
             self.phase = IDLE
-            return [CancelTimer(ANSWER_TIMER)]
-        self._want_again(asked)
-        return self._try_later()
+            self.outbox.cancel_timer(ANSWER_TIMER)
+        else:
+            self._want_again(asked)
+            self._try_later()
 
     def unanswered(self) -> bool:
         """`ANSWER_TIMER` fired. Gives whether a `response.create` was given up."""
@@ -452,7 +453,7 @@ class ResponseMachine:
         self.out_of_band.moved()
         self.claims.moved()
 
-    def lost(self) -> Effects:
+    def lost(self, loss: Loss) -> None:
         """The connection is gone, and with it everything wanted."""
         self.phase = IDLE
         self._asked.clear()
@@ -460,13 +461,16 @@ class ResponseMachine:
         self.claims.lost()
         self._holds.clear()
         self._retries = 0
-        return [CancelTimer(ANSWER_TIMER), CancelTimer(RETRY_TIMER), *self.out_of_band.lost()]
+        self.outbox.cancel_timer(ANSWER_TIMER)
+        self.outbox.cancel_timer(RETRY_TIMER)
+        self.out_of_band.lost()
 
-    def _try_later(self) -> Effects:
+    def _try_later(self) -> None:
         self.phase = OBSTRUCTED
         delay = RETRY_AFTER[min(self._retries, len(RETRY_AFTER) - 1)]
         self._retries += 1
-        return [CancelTimer(ANSWER_TIMER), SetTimer(RETRY_TIMER, delay)]
+        self.outbox.cancel_timer(ANSWER_TIMER)
+        self.outbox.set_timer(RETRY_TIMER, delay)
 
     def _want_again(self, asked: Asked) -> None:
         """What was asked for was refused, or is to be asked for once more."""
@@ -489,8 +493,8 @@ class ResponseMachine:
             pass  # those before it were answered before it
         return asked, asked is not None and asked is newest
 
-    def _out_of_band(self, response: Response) -> Effects | None:
-        """Look whether a response that is seen for the first time is out of band."""
+    def _begins_out_of_band(self, response: Response) -> bool:
+        """Return whether a response that is seen for the first time is out of band."""
         if response.id is not None:
             self._begun.add(response.id)
         asked = self._asked[-1] if self._asked and self.is_requested else None

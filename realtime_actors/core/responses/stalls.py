@@ -15,14 +15,16 @@ speaking by then. Its calls are answered, and not run.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Set
+from collections.abc import Hashable, Iterable, Set
 from enum import Enum
 from typing import Final, TypeAlias
 
 from attrs import define, field
 
 from realtime_actors import protocol as wire
-from realtime_actors.core.effects import CancelTimer, Effects, Send, SetTimer, SwitchConnection
+from realtime_actors.core.effects import Send, SwitchConnection
+from realtime_actors.core.loss import Loss
+from realtime_actors.core.outbox import Outbox, ToServer
 from realtime_actors.core.recent import Recent
 from realtime_actors.core.speech.playback import LOOK_AGAIN
 from realtime_actors.items import (
@@ -95,32 +97,33 @@ class _Watched:
 class StallWatch:
     """The responses in progress, and when something was last heard of each."""
 
+    outbox: Outbox
     limit: float | None = None
     """Seconds without any event of a response until it is cancelled. None: no watch."""
     _watched: dict[ResponseId, _Watched] = field(factory=dict)
     _given_up: Recent[ResponseId, bool] = field(factory=Recent)  # whether its end came all the same
 
-    def began(self, response_id: ResponseId, now: float) -> Effects:
+    def began(self, response_id: ResponseId, now: float) -> None:
         """A response began."""
         self._given_up.pop(response_id, None)
         self._watched[response_id] = _Watched(now)
-        return [] if self.limit is None else [SetTimer(stall_timer(response_id), self.limit)]
+        if self.limit is not None:
+            self.outbox.set_timer(stall_timer(response_id), self.limit)
 
-    def learn_id(self, response_id: str) -> Effects:
+    def learn_id(self, response_id: str) -> None:
         """The response that began without an id has this one."""
         watched = self._watched.pop(None, None)
         if watched is None:
-            return []
+            return
         self._watched[response_id] = watched
-        if self.limit is None:
-            return []
-        return [CancelTimer(stall_timer(None)), SetTimer(stall_timer(response_id), self.limit)]
+        if self.limit is not None:
+            self.outbox.cancel_timer(stall_timer(None))
+            self.outbox.set_timer(stall_timer(response_id), self.limit)
 
-    def over(self, response_id: ResponseId) -> Effects:
+    def over(self, response_id: ResponseId) -> None:
         """A response has ended."""
-        if self._watched.pop(response_id, None) is None or self.limit is None:
-            return []
-        return [CancelTimer(stall_timer(response_id))]
+        if self._watched.pop(response_id, None) is not None and self.limit is not None:
+            self.outbox.cancel_timer(stall_timer(response_id))
 
     def speech_came(self, response_id: str, now: float) -> bool:
         """A piece of speech came. Gives False when its response is not one in progress."""
@@ -143,36 +146,34 @@ class StallWatch:
             watched.note(event)
         return named is None or named not in self._given_up
 
-    def sent(self, effects: Effects, active_id: ResponseId, now: float) -> Effects:
-        """Look at what is done: cancels, what the server has waited for, another connection."""
-        timers: Effects = []
-        for effect in effects:
+    def sent(self, to_server: Iterable[ToServer], active_id: ResponseId, now: float) -> None:
+        """Look at what is sent: cancels, what the server has waited for, another connection."""
+        for effect in to_server:
             match effect:
                 case SwitchConnection():
                     self._watched.clear()
                     self._given_up.clear()  # ids may come again
                 case Send(event=wire.ResponseCancel(response_id=response_id)):
-                    timers += self._cancelled(response_id or active_id, now)
+                    self._cancelled(response_id or active_id, now)
                 case Send(event=wire.RawClientEvent(payload={"type": "response.cancel", **rest})):
                     named = rest.get("response_id")
-                    timers += self._cancelled(named if isinstance(named, str) else active_id, now)
+                    self._cancelled(named if isinstance(named, str) else active_id, now)
                 case Send(event=wire.ConversationItemCreate(item=item)) if isinstance(
                     item, FunctionCallOutputItem | McpApprovalResponseItem
                 ):
                     for watched in self._watched.values():
                         watched.last_event = now
-        return timers
 
     def fired(
         self, response_id: ResponseId, now: float, *, has_open_call: bool, unapproved: Set[str]
-    ) -> tuple[Effects, bool]:
-        """`stall_timer` fired. Gives what is to be done, and whether the response is given up.
+    ) -> bool:
+        """`stall_timer` fired. Return whether the response is to be given up.
 
         `unapproved` are the calls of the server's own that wait for the program's approval.
         """
         watched = self._watched.get(response_id)
         if watched is None or self.limit is None:
-            return [], False
+            return False
         if has_open_call or watched.asks & unapproved:
             watched.last_event, watched.cancelled = now, False
         limit = self.limit
@@ -183,10 +184,12 @@ class StallWatch:
         left = limit - (now - watched.last_event)
         if left > 0:
             look = min(max(left, LOOK_AGAIN), self.limit)  # a tool may end meanwhile
-            return [SetTimer(stall_timer(response_id), look)], False
+            self.outbox.set_timer(stall_timer(response_id), look)
+            return False
         if not watched.cancelled:
-            return [Send(wire.ResponseCancel(response_id=response_id))], False
-        return [], True
+            self.outbox.send(wire.ResponseCancel(response_id=response_id))
+            return False
+        return True
 
     def give_up(self, response_id: ResponseId) -> None:
         """Take a response for over whose end the server has not told."""
@@ -212,16 +215,17 @@ class StallWatch:
         self._given_up[response_id] = True
         return True
 
-    def lost(self) -> Effects:
+    def lost(self, loss: Loss) -> None:
         """The connection is gone, and all responses with it."""
-        return [timer for response_id in tuple(self._watched) for timer in self.over(response_id)]
+        for response_id in tuple(self._watched):
+            self.over(response_id)
 
-    def _cancelled(self, response_id: ResponseId, now: float) -> Effects:
+    def _cancelled(self, response_id: ResponseId, now: float) -> None:
         watched = self._watched.get(response_id)
         if watched is None or watched.cancelled or self.limit is None:
-            return []
+            return
         watched.cancelled, watched.last_event = True, now
-        return [SetTimer(stall_timer(response_id), GIVE_UP_AFTER)]
+        self.outbox.set_timer(stall_timer(response_id), GIVE_UP_AFTER)
 
     def _of_item(self, event: wire.ServerEvent, active_id: ResponseId) -> ResponseId | _No:
         """The response of an event that does not name it."""

@@ -22,7 +22,8 @@ from typing import Final, TypeAlias
 
 from attrs import define, field, frozen
 
-from realtime_actors.core.effects import Effects, SetTimer
+from realtime_actors.core.loss import Loss
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import RecentSet
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.settings import Configuration
@@ -82,6 +83,7 @@ SILENT: Final = Silent()
 class TurnTaking:
     """Who speaks, and who has to wait or stop for that."""
 
+    outbox: Outbox
     configuration: Configuration
     responses: ResponseMachine
     speech: Speech
@@ -116,20 +118,20 @@ class TurnTaking:
 
     # -- the user ----------------------------------------------------------------------
 
-    def user_began(self, now: float) -> Effects:
+    def user_began(self, now: float) -> None:
         """The server has heard the user begin to speak. Stop what the user may interrupt."""
         self._user = Speaking(now + SPEAKS_AT_MOST)
         self.responses.hold(_USER)
         self.responses.release(_INTERRUPTED)
         if not self.configuration.interrupts_on_speech:
-            return []
+            return
         if self.speech.protected_until(now) is not None:
-            return []
+            return
         if self.responses.is_closed:
             self.responses.close(drop=True)  # it is saying goodbye
         # The server stops its response by itself; but not one that it has not begun.
         self.responses.stop_asked(for_good=False)
-        return self.speech.interrupt(now, cancel=False)
+        self.speech.interrupt(now, cancel=False)
 
     def user_stopped(self, item_id: str | None, now: float) -> None:
         """The server has found that the user's turn is over; it commits the turn next."""
@@ -163,13 +165,13 @@ class TurnTaking:
 
     # -- the program -------------------------------------------------------------------
 
-    def interrupt(self, now: float) -> Effects:
+    def interrupt(self, now: float) -> None:
         """Stop the model, and let nothing be asked for until the user or the program speaks."""
         self.responses.hold(_INTERRUPTED)
         if isinstance(self._user, Owed):
             self._user = Owed(self._user.until, stopped=True)
         self.responses.stop_asked(for_good=True)
-        return self.speech.interrupt(now, cancel=True)
+        self.speech.interrupt(now, cancel=True)
 
     def program_spoke(self) -> None:
         """The program has said something, or asks for a response."""
@@ -177,7 +179,7 @@ class TurnTaking:
 
     # -- responses ---------------------------------------------------------------------
 
-    def began(self, now: float) -> Effects:
+    def began(self, now: float) -> None:
         """A response of the conversation began. Stop it if that was decided before."""
         response_id = self.responses.active_id
         self.speech.began(response_id)
@@ -185,17 +187,16 @@ class TurnTaking:
         if isinstance(self._user, Owed):
             stopped, self._user = stopped or self._user.stopped, SILENT
         if stopped:
-            return self.speech.interrupt(now, cancel=True)
-        if response_id is not None and self.speech.is_silenced(response_id):
-            return self.speech.refuse(response_id)  # heard, and stopped, before that
-        self.responses.release(_INTERRUPTED)
-        return []
+            self.speech.interrupt(now, cancel=True)
+        elif response_id is not None and self.speech.is_silenced(response_id):
+            self.speech.refuse(response_id)  # heard, and stopped, before that
+        else:
+            self.responses.release(_INTERRUPTED)
 
-    def began_out_of_band(self, response_id: str, now: float) -> Effects:
+    def began_out_of_band(self, response_id: str, now: float) -> None:
         """A response out of band began. Stop it if that was decided before."""
-        if response_id not in self.responses.out_of_band.stopped:
-            return []
-        return self.speech.stop_out_of_band(response_id, now)
+        if response_id in self.responses.out_of_band.stopped:
+            self.speech.stop_out_of_band(response_id, now)
 
     def done(self, response: Response) -> None:
         """A response ended. If it was cancelled, none of its calls begins any more."""
@@ -207,31 +208,28 @@ class TurnTaking:
         if isinstance(item, FunctionCallOutputItem):
             self.responses.claims.shown(item.call_id)
 
-    def end_calls(self) -> Effects:
+    def end_calls(self) -> None:
         """Answer the calls that will not be run, since their responses were stopped."""
-        return [
-            effect
-            for call in self.calls.not_begun
-            if call.call_id in self._stopped_calls or self.is_stopped(call.response_id)
-            for effect in (*self.approvals.withdraw(call.call_id), *self.calls.interrupt(call))
-        ]
+        for call in self.calls.not_begun:
+            if call.call_id in self._stopped_calls or self.is_stopped(call.response_id):
+                self.approvals.withdraw(call.call_id)
+                self.calls.interrupt(call)
 
-    def ask(self, now: float) -> Effects:
+    def ask(self, now: float) -> None:
         """Ask for the next response, if one is wanted and it is the model's turn."""
         waited_for = None if isinstance(self._user, Silent) else self._user
         if waited_for is not None and waited_for.until - now < LOOK_AGAIN:
             waited_for = None
             self.responses.release(_USER)
         is_hushed = self.responses.holds(_INTERRUPTED)
-        effects = self.responses.flush_out_of_band(
+        self.responses.flush_out_of_band(
             may_speak=not (is_hushed or isinstance(waited_for, Speaking))
         )
         # What calls are owed is honoured by the server's answer: it may be there in a moment.
-        effects += self.responses.flush(claims=waited_for is None)
+        self.responses.flush(claims=waited_for is None)
         if waited_for is not None and self.responses.waits and self._timed is not waited_for:
             self._timed = waited_for
-            effects.append(SetTimer(TURN_TIMER, waited_for.until - now))
-        return effects
+            self.outbox.set_timer(TURN_TIMER, waited_for.until - now)
 
     def moved(self) -> None:
         """Another connection is in use: ids of responses may come again.
@@ -243,7 +241,7 @@ class TurnTaking:
         )
         self._cancelled.clear()
 
-    def lost(self) -> None:
+    def lost(self, loss: Loss) -> None:
         """The connection is gone, and with it all that was to be waited for."""
         self._user = SILENT
         self._found.clear()

@@ -13,13 +13,15 @@ those know best that wait for them (`awaited`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Final
 
 from attrs import define, field, frozen
 
 from realtime_actors import protocol as wire
-from realtime_actors.core.effects import Effects, Send, SwitchConnection
+from realtime_actors.core.effects import Send, SwitchConnection
+from realtime_actors.core.loss import Loss
+from realtime_actors.core.outbox import ToServer
 from realtime_actors.core.server_errors import is_active_response, is_no_response_active
 from realtime_actors.items import FunctionCallOutputItem, Item, MessageItem
 from realtime_actors.protocol import ClientEvent, ErrorDetail
@@ -106,16 +108,14 @@ class Unanswered:
     _sent: list[Sent] = field(factory=list)
     _unclear: tuple[ErrorDetail, list[Sent]] | None = None  # it is the answer to one of these
 
-    def sent(self, effects: Effects, active_id: str | None, now: float) -> None:
+    def sent(self, to_server: Iterable[ToServer], active_id: str | None, now: float) -> None:
         """Note what goes to the server. `active_id` is what a cancel without an id is for."""
-        for effect in effects:
+        for effect in to_server:
             match effect:
                 case Send(event=event):
                     self._note(event, active_id, now)
                 case SwitchConnection():
-                    self.clear()
-                case _:
-                    pass  # nothing that the server could answer
+                    self._clear()
 
     def not_sent(self, events: Sequence[ClientEvent]) -> None:
         """The last events that were noted were not sent after all."""
@@ -186,8 +186,12 @@ class Unanswered:
             self._unclear = None
         return None if sent is None else (sent, error)
 
-    def clear(self) -> None:
-        """The connection is gone, or another one is in use: nothing is answered any more."""
+    def lost(self, loss: Loss) -> None:
+        """The connection is gone."""
+        self._clear()
+
+    def _clear(self) -> None:
+        """Nothing that was sent is answered any more."""
         self._sent.clear()
         self._unclear = None
 

@@ -7,16 +7,16 @@ nothing remains of the verb. What nobody is told of is an `ErrorEvent`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import define, field
 
-from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import CancelTimer, Effects, Publish, Refuse, Send
+from realtime_actors.core.effects import Send
 from realtime_actors.core.history.editing import Editing
 from realtime_actors.core.messages import NotSent
+from realtime_actors.core.outbox import Outbox, ToServer
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.unanswered import Unanswered
 from realtime_actors.core.settings import Configuration, ForCaller, ForHandoff
@@ -33,7 +33,7 @@ __all__ = ["Unsent"]
 class Unsent:
     """The events of the last message, and what it means when the last of them were not sent."""
 
-    info: events.EventInfo
+    outbox: Outbox
     responses: ResponseMachine
     speech: Speech
     approvals: Approvals
@@ -43,38 +43,32 @@ class Unsent:
     unanswered: Unanswered
     _sent: Sequence[ClientEvent] = field(default=())
 
-    def sent(self, effects: Effects) -> None:
+    def sent(self, to_server: Iterable[ToServer]) -> None:
         """Note what is to be sent."""
-        self._sent = [effect.event for effect in effects if type(effect) is Send]
+        self._sent = [effect.event for effect in to_server if isinstance(effect, Send)]
 
-    def failed(self, failed: NotSent) -> Effects:
+    def failed(self, failed: NotSent) -> None:
         """The last events of the last message were not sent."""
         unsent = self._sent[len(self._sent) - failed.count :]
         self.unanswered.not_sent(unsent)
         if failed.is_told:
             self.responses.take_back()
-        effects = [
-            effect for event in unsent for effect in self._failed(event, failed.error, failed)
-        ]
-        if failed.is_told:
-            return effects
-        kinds = ", ".join(sorted({_kind(event) for event in unsent}))
-        error = events.ErrorInfo(type="not_sent", message=f"{kinds}: {failed.error}")
-        return [
-            *effects,
-            Publish(events.ErrorEvent(error=error, source="session", info=self.info)),
-        ]
+        for event in unsent:
+            self._failed(event, failed.error, failed)
+        if not failed.is_told:
+            kinds = ", ".join(sorted({_kind(event) for event in unsent}))
+            self.outbox.publish_error("not_sent", f"{kinds}: {failed.error}")
 
-    def _failed(self, event: ClientEvent, error: RealtimeError, failed: NotSent) -> Effects:
+    def _failed(self, event: ClientEvent, error: RealtimeError, failed: NotSent) -> None:
         match event:
             case wire.ResponseCreate(event_id=event_id):
-                return self.responses.not_sent(event_id, is_told=failed.is_told)
+                self.responses.not_sent(event_id, is_told=failed.is_told)
             case wire.RawClientEvent(payload={"type": "response.create", "event_id": event_id}):
-                return self.responses.not_sent(_text(event_id), is_told=failed.is_told)
+                self.responses.not_sent(_text(event_id), is_told=failed.is_told)
             case wire.RawClientEvent(payload={"type": "session.update", "event_id": event_id}):
-                return self._update(_text(event_id), error)
+                self._update(_text(event_id), error)
             case wire.SessionUpdate(event_id=event_id):
-                return self._update(event_id, error)
+                self._update(event_id, error)
             case (
                 wire.ResponseCancel()
                 | wire.ConversationItemTruncate()
@@ -84,23 +78,24 @@ class Unsent:
             case wire.ConversationItemCreate(item=FunctionCallOutputItem(call_id=call_id)):
                 self.responses.claims.not_told(call_id)
             case wire.ConversationItemCreate(item=McpApprovalResponseItem() as item):
-                return self.approvals.not_answered(item)
+                self.approvals.not_answered(item)
             case wire.ConversationItemCreate(event_id=event_id):
                 self.editing.refused(event_id)
             case _:
                 pass  # nothing waits for it
-        return []
 
-    def _update(self, event_id: str | None, error: RealtimeError) -> Effects:
+    def _update(self, event_id: str | None, error: RealtimeError) -> None:
         pending = self.configuration.refused(event_id)
-        match pending and pending.purpose:
+        if pending is None:
+            return
+        self.outbox.cancel_timer(pending.timer)
+        match pending.purpose:
             case ForCaller(caller=caller):
-                effects: Effects = [Refuse(caller, error)]
+                self.outbox.refuse(caller, error)
             case ForHandoff(handoff=handoff):
-                effects = self.handoffs.refused(handoff, str(error))
+                self.handoffs.refused(handoff, str(error))
             case _:
-                effects = []
-        return effects if pending is None else [CancelTimer(pending.timer), *effects]
+                pass  # no one is told by this
 
 
 def _kind(event: ClientEvent) -> str:

@@ -16,8 +16,9 @@ from typing import Final
 from attrs import define
 
 from realtime_actors import events
-from realtime_actors.core.effects import CancelTimer, Effects, Publish, SetTimer
+from realtime_actors.core.loss import Loss
 from realtime_actors.core.messages import AudioDropped
+from realtime_actors.core.outbox import Outbox
 
 __all__ = ["LOSSES_TIMER", "TELL_EVERY", "AudioLosses"]
 
@@ -31,44 +32,43 @@ TELL_EVERY: Final = 1.0
 class AudioLosses:
     """What was lost, and was not told yet."""
 
-    info: events.EventInfo
+    outbox: Outbox
     _losing: bool = False  # `LOSSES_TIMER` is set
     _untold_ms: float = 0.0
     _at_ms: float = 0.0  # where the first of that is missing
 
-    def dropped(self, dropped: AudioDropped) -> Effects:
+    def dropped(self, dropped: AudioDropped) -> None:
         """Audio was dropped. Tell it now, or within a second."""
         if self._untold_ms < 1:
             self._at_ms = dropped.at_ms
         self._untold_ms += dropped.ms
-        return [] if self._losing else self._next_second()
+        if not self._losing:
+            self._next_second()
 
-    def second_is_over(self) -> Effects:
+    def second_is_over(self) -> None:
         """The timer has fired."""
         self._losing = False
-        return self._next_second()
+        self._next_second()
 
-    def tell_the_rest(self) -> Effects:
-        """Nothing can be sent any more: tell what is not told yet."""
-        if not self._losing:
-            return []
-        self._losing = False
-        return [*self._tell(), CancelTimer(LOSSES_TIMER)]
+    def lost(self, loss: Loss) -> None:
+        """The connection is gone: tell what is not told yet."""
+        if self._losing:
+            self._losing = False
+            self._tell()
+            self.outbox.cancel_timer(LOSSES_TIMER)
 
-    def _next_second(self) -> Effects:
-        told = self._tell()
-        self._losing = bool(told)
-        return [*told, SetTimer(LOSSES_TIMER, TELL_EVERY)] if told else []
+    def _next_second(self) -> None:
+        self._losing = self._tell()
+        if self._losing:
+            self.outbox.set_timer(LOSSES_TIMER, TELL_EVERY)
 
-    def _tell(self) -> Effects:
+    def _tell(self) -> bool:
+        """Tell what is not told yet. Return whether there was anything."""
         whole_ms = int(self._untold_ms)
         if not whole_ms:
-            return []
+            return False
         self._untold_ms -= whole_ms  # the rest counts with what follows: sums don't drift
-        return [
-            Publish(
-                events.InputAudioDroppedEvent(
-                    dropped_ms=whole_ms, audio_start_ms=int(self._at_ms), info=self.info
-                )
-            )
-        ]
+        self.outbox.publish(
+            events.InputAudioDroppedEvent, dropped_ms=whole_ms, audio_start_ms=int(self._at_ms)
+        )
+        return True

@@ -22,9 +22,10 @@ from attrs import define, evolve, field
 
 from realtime_actors import events
 from realtime_actors.audio import bytes_per_sample, sample_rate
-from realtime_actors.core.effects import Effects, Publish, Send
 from realtime_actors.core.guardrails.held import Held
 from realtime_actors.core.history.updates import History
+from realtime_actors.core.loss import Loss
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import RecentSet
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.speech.playback import Heard, PlaybackLedger
@@ -38,14 +39,14 @@ from realtime_actors.protocol import (
     ResponseOutputAudioDone,
 )
 
-__all__ = ["Speech", "audio_event"]
+__all__ = ["Speech"]
 
 
 @define
 class Speech:
     """What the model has said, and how much of it was heard."""
 
-    info: events.EventInfo
+    outbox: Outbox
     history: History
     responses: ResponseMachine
     ledger: PlaybackLedger
@@ -97,19 +98,19 @@ class Speech:
         if last is not None and last.item_id == item_id:
             self._last = last if content_index not in (None, last.content_index) else None
 
-    def audio(self, event: ResponseOutputAudioDelta, now: float) -> Effects:
+    def audio(self, event: ResponseOutputAudioDelta, now: float) -> None:
         """Let a piece of speech be heard, unless its response is stopped."""
         self.started = True  # also by what nobody will hear
         response_id = event.response_id
         if self._silenced and self.is_silenced(response_id):
             self.unheard(event)
-            return []
+            return
         if self._last is None or self._last.item_id != event.item_id:
             self._aired.add(event.item_id)
         self._last = event
         length = len(event.delta)
         self.ledger.received(response_id, event.item_id, event.content_index, length, now)
-        return [Publish(audio_event(event, self.info))]
+        self.outbox.publish_speech(event)
 
     def unheard(self, event: ResponseOutputAudioDelta) -> None:
         """Note a piece that is not heard any more: what was is a smaller share of it all."""
@@ -147,22 +148,17 @@ class Speech:
         if response_id not in self.held:
             self.ledger.response_done(response_id)
 
-    def done(self, event: ResponseOutputAudioDone) -> Effects:
+    def done(self, event: ResponseOutputAudioDone) -> None:
         """All of a part's speech has come."""
         self.ended(event.item_id, event.content_index)
         self.ledger.complete(event.item_id, event.content_index)
-        if event.response_id in self._silenced:
-            return []
-        return [
-            Publish(
-                events.AudioEndEvent(
-                    response_id=event.response_id,
-                    item_id=event.item_id,
-                    content_index=event.content_index,
-                    info=self.info,
-                )
+        if event.response_id not in self._silenced:
+            self.outbox.publish(
+                events.AudioEndEvent,
+                response_id=event.response_id,
+                item_id=event.item_id,
+                content_index=event.content_index,
             )
-        ]
 
     def received_ms(self, item_id: str, content_index: int, now: float) -> int:
         """How much of a part has come, as far as that is still known."""
@@ -179,10 +175,11 @@ class Speech:
             return math.inf
         return self.ledger.ends_of(self.responses.protected, now)
 
-    def interrupt_response(self, response_id: str, now: float) -> Effects:
+    def interrupt_response(self, response_id: str, now: float) -> None:
         """Stop this response, but never a newer one."""
         if self.responses.is_out_of_band(response_id):
-            return self.stop_out_of_band(response_id, now)
+            self.stop_out_of_band(response_id, now)
+            return
         active_id = self.responses.active_id
         is_active = response_id == active_id
         heard = self.ledger.heard(now)
@@ -192,30 +189,33 @@ class Speech:
         newer = any(part.response_id != response_id for part in heard[-1:])
         newer = newer or self.held.others(response_id) or active_id is not None
         if is_active or (is_played and not newer):
-            return self.interrupt(now, cancel=True)
-        return self._drop(response_id, now)
+            self.interrupt(now, cancel=True)
+        else:
+            self._drop(response_id, now)
 
-    def refuse(self, response_id: str) -> Effects:
+    def refuse(self, response_id: str) -> None:
         """Let nothing be heard of a response that has just begun. Stop nothing else."""
         self._silenced.add(response_id)
-        return [Send(ResponseCancel(response_id=response_id))]
+        self.outbox.send(ResponseCancel(response_id=response_id))
 
-    def talked_over(self, response_id: str, now: float) -> Effects:
+    def talked_over(self, response_id: str, now: float) -> None:
         """Stop a response that the server has stopped already, unless that is known."""
-        if response_id in self._silenced or response_id in self.responses.protected:
-            return []
-        return self.interrupt_response(response_id, now)
+        if response_id not in self._silenced and response_id not in self.responses.protected:
+            self.interrupt_response(response_id, now)
 
-    def interrupt(self, now: float, *, cancel: bool) -> Effects:
-        """Stop speaking. Does nothing when nobody speaks.
+    def interrupt(self, now: float, *, cancel: bool) -> bool:
+        """Stop speaking. Return whether there was anything to stop.
 
         `cancel` tells the server to stop the response in progress, if there is one (its
         own voice detection has done so already).
         """
-        again: Effects = [Send(event) for event in self._take_unsent()]
-        effects = again + self._interrupt(now, cancel=cancel)
-        self._stops = [effect.event for effect in effects if isinstance(effect, Send)]
-        return effects
+        before = self.outbox.mark()
+        again = self._take_unsent()
+        for event in again:
+            self.outbox.send(event)
+        was_speaking = self._interrupt(now, cancel=cancel)
+        self._stops = self.outbox.sent_since(before)
+        return was_speaking or bool(again)
 
     def not_stopped(self, event: ClientEvent) -> None:
         """What an interruption sent was not sent after all: the next one sends it."""
@@ -231,19 +231,20 @@ class Speech:
             or not self.responses.is_over(event.response_id)
         ]
 
-    def stop_out_of_band(self, response_id: str, now: float) -> Effects:
+    def stop_out_of_band(self, response_id: str, now: float) -> None:
         """Stop this response, which runs beside the conversation."""
         if response_id in self._silenced:
-            return []
+            return
         unheard = {part.response_id for part in self.ledger.heard(now) if not part.wholly}
         if response_id in unheard and unheard != {response_id}:
             # The player throws away all that it has, whoever said it.
-            return self.interrupt(now, cancel=True)
+            self.interrupt(now, cancel=True)
+            return
         heard = self.ledger.stop(now) if unheard == {response_id} else []
         heard += self.held.drop(now, self.ledger.bytes_per_ms, response_id)
-        return self._stop_beside(response_id, [part for part in heard if not part.wholly])
+        self._stop_beside(response_id, [part for part in heard if not part.wholly])
 
-    def _interrupt(self, now: float, *, cancel: bool) -> Effects:
+    def _interrupt(self, now: float, *, cancel: bool) -> bool:
         heard = self._stop(now)
         unheard = [part for part in heard if not part.wholly]
         beside = dict.fromkeys(
@@ -253,76 +254,68 @@ class Speech:
             each for each in self.responses.spoken_beside if each not in self._silenced
         )
         of_it = [part for part in heard if part.response_id not in beside]
-        effects = self._stop_conversation(of_it, cancel=cancel)
+        was_speaking = self._stop_conversation(of_it, cancel=cancel)
         for response_id in beside:
             its = [part for part in unheard if part.response_id == response_id]
-            effects += self._stop_beside(response_id, its)
-        return effects
+            self._stop_beside(response_id, its)
+        return was_speaking or bool(beside)
 
-    def _stop_beside(self, response_id: str, unheard: Sequence[Heard]) -> Effects:
+    def _stop_beside(self, response_id: str, unheard: Sequence[Heard]) -> None:
         """Stop a response out of band. It has no items in the conversation.
 
         Nor does the server stop it by itself when the user speaks.
         """
         self._silenced.add(response_id)
-        effects: Effects = [self._interrupted(response_id, unheard)]
+        self._interrupted(response_id, unheard)
         if not self.responses.is_over(response_id):
-            effects.append(Send(ResponseCancel(response_id=response_id)))
-        return effects
+            self.outbox.send(ResponseCancel(response_id=response_id))
 
-    def _stop_conversation(self, heard: Sequence[Heard], *, cancel: bool) -> Effects:
-        """Stop the responses of the conversation."""
+    def _stop_conversation(self, heard: Sequence[Heard], *, cancel: bool) -> bool:
+        """Stop the responses of the conversation. Return whether there was anything to stop."""
         is_active, active_id = self.responses.is_active, self.responses.active_id
         if active_id in self._silenced:
             is_active, active_id = False, None  # interrupted before, and not over yet
         unheard = [part for part in heard if not part.wholly]
         if not is_active and not unheard:
-            return []
+            return False
         self._silenced.add_all(part.response_id for part in unheard)
         if is_active:
             self._silenced.add(active_id)
-        effects: Effects = [self._interrupted(active_id, unheard)]
+        self._interrupted(active_id, unheard)
         heard_items = {part.item_id for part in heard if part.heard_ms > 0}
         for part in unheard:
             if part.item_id in heard_items:
-                effects += self._truncate(part)
+                self._truncate(part)
         if cancel and is_active:
-            effects.append(Send(ResponseCancel(response_id=active_id)))
+            self.outbox.send(ResponseCancel(response_id=active_id))
         # An item of which nothing was heard was never said. After the cancel, so that
         # the server isn't adding to it any more.
         for item_id in dict.fromkeys(part.item_id for part in unheard):
             if item_id not in heard_items:
-                effects.append(Send(ConversationItemDelete(item_id=item_id)))
-                effects += self.history.deleted(item_id)
-        return effects
+                self._delete(item_id)
+        return True
 
-    def _interrupted(self, response_id: str | None, unheard: Sequence[Heard]) -> Publish:
+    def _interrupted(self, response_id: str | None, unheard: Sequence[Heard]) -> None:
         """Tell that what is unheard will not be heard, or what a response has not said yet."""
         current = unheard[0] if unheard else None
-        return Publish(
-            events.AudioInterruptedEvent(
-                response_id=current.response_id if current else response_id,
-                item_id=current.item_id if current else None,
-                content_index=current.content_index if current else 0,
-                heard_ms=current.heard_ms if current else 0,
-                info=self.info,
-            )
+        self.outbox.publish(
+            events.AudioInterruptedEvent,
+            response_id=current.response_id if current else response_id,
+            item_id=current.item_id if current else None,
+            content_index=current.content_index if current else 0,
+            heard_ms=current.heard_ms if current else 0,
         )
 
     def was_heard(self, item_id: str, response_id: str | None) -> bool:
         """Whether something of an item was heard, or may still be."""
         return response_id not in self._silenced or item_id in self._aired
 
-    def never_heard(self, item_id: str) -> Effects:
+    def never_heard(self, item_id: str) -> None:
         """Delete an item that the server told when its response was stopped already."""
-        if self.history.is_deleted(item_id):
-            return []
-        return [
-            Send(ConversationItemDelete(item_id=item_id)),
-            *self.history.deleted(item_id),
-        ]
+        if not self.history.is_deleted(item_id):
+            self._delete(item_id)
 
-    def lost(self) -> None:
+    def lost(self, loss: Loss) -> None:
         """The connection is gone: forget what was being played."""
         self.ledger.clear()
         self.held.clear()
@@ -356,49 +349,37 @@ class Speech:
                 heard.append(held)
         return heard
 
-    def _drop(self, response_id: str, now: float) -> Effects:
+    def _drop(self, response_id: str, now: float) -> None:
         """Drop what is held of a response, and leave everything else as it is."""
         dropped = self.held.drop(now, self.ledger.bytes_per_ms, response_id)
         if not dropped:
-            return []
+            return
         self._silenced.add(response_id)
         self.ledger.response_done(response_id)
         released = {(each.item_id, each.content_index): each for each in self.ledger.heard(now)}
-        effects: Effects = []
         for each in dropped:
             played = released.get((each.item_id, each.content_index))
             if played is None:
-                effects.append(Send(ConversationItemDelete(item_id=each.item_id)))
-                effects += self.history.deleted(each.item_id)
+                self._delete(each.item_id)
             else:  # what was released will be heard to its end
                 whole = _joined(played, each)
-                effects += self._truncate(evolve(whole, heard_ms=played.received_ms))
-        return effects
+                self._truncate(evolve(whole, heard_ms=played.received_ms))
 
-    def _truncate(self, part: Heard) -> Effects:
+    def _delete(self, item_id: str) -> None:
+        self.outbox.send(ConversationItemDelete(item_id=item_id))
+        self.history.deleted(item_id)
+
+    def _truncate(self, part: Heard) -> None:
         truncate = ConversationItemTruncate(
             item_id=part.item_id, content_index=part.content_index, audio_end_ms=part.heard_ms
         )
-        return [
-            Send(truncate),
-            *self.history.truncated(
-                part.item_id,
-                part.content_index,
-                heard_ms=part.heard_ms,
-                received_ms=part.received_ms,
-            ),
-        ]
-
-
-def audio_event(delta: ResponseOutputAudioDelta, info: events.EventInfo) -> events.AudioEvent:
-    """A piece of speech, as subscribers get it."""
-    audio = events.Audio(
-        data=delta.delta,
-        response_id=delta.response_id,
-        item_id=delta.item_id,
-        content_index=delta.content_index,
-    )
-    return events.AudioEvent(audio=audio, info=info)
+        self.outbox.send(truncate)
+        self.history.truncated(
+            part.item_id,
+            part.content_index,
+            heard_ms=part.heard_ms,
+            received_ms=part.received_ms,
+        )
 
 
 def _joined(played: Heard, held: Heard) -> Heard:

@@ -11,7 +11,7 @@ hosted MCP tool's call is the server's: it asks by an item, and is answered by o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Set
+from collections.abc import Hashable, Set
 from typing import Final
 
 from attrs import define, field
@@ -19,7 +19,8 @@ from attrs import define, field
 from realtime_actors import events
 from realtime_actors.config import ToolTexts
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import CancelTimer, Effects, Publish, Send, SetTimer
+from realtime_actors.core.loss import Loss
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import Recent
 from realtime_actors.core.tools.outputs import ID_CHARS
 from realtime_actors.core.tools.tool_calls import ToolCalls, tool_timer
@@ -48,8 +49,7 @@ def _hosted_tool(item: McpApprovalRequestItem) -> tuple[str, str]:
 class Approvals:
     """The calls that wait for approval."""
 
-    info: events.EventInfo
-    new_id: Callable[[], str]
+    outbox: Outbox
     calls: ToolCalls
     handoffs: Handoffs
     timeout: float | None
@@ -59,94 +59,100 @@ class Approvals:
     _answers: Recent[str, str] = field(factory=Recent)  # calls, by the event that answered them
     _always: list[tuple[object, bool]] = field(factory=list)  # tools, and what was said of them
 
-    def needed(self, call_id: str) -> Effects:
+    def needed(self, call_id: str) -> None:
         """A call of one of our tools has to be approved."""
         call = self.calls.suspend(call_id)
         if call is None:
-            return []  # it has its outcome
+            return  # it has its outcome
+        self.outbox.cancel_timer(tool_timer(call_id))
         decided = self._decided(call.target)
         if decided is not None:
-            timer = CancelTimer(tool_timer(call_id))
-            return [timer, *self._decide(call_id, approve=decided, reason=ALWAYS)]
-        event = events.ToolApprovalRequiredEvent(
+            self._decide(call_id, approve=decided, reason=ALWAYS)
+            return
+        self.outbox.publish(
+            events.ToolApprovalRequiredEvent,
             agent=call.agent,
             tool=call.target if isinstance(call.target, Tool) else None,
             name=call.name,
             call_id=call_id,
             arguments=call.arguments,
-            info=self.info,
         )
-        return [CancelTimer(tool_timer(call_id)), Publish(event), *self._limit(call_id)]
+        self._limit(call_id)
 
     def requested(
         self, item: McpApprovalRequestItem, response_id: str | None, *, late: bool
-    ) -> Effects:
+    ) -> None:
         """The server asks whether it may call a tool of an MCP server."""
         if item.id is None or not self.calls.hosted.requested(item, response_id, late=late):
-            return []
+            return
         self._hosted[item.id] = item
         decided = self._decided(_hosted_tool(item))
         if decided is not None:
-            return self._decide(item.id, approve=decided, reason=ALWAYS)
+            self._decide(item.id, approve=decided, reason=ALWAYS)
+            return
         agent = self.handoffs.agent
         servers = (each for each in agent.tools if isinstance(each, HostedMcpTool))
-        event = events.ToolApprovalRequiredEvent(
+        self.outbox.publish(
+            events.ToolApprovalRequiredEvent,
             agent=agent,
             tool=next((each for each in servers if each.server_label == item.server_label), None),
             name=item.name,
             call_id=item.id,
             arguments=item.arguments,
-            info=self.info,
         )
-        return [Publish(event), *self._limit(item.id)]
+        self._limit(item.id)
 
-    def approve(self, call_id: str, *, always: bool = False) -> Effects:
+    def approve(self, call_id: str, *, always: bool = False) -> None:
         """Let a call run. Raises `LocalProtocolError` when it doesn't wait for that."""
         self._check_waits(call_id)
         self._remember(call_id, approve=True, always=always)
-        return [CancelTimer(approval_timer(call_id)), *self._decide(call_id, approve=True)]
+        self.outbox.cancel_timer(approval_timer(call_id))
+        self._decide(call_id, approve=True)
 
-    def reject(self, call_id: str, reason: str | None, *, always: bool = False) -> Effects:
+    def reject(self, call_id: str, reason: str | None, *, always: bool = False) -> None:
         """Refuse a call. Raises `LocalProtocolError` when it doesn't wait for approval."""
         self._check_waits(call_id)
         self._remember(call_id, approve=False, always=always)
-        timer = CancelTimer(approval_timer(call_id))
-        return [timer, *self._decide(call_id, approve=False, reason=reason)]
+        self.outbox.cancel_timer(approval_timer(call_id))
+        self._decide(call_id, approve=False, reason=reason)
 
-    def withdraw(self, call_id: str) -> Effects:
+    def withdraw(self, call_id: str) -> None:
         """Ask for approval of a call of ours no longer."""
-        if call_id not in self.calls.suspended:
-            return []
-        return [CancelTimer(approval_timer(call_id))]
+        if call_id in self.calls.suspended:
+            self.outbox.cancel_timer(approval_timer(call_id))
 
-    def not_answered(self, answer: McpApprovalResponseItem) -> Effects:
+    def not_answered(self, answer: McpApprovalResponseItem) -> None:
         """What was decided of a call of the server's was not sent."""
         call_id = answer.approval_request_id
         if self._answered is None or self._answered.id != call_id or not answer.approve:
-            return []
+            return
         self._hosted[call_id] = self._answered
-        return self.calls.hosted.not_approved(call_id)
+        self.calls.hosted.not_approved(call_id)
 
-    def time_out(self, call_id: str) -> Effects:
-        """Nobody has answered."""
-        if call_id not in self._waiting:
-            return []
-        return self.reject(call_id, f"nobody answered within {self.timeout:g} s")
+    def time_out(self, call_id: str) -> None:
+        """The program has not answered in time."""
+        if call_id in self._waiting:
+            self.reject(call_id, f"nobody answered within {self.timeout:g} s")
 
-    def refused(self, event_id: str | None) -> Effects:
-        """The server refused an event. A call whose approval it refused is not made."""
+    def refused(self, event_id: str | None) -> bool:
+        """The server refused an event. A call whose approval it refused is not made.
+
+        Return whether it was the approval of a call.
+        """
         call_id = self._answers.pop(event_id or "", None)
         if call_id is None or not self.calls.hosted.is_open(call_id):
-            return []
-        return self.calls.hosted.rejected(call_id)
+            return False
+        self.calls.hosted.rejected(call_id)
+        return True
 
-    def lost(self) -> Effects:
+    def lost(self, loss: Loss) -> None:
         """The connection is gone. Our own calls are ended with all others."""
         waiting = sorted(self._waiting)
         self._hosted.clear()
         self._answers.clear()
-        timers: Effects = [CancelTimer(approval_timer(call_id)) for call_id in waiting]
-        return timers + self.calls.hosted.lost()
+        for call_id in waiting:
+            self.outbox.cancel_timer(approval_timer(call_id))
+        self.calls.hosted.lost()
 
     @property
     def _waiting(self) -> Set[str]:
@@ -166,31 +172,36 @@ class Approvals:
     def _decided(self, tool: object) -> bool | None:
         return next((approve for known, approve in self._always if known == tool), None)
 
-    def _decide(self, call_id: str, *, approve: bool, reason: str | None = None) -> Effects:
+    def _decide(self, call_id: str, *, approve: bool, reason: str | None = None) -> None:
         hosted = self.calls.hosted
         if call_id in hosted.unapproved:
-            answer = self._answer(call_id, approve=approve, reason=None if approve else reason)
-            return [answer, *(hosted.approved(call_id) if approve else hosted.rejected(call_id))]
+            self._answer(call_id, approve=approve, reason=None if approve else reason)
+            if approve:
+                hosted.approved(call_id)
+            else:
+                hosted.rejected(call_id)
+            return
         if approve:
             self.calls.resume(call_id)
-            return []
+            return
         call = self.calls.get(call_id)
         assert call is not None  # it is suspended
         told = self.calls.texts_of(call).after_rejection(call.name, reason)
         why = ToolTexts().after_rejection(call.name, reason)
-        return self.calls.finish(call_id, told, why)
+        self.calls.finish(call_id, told, why)
 
-    def _answer(self, call_id: str, *, approve: bool, reason: str | None = None) -> Send:
+    def _answer(self, call_id: str, *, approve: bool, reason: str | None = None) -> None:
         self._answered = self._hosted.pop(call_id, None)
         answer = McpApprovalResponseItem(
-            id=f"item_{self.new_id()}",
+            id=self.outbox.new_item_id(),
             approval_request_id=call_id,
             approve=approve,
             reason=reason,
         )
         event_id = f"approval_{call_id[-ID_CHARS:]}"
         self._answers[event_id] = call_id
-        return Send(ConversationItemCreate(event_id=event_id, item=answer))
+        self.outbox.send(ConversationItemCreate(event_id=event_id, item=answer))
 
-    def _limit(self, call_id: str) -> Effects:
-        return [] if self.timeout is None else [SetTimer(approval_timer(call_id), self.timeout)]
+    def _limit(self, call_id: str) -> None:
+        if self.timeout is not None:
+            self.outbox.set_timer(approval_timer(call_id), self.timeout)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from attrs import define
 
-from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import Effects, Publish
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.stalls import StallWatch
 from realtime_actors.core.tools.announcements import (
@@ -35,7 +34,7 @@ __all__ = ["Calling"]
 class Calling:
     """What the model makes, and wants done."""
 
-    info: events.EventInfo
+    outbox: Outbox
     responses: ResponseMachine
     calls: ToolCalls
     handoffs: Handoffs
@@ -47,14 +46,14 @@ class Calling:
     # A response out of band has no place in the conversation, so neither would the output of a
     # tool have one: who asked for it answers its calls.
 
-    def item(self, item: Item, response_id: str | None) -> Effects:
+    def item(self, item: Item, response_id: str | None) -> None:
         """The model has begun an item."""
         if self.responses.is_out_of_band(response_id):
             self._ignored(item)
-            return []
+            return
         if isinstance(item, FunctionCallItem):
             self._told(item, response_id, "added")
-        return self.hosted_call(item, response_id)
+        self.hosted_call(item, response_id)
 
     def arguments_came(self, event: wire.ResponseFunctionCallArgumentsDelta) -> None:
         """A piece of the arguments of a call came. It counts if nothing else says them."""
@@ -67,12 +66,12 @@ class Calling:
         call.take(said)
         call.pieces.append(event.delta)
 
-    def arguments_done(self, event: wire.ResponseFunctionCallArgumentsDone) -> Effects:
+    def arguments_done(self, event: wire.ResponseFunctionCallArgumentsDone) -> None:
         """All arguments of a call are known."""
         active_id = self.responses.active_id
         response_id = event.response_id or self.stalls.maker_of(event.item_id, active_id)
         if self.responses.is_out_of_band(response_id):
-            return []
+            return
         said = Announcement(
             how="arguments",
             item_id=event.item_id or None,
@@ -84,49 +83,45 @@ class Calling:
         call.take(said)
         # No JSON: cut off by an interruption, wrong, or none at all. The item's status will
         # say, or the response's.
-        return self._go_on(call, response_id, is_whole=is_json(event.arguments))
+        self._go_on(call, response_id, is_whole=is_json(event.arguments))
 
-    def item_done(self, item: Item, response_id: str | None) -> Effects:
+    def item_done(self, item: Item, response_id: str | None) -> None:
         """An item of the model is complete."""
-        return self._done(item, response_id, "item")
+        self._done(item, response_id, "item")
 
-    def response_done(self, response: wire.Response) -> Effects:
+    def response_done(self, response: wire.Response) -> None:
         """A response of the conversation has ended: what it called is known."""
         response_id = response.id
-        effects: Effects = []
         for item in response.output:
-            effects += self._done(item, response_id, "response")
+            self._done(item, response_id, "response")
         if response.status in ("completed", None):
             self.announcements.completed(response_id)
             for call in self.announcements.of(response_id):
-                effects += self._go_on(call, response_id, is_whole=False)
+                self._go_on(call, response_id, is_whole=False)
         else:
-            effects += self.calls.hosted.cut_off(response_id)
-        return effects
+            self.calls.hosted.cut_off(response_id)
 
     def hosted_call(
         self, item: Item, response_id: str | None = None, *, is_final: bool = False
-    ) -> Effects:
+    ) -> None:
         """Note a call that the server makes by itself, if the item is one.
 
         Without a response it is one of the response that is active, if any.
         """
-        if not isinstance(item, McpCallItem):
-            return []
-        response_id, late = self._place(response_id)
-        return self.calls.hosted.told(item, response_id, late=late, is_final=is_final)
+        if isinstance(item, McpCallItem):
+            response_id, late = self._place(response_id)
+            self.calls.hosted.told(item, response_id, late=late, is_final=is_final)
 
-    def hosted_call_runs(self, item_id: str, response_id: str | None = None) -> Effects:
+    def hosted_call_runs(self, item_id: str, response_id: str | None = None) -> None:
         """The server has begun a call of its own, or is about to."""
         response_id, late = self._place(response_id)
-        if self.responses.is_out_of_band(response_id):
-            return []
-        return self.calls.hosted.runs(item_id, response_id, late=late)
+        if not self.responses.is_out_of_band(response_id):
+            self.calls.hosted.runs(item_id, response_id, late=late)
 
-    def hosted_call_ended(self, item_id: str) -> Effects:
+    def hosted_call_ended(self, item_id: str) -> None:
         """A call that the server made by itself has worked, or it has not."""
         response_id, late = self._place(None)
-        return self.calls.hosted.ended(item_id, response_id, late=late)
+        self.calls.hosted.ended(item_id, response_id, late=late)
 
     def _place(self, response_id: str | None) -> tuple[str | None, bool]:
         """The response to which a call belongs, and whether no more calls of it come."""
@@ -138,25 +133,23 @@ class Calling:
         if isinstance(item, McpCallItem | McpApprovalRequestItem):
             self.calls.hosted.ignored(item.id)
 
-    def approval_request(self, item: Item, response_id: str | None = None) -> Effects:
+    def approval_request(self, item: Item, response_id: str | None = None) -> None:
         """Ask for approval, if that is what the item is for."""
-        if not isinstance(item, McpApprovalRequestItem):
-            return []
-        response_id, late = self._place(response_id)
-        return self.approvals.requested(item, response_id, late=late)
+        if isinstance(item, McpApprovalRequestItem):
+            response_id, late = self._place(response_id)
+            self.approvals.requested(item, response_id, late=late)
 
-    def _done(self, item: Item, response_id: str | None, how: How) -> Effects:
+    def _done(self, item: Item, response_id: str | None, how: How) -> None:
         if self.responses.is_out_of_band(response_id):
             self._ignored(item)
-            return []
-        effects: Effects = []
+            return
         if isinstance(item, FunctionCallItem):
             call = self._told(item, response_id, how)
             call.is_cut = item.status == "incomplete"
             is_whole = item.status in ("completed", None)
-            effects += self._go_on(call, response_id, is_whole=is_whole)
-        effects += self.hosted_call(item, response_id)
-        return effects + self.approval_request(item, response_id)
+            self._go_on(call, response_id, is_whole=is_whole)
+        self.hosted_call(item, response_id)
+        self.approval_request(item, response_id)
 
     def _told(self, item: FunctionCallItem, response_id: str | None, how: How) -> ToldCall:
         said = Announcement(
@@ -170,20 +163,20 @@ class Calling:
         call.take(said)
         return call
 
-    def _go_on(self, call: ToldCall, response_id: str | None, *, is_whole: bool) -> Effects:
+    def _go_on(self, call: ToldCall, response_id: str | None, *, is_whole: bool) -> None:
         """Begin a call, if it is known well enough and has not begun."""
         if call.began_as is not None:
             self.calls.known_as(call.began_as, call.server_id)
-            return []
-        if self.announcements.is_completed(response_id) and not call.is_cut:
-            return self._begin(call, response_id)
-        if is_whole and call.name is not None and call.server_id is not None:
-            return self._begin(call, response_id)
-        return []
+            return
+        is_due = self.announcements.is_completed(response_id) and not call.is_cut
+        is_ready = is_whole and call.name is not None and call.server_id is not None
+        if is_due or is_ready:
+            self._begin(call, response_id)
 
-    def _begin(self, told: ToldCall, response_id: str | None) -> Effects:
+    def _begin(self, told: ToldCall, response_id: str | None) -> None:
         if told.server_id is None:
-            return self._unanswerable(told, response_id)
+            self._unanswerable(told, response_id)
+            return
         current, name = self.handoffs.current, told.name or ""
         call = Call(
             call_id=self.calls.new_name(told.server_id),
@@ -202,29 +195,25 @@ class Calling:
         )
         told.began_as = call.call_id
         is_late = self.responses.is_over(response_id)
-        effects = self.calls.called(call, late=is_late)
+        self.calls.called(call, late=is_late)
         if self.rounds.are_over:
             why = self.rounds.refusal
-            return effects + self.calls.finish(call.call_id, why, why)
-        if self.stalls.is_given_up(response_id):
+            self.calls.finish(call.call_id, why, why)
+        elif self.stalls.is_given_up(response_id):
             why = "Error: the response that made this call was given up, so it was not run"
-            return effects + self.calls.finish(call.call_id, why, why)
-        return effects + self.handoffs.called(call)
+            self.calls.finish(call.call_id, why, why)
+        else:
+            self.handoffs.called(call)
 
-    def _unanswerable(self, told: ToldCall, response_id: str | None) -> Effects:
+    def _unanswerable(self, told: ToldCall, response_id: str | None) -> None:
         """Report a call that has neither an id nor an item with one. Once."""
         if told.is_reported:
-            return []
+            return
         told.is_reported = True
-        error = events.ErrorInfo(
-            type="call_without_id",
-            message=f"the model called {told.name or 'a tool'}, but the server gave neither the"
+        self.outbox.publish_error(
+            "call_without_id",
+            f"the model called {told.name or 'a tool'}, but the server gave neither the"
             " call nor its item an id: it can't be answered, and was not run",
+            response_id=response_id,
+            source="tool",
         )
-        return [
-            Publish(
-                events.ErrorEvent(
-                    error=error, response_id=response_id, source="tool", info=self.info
-                )
-            )
-        ]

@@ -17,8 +17,7 @@ from typing import Final
 
 from attrs import define, field
 
-from realtime_actors import events
-from realtime_actors.core.effects import CancelTimer, Effects, Publish, SetTimer
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import RecentSet
 from realtime_actors.core.reports import Reports
 from realtime_actors.core.tools.rounds import Rounds
@@ -56,7 +55,7 @@ class _Hosted:
 class HostedCalls:
     """The calls that the server has announced, and of whose end it has not told."""
 
-    info: events.EventInfo
+    outbox: Outbox
     reports: Reports
     rounds: Rounds
     timeout: float = HOSTED_WITHIN
@@ -95,98 +94,94 @@ class HostedCalls:
         self._begin(item.id, call, late=late)
         return True
 
-    def approved(self, request_id: str) -> Effects:
+    def approved(self, request_id: str) -> None:
         """The server may make the call, and is expected to."""
         self._open[request_id].is_approved = True
-        return self._limit(request_id)
+        self._limit(request_id)
 
-    def not_approved(self, request_id: str) -> Effects:
+    def not_approved(self, request_id: str) -> None:
         """The server was not told that it may make the call: it still waits for that."""
         call = self._open.get(request_id)
-        if call is None:
-            return []
-        call.is_approved = False
-        return [CancelTimer(hosted_timer(request_id))]
+        if call is not None:
+            call.is_approved = False
+            self.outbox.cancel_timer(hosted_timer(request_id))
 
-    def rejected(self, request_id: str) -> Effects:
+    def rejected(self, request_id: str) -> None:
         """The server may not make the call: the model is to say so."""
-        return self._close(request_id)
+        self._close(request_id)
 
     def told(
         self, item: McpCallItem, response_id: str | None, *, late: bool, is_final: bool = False
-    ) -> Effects:
+    ) -> None:
         """A call is announced, or there is more of it. `is_final`: nothing more comes of its item.
 
         `late`: the response that made it is done.
         """
         if item.id is None:
-            return []
-        effects = self._announced(item.id, response_id, late=late, item=item)
+            return
+        self._announced(item.id, response_id, late=late, item=item)
         key = self._key(item.id)
         if key is not None and _is_over(item, is_final=is_final):
-            effects += self._close(key)
-        return effects
+            self._close(key)
 
-    def runs(self, item_id: str, response_id: str | None, *, late: bool) -> Effects:
+    def runs(self, item_id: str, response_id: str | None, *, late: bool) -> None:
         """The arguments of a call are known, or the server has begun to make it."""
-        effects = self._announced(item_id, response_id, late=late)
+        self._announced(item_id, response_id, late=late)
         key = self._key(item_id)
         if key is not None:
             self._open[key].is_running = True
-        return effects
 
-    def ended(self, item_id: str, response_id: str | None, *, late: bool) -> Effects:
+    def ended(self, item_id: str, response_id: str | None, *, late: bool) -> None:
         """A call has worked, or it has not. One that nothing was said of before asks for nothing,
         unless a response is active that may have made it."""
         if late and self._key(item_id) is None:
-            return []
-        effects = self._announced(item_id, response_id, late=late)
+            return
+        self._announced(item_id, response_id, late=late)
         key = self._key(item_id)
-        return effects if key is None else effects + self._close(key)
+        if key is not None:
+            self._close(key)
 
-    def time_out(self, call_id: str) -> Effects:
+    def time_out(self, call_id: str) -> None:
         """The server has not told of the end of a call: go on without it."""
         call = self._open.get(call_id)
         if call is None or not call.is_approved:
-            return []
+            return
         what = f"the call of {call.name}" if call.name else "a call"
-        error = events.ErrorInfo(
-            type=GIVEN_UP,
-            message=f"the server has not told within {self.timeout:g} s how {what} ended, which it"
+        self.outbox.publish_error(
+            GIVEN_UP,
+            f"the server has not told within {self.timeout:g} s how {what} ended, which it"
             " makes by itself: it is not waited for any longer",
+            response_id=call.response_id,
+            source="mcp",
         )
-        event = events.ErrorEvent(
-            error=error, response_id=call.response_id, source="mcp", info=self.info
-        )
-        return [Publish(event), *self._close(call_id)]
+        self._close(call_id)
 
-    def cut_off(self, response_id: str | None) -> Effects:
+    def cut_off(self, response_id: str | None) -> None:
         """A response was interrupted, or failed. What had not begun of it will not."""
-        effects: Effects = []
         for key, call in tuple(self._open.items()):
             if call.response_id == response_id and not call.is_running:
                 self.rounds.answered(response_id, hosted_timer(key))
-                effects += self._forget(key)
-        return effects
+                self._forget(key)
 
     def ignored(self, item_id: str | None) -> None:
         """A call is beside the conversation: who asked for it sees to it."""
         if item_id is not None:
             self._closed.add(item_id)
 
-    def lost(self) -> Effects:
+    def lost(self) -> None:
         """The connection is gone, and nothing comes of the calls any more."""
-        return [effect for key in tuple(self._open) for effect in self._forget(key)]
+        for key in tuple(self._open):
+            self._forget(key)
 
     def moved(self) -> None:
         """Another connection is in use: ids may come again."""
         self._closed.clear()
 
-    def not_listed(self, item: Item | None, now: float) -> Effects:
+    def not_listed(self, item: Item | None, now: float) -> None:
         """Report an MCP server whose tools the model can't be offered."""
         label = item.server_label if isinstance(item, McpListToolsItem) else ""
         what = f"the MCP server {label!r}" if label else "an MCP server"
-        return self.reports.report(
+        self.reports.report(
             f"mcp_list_tools.failed: {label}",
             f"the server could not get the tools of {what}: the model can't call any of them. Look"
             " at its URL and its authorization, and whether it can be reached from outside",
@@ -202,19 +197,19 @@ class HostedCalls:
         *,
         late: bool,
         item: McpCallItem | None = None,
-    ) -> Effects:
+    ) -> None:
         """Open a call that was not known. One that was approved has been known by its request."""
         if self._key(item_id) is not None or item_id in self._closed:
-            return []
+            return
         request_id = None if item is None else self._request_of(item)
         if request_id is not None:
             self._open[request_id].item_id = item_id
-            return []
+            return
         call = _Hosted(response_id=response_id, item_id=item_id)
         if item is not None:
             call.server_label, call.name = item.server_label, item.name
         self._begin(item_id, call, late=late)
-        return self._limit(item_id)
+        self._limit(item_id)
 
     def _request_of(self, item: McpCallItem) -> str | None:
         """The request for a call, once it is approved: not every server names it."""
@@ -239,18 +234,19 @@ class HostedCalls:
         of_item = (key for key, call in self._open.items() if call.item_id == item_id)
         return next(of_item, None)
 
-    def _limit(self, key: str) -> Effects:
-        return [SetTimer(hosted_timer(key), self.timeout)]
+    def _limit(self, key: str) -> None:
+        self.outbox.set_timer(hosted_timer(key), self.timeout)
 
-    def _close(self, key: str) -> Effects:
+    def _close(self, key: str) -> None:
         response_id, timer = self._open[key].response_id, hosted_timer(key)
         self.rounds.answered(response_id, timer, f"hosted {key}", is_there=True)
-        return self._forget(key)
+        self._forget(key)
 
-    def _forget(self, key: str) -> Effects:
+    def _forget(self, key: str) -> None:
         call = self._open.pop(key)
         self._closed.add_all((key, call.item_id or key))
-        return [CancelTimer(hosted_timer(key))] if call.is_approved else []
+        if call.is_approved:
+            self.outbox.cancel_timer(hosted_timer(key))
 
 
 def _is_over(item: McpCallItem, *, is_final: bool) -> bool:

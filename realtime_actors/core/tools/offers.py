@@ -17,11 +17,12 @@ from typing import Final
 
 from attrs import define, evolve
 
-from realtime_actors import events
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.effects import CancelTimer, Effects, Publish, ResolveTools, SetTimer
+from realtime_actors.core.effects import ResolveTools
+from realtime_actors.core.loss import Loss
 from realtime_actors.core.messages import ResolvedAgent, ToolsNotResolved, ToolsResolved
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.settings import Configuration, ForNobody, difference
 from realtime_actors.core.tools.tool_calls import ToolCalls
 
@@ -38,78 +39,81 @@ the others from being asked again."""
 class Offers:
     """Whether the current agent's tools are being asked for."""
 
-    info: events.EventInfo
+    outbox: Outbox
     configuration: Configuration
     handoffs: Handoffs
     calls: ToolCalls
     _is_asking: bool = False
     _asks_again: bool = False
 
-    def refused(self, call_id: str) -> Effects:
+    def refused(self, call_id: str) -> None:
         """A tool or a handoff is not enabled, and was not run: tell the model."""
         call = self.calls.get(call_id)
-        if call is None:
-            return []
-        why = f"Error: {call.name} is not available now"
-        return [*self.calls.finish(call_id, why, why), *self.ask()]
+        if call is not None:
+            why = f"Error: {call.name} is not available now"
+            self.calls.finish(call_id, why, why)
+            self.ask()
 
-    def ask(self) -> Effects:
+    def ask(self) -> None:
         """Ask what the current agent offers now, unless that can't have changed."""
         if not self.handoffs.agent.offers_vary:
-            return []
+            return
         if self._is_asking:
             self._asks_again = True
-            return []
+            return
         self._is_asking = True
-        return [ResolveTools(self.handoffs.agent), SetTimer(OFFERS_TIMER, RESOLVE_WITHIN)]
+        self.outbox.do(ResolveTools(self.handoffs.agent))
+        self.outbox.set_timer(OFFERS_TIMER, RESOLVE_WITHIN)
 
-    def resolved(self, found: ToolsResolved) -> Effects:
+    def resolved(self, found: ToolsResolved) -> None:
         """Tell the server what the current agent offers, where that has changed."""
-        timer, again = self._asked()
-        return [timer, *(again or self._changed(found))]
+        if self._is_to_ask_again():
+            self.ask()
+        if not self._is_asking:
+            self._changed(found)
 
-    def _changed(self, found: ToolsResolved) -> Effects:
+    def _changed(self, found: ToolsResolved) -> None:
         current = self.handoffs.current
         if found.resolved.agent is not current.agent or self.handoffs.is_under_way:
-            return []  # the next agent's are told with its other settings
+            return  # the next agent's are told with its other settings
         if found.resolved.definitions == current.definitions:
-            return []
+            return
         self.handoffs.current = with_tools(current, found.resolved)
         if self.configuration.has_own_tools:
-            return []  # the program has chosen others, until the next handoff
+            return  # the program has chosen others, until the next handoff
         before = self.configuration.of_agent(current, current)
         after = self.configuration.of_agent(self.handoffs.current, current)
         changes = difference(_offered(before), _offered(after))
-        if changes == SessionModelSettings():
-            return []
-        return self.configuration.update(changes, ForNobody())
+        if changes != SessionModelSettings():
+            self.configuration.update(changes, ForNobody())
 
-    def not_resolved(self, failure: ToolsNotResolved) -> Effects:
+    def not_resolved(self, failure: ToolsNotResolved) -> None:
         """What is offered could not be found out: it stays as it is. Calls are asked about."""
-        timer, again = self._asked()
-        return [timer, self._failed(failure.error), *again]
+        asks_again = self._is_to_ask_again()
+        self._failed(failure.error)
+        if asks_again:
+            self.ask()
 
-    def time_out(self) -> Effects:
+    def time_out(self) -> None:
         """The program has not said what is enabled. It is asked the next time."""
         self._is_asking = self._asks_again = False
         why = f"is_enabled of a tool of {self.handoffs.agent.name!r} did not answer in time"
-        return [self._failed(f"{why}: what the model is offered stays as it is")]
+        self._failed(f"{why}: what the model is offered stays as it is")
 
-    def lost(self) -> Effects:
+    def lost(self, loss: Loss) -> None:
         """The connection is gone, and there is nobody to tell."""
-        if not self._is_asking:
-            return []
-        self._is_asking = self._asks_again = False
-        return [CancelTimer(OFFERS_TIMER)]
+        if self._is_asking:
+            self._is_asking = self._asks_again = False
+            self.outbox.cancel_timer(OFFERS_TIMER)
 
-    def _asked(self) -> tuple[CancelTimer, Effects]:
-        """Note an answer. Gives what is to be done if it has to be asked again."""
+    def _is_to_ask_again(self) -> bool:
+        """Note an answer. Return whether to ask again, since more may have changed meanwhile."""
         again, self._is_asking, self._asks_again = self._asks_again, False, False
-        return CancelTimer(OFFERS_TIMER), self.ask() if again else []
+        self.outbox.cancel_timer(OFFERS_TIMER)
+        return again
 
-    def _failed(self, why: str) -> Publish:
-        error = events.ErrorInfo(type="is_enabled_failed", message=why)
-        return Publish(events.ErrorEvent(error=error, source="tool", info=self.info))
+    def _failed(self, why: str) -> None:
+        self.outbox.publish_error("is_enabled_failed", why, source="tool")
 
 
 def with_tools(current: ResolvedAgent, found: ResolvedAgent) -> ResolvedAgent:

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from realtime_actors.core.effects import Effects, Send
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.sending import MAX_MESSAGE_BYTES, fits
 from realtime_actors.core.tools.rounds import Rounds
 from realtime_actors.items import FunctionCallOutputItem, InputImage, user_message
@@ -50,6 +50,7 @@ class Outcome:
 class Outputs:
     """The outputs that were sent, as long as they may be refused."""
 
+    outbox: Outbox
     rounds: Rounds
     max_chars: int | None = None
     """How long an output may be. None: as long as a message."""
@@ -68,25 +69,31 @@ class Outputs:
         gone = len(outcome.images) - len(left)
         return _without_images(outcome, left, gone) if gone else outcome
 
-    def send(self, outcome: Outcome) -> Effects:
+    def send(self, outcome: Outcome) -> None:
         """Tell the model, by an item, and by more of them for what is to be seen."""
         self._sent[_event_id(outcome)] = outcome
         while len(self._sent) > REMEMBERED:
             del self._sent[next(iter(self._sent))]
+        self.outbox.send(_output(outcome))
         # An output is text. What the tool shows can only be shown by the user.
-        return [Send(_output(outcome)), *[Send(event) for event in self._shown(outcome)]]
+        for event in self._shown(outcome):
+            self.outbox.send(event)
 
-    def refused(self, event_id: str | None, why: str) -> Effects:
-        """The server refused an event. If it was an output, tell the model so in its place."""
+    def refused(self, event_id: str | None, why: str) -> bool:
+        """The server refused an event. If it was an output, tell the model so in its place.
+
+        Return whether it was one.
+        """
         outcome = self._sent.pop(event_id or "", None)
         if outcome is None:
-            return []
+            return False
         text = f"Error: the output of {outcome.name} could not be sent: {why[:200]}"
         if outcome.spoken_of:
             self.rounds.told_again(outcome.response_id, outcome.server_id)
         item = FunctionCallOutputItem(call_id=outcome.server_id, output=text)
         again = f"{_event_id(outcome)}_again"
-        return [Send(ConversationItemCreate(event_id=again, item=item))]
+        self.outbox.send(ConversationItemCreate(event_id=again, item=item))
+        return True
 
     def forget(self) -> None:
         """The connection is gone, or another one is in use: nothing is refused any more."""

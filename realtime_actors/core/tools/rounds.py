@@ -16,8 +16,7 @@ from typing import Final
 
 from attrs import define, field
 
-from realtime_actors import events
-from realtime_actors.core.effects import Effects, Publish
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.settings import Configuration
 
@@ -40,7 +39,7 @@ class _Group:
 class Rounds:
     """The responses whose calls are not all answered, and the rounds since the user spoke."""
 
-    info: events.EventInfo
+    outbox: Outbox
     configuration: Configuration
     responses: ResponseMachine
     limit: int | None = None
@@ -105,22 +104,23 @@ class Rounds:
         if group is not None:
             group.response_done = True
 
-    def go_on(self) -> Effects:
+    def go_on(self) -> None:
         """Ask the model to go on, if all calls of some response are answered now."""
         over = [
             key for key, group in self._groups.items() if group.response_done and not group.open
         ]
         if not over:
-            return []
+            return
         outputs = {each for key in over for each in self._groups.pop(key).outputs}
         if not outputs:
-            return []  # they were not run, because their response was interrupted
+            return  # they were not run, because their response was interrupted
         was_over = self.are_over
         self._count += 1
         if was_over or self.responses.is_closed:
-            return []  # it called although it was asked not to, or nothing more is asked for
+            return  # it called although it was asked not to, or nothing more is asked for
         self.responses.claims.made(outputs, self._next_choice())
-        return [self._too_many()] if self.are_over else []
+        if self.are_over:
+            self._tell_of_too_many()
 
     def abandoned(self) -> None:
         """The connection is gone: nothing is asked for any more."""
@@ -133,11 +133,11 @@ class Rounds:
         forced = self.configuration.settings.tool_choice not in (None, "auto", "none")
         return "auto" if forced and self.frees_choice else None
 
-    def _too_many(self) -> Publish:
-        error = events.ErrorInfo(
-            type=TOO_MANY_ROUNDS,
-            message=f"the model has called tools in {self._count} responses since the user last"
+    def _tell_of_too_many(self) -> None:
+        self.outbox.publish_error(
+            TOO_MANY_ROUNDS,
+            f"the model has called tools in {self._count} responses since the user last"
             " spoke: it is asked to answer without them now. If your agent needs more, set"
             " RunConfig(max_tool_rounds_per_turn=...)",
+            source="tool",
         )
-        return Publish(events.ErrorEvent(error=error, source="tool", info=self.info))

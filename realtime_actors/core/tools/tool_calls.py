@@ -23,17 +23,10 @@ from attrs import define, evolve, field, frozen
 from realtime_actors import events
 from realtime_actors.agent import Agent, Handoff
 from realtime_actors.config import ToolTexts
-from realtime_actors.core.effects import (
-    CallHook,
-    CancelTimer,
-    CancelTool,
-    Effects,
-    Publish,
-    RunHandoff,
-    RunTool,
-    SetTimer,
-)
+from realtime_actors.core.effects import CancelTool, RunHandoff, RunTool
+from realtime_actors.core.loss import Loss
 from realtime_actors.core.messages import ToolRefused
+from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import Recent
 from realtime_actors.core.tools.hosted_calls import HostedCalls
 from realtime_actors.core.tools.outputs import Outcome, Outputs
@@ -72,11 +65,11 @@ class Call:
 class ToolCalls:
     """The calls that are open."""
 
+    outbox: Outbox
     rounds: Rounds
     outputs: Outputs
     hosted: HostedCalls
     """Those that the server makes by itself."""
-    info: events.EventInfo = events.NO_INFO
     at_once: int | None = None
     """How many may run at a time; None for all."""
     timeout: float | None = None
@@ -127,34 +120,26 @@ class ToolCalls:
             self._open[call_id] = evolve(call, server_id=server_id)
             self.made[server_id] = call.item_id
 
-    def called(self, call: Call, *, late: bool = False) -> Effects:
+    def called(self, call: Call, *, late: bool = False) -> None:
         """The model made a call. `late`: the response that made it is done already."""
         self._open[call.call_id] = call
         self.made[call.server_id] = call.item_id
         self.rounds.called(call.response_id, call.call_id, late=late)
-        effects: Effects = [
-            Publish(
-                events.ToolStartEvent(
-                    agent=call.agent,
-                    tool=call.target,
-                    name=call.name,
-                    call_id=call.call_id,
-                    arguments=call.arguments,
-                    info=self.info,
-                )
-            )
-        ]
-        if call.agent.hooks is not None:
-            effects.append(CallHook(call.agent, "on_tool_start", (call.target, call.arguments)))
-        return effects
+        self.outbox.publish(
+            events.ToolStartEvent,
+            agent=call.agent,
+            tool=call.target,
+            name=call.name,
+            call_id=call.call_id,
+            arguments=call.arguments,
+        )
+        self.outbox.call_hook(call.agent, "on_tool_start", call.target, call.arguments)
 
-    def run(self, history: Callable[[], Sequence[Item]]) -> Effects:
+    def run(self, history: Callable[[], Sequence[Item]]) -> None:
         """Start the calls whose turn it is. An unknown tool is answered at once."""
-        effects: Effects = []
         while due := self._due():
             for call in due:
-                effects += self._start(call, history)
-        return effects
+                self._start(call, history)
 
     def finish(
         self,
@@ -165,7 +150,7 @@ class ToolCalls:
         *,
         spoken_of: bool = True,
         passed_to: Agent | None = None,
-    ) -> Effects:
+    ) -> None:
         """Take an outcome and tell the model. Does nothing when the call has one.
 
         `spoken_of`: the model is asked to speak of it. `passed_to`: who is the current agent
@@ -173,7 +158,7 @@ class ToolCalls:
         """
         call = self._close(call_id, spoken_of=spoken_of)
         if call is None:
-            return []
+            return
         outcome = self.outputs.within_limits(
             Outcome(
                 call_id=call_id,
@@ -187,11 +172,9 @@ class ToolCalls:
             )
         )
         # What the subscribers read is what the model is told.
-        return [
-            CancelTimer(tool_timer(call_id)),
-            *self.outputs.send(outcome),
-            *self._ended(call, outcome.text, outcome.error, passed_to),
-        ]
+        self.outbox.cancel_timer(tool_timer(call_id))
+        self.outputs.send(outcome)
+        self._ended(call, outcome.text, outcome.error, passed_to)
 
     def suspend(self, call_id: str) -> Call | None:
         """A call waits for approval. Gives it, if it has no outcome yet."""
@@ -211,60 +194,59 @@ class ToolCalls:
         """The calls that wait to be run, or to be approved."""
         return tuple(call for key, call in self._open.items() if key not in self._running)
 
-    def interrupt(self, call: Call) -> Effects:
+    def interrupt(self, call: Call) -> None:
         """Answer a call that is not run, because its response was stopped."""
         why = f"Error: {call.name} was not run: the response that called it was interrupted"
-        return self.finish(call.call_id, why, why, spoken_of=False)
+        self.finish(call.call_id, why, why, spoken_of=False)
 
     def resume(self, call_id: str) -> None:
         """A suspended call is approved: it runs when its turn comes."""
         self._suspended.discard(call_id)
         self._approved.add(call_id)
 
-    def refuse(self, refused: ToolRefused) -> Effects:
+    def refuse(self, refused: ToolRefused) -> None:
         """A guardrail tripped over a call, or over its output: answer it with that."""
         call = self._open.get(refused.call_id)
         if call is None:
-            return []
+            return
         was_run = refused.withheld is not None
-        tripped = events.GuardrailTrippedEvent(
+        self.outbox.publish(
+            events.GuardrailTrippedEvent,
             guardrail=refused.guardrail,
             kind="tool_output" if was_run else "tool",
             response_id=call.response_id,
             call_id=call.call_id,
             reason=refused.reason,
             text=refused.withheld if refused.withheld is not None else call.arguments,
-            info=self.info,
         )
         because = f": {refused.reason}" if refused.reason else ""
         did = "withheld the output" if was_run else "stopped the call"
         why = f"Error: the guardrail {refused.guardrail!r} {did} of {call.name}{because}"
-        return [Publish(tripped), *self.finish(call.call_id, why, why)]
+        self.finish(call.call_id, why, why)
 
-    def progressed(self, call_id: str, message: str) -> Effects:
+    def progressed(self, call_id: str, message: str) -> None:
         """A tool says how far it is. Does nothing once the call has its outcome."""
         call = self._open.get(call_id)
-        if call is None:
-            return []
-        progress = events.ToolProgressEvent(
-            agent=call.agent,
-            tool=call.target,
-            name=call.name,
-            call_id=call_id,
-            message=message,
-            info=self.info,
-        )
-        return [Publish(progress)]
+        if call is not None:
+            self.outbox.publish(
+                events.ToolProgressEvent,
+                agent=call.agent,
+                tool=call.target,
+                name=call.name,
+                call_id=call_id,
+                message=message,
+            )
 
-    def time_out(self, call_id: str) -> Effects:
-        """A call took too long: answer it, and tell its task that nobody waits any more."""
+    def time_out(self, call_id: str) -> None:
+        """A call took too long: answer it, and tell its task to stop."""
         call = self._open.get(call_id)
         if call is None:
-            return []
+            return
         seconds = self._timeout_of(call) or 0.0
         told = self.texts_of(call).after_timeout(call.name, seconds)
         why = ToolTexts().after_timeout(call.name, seconds)
-        return [CancelTool(call_id), *self.finish(call_id, told, why)]
+        self.outbox.do(CancelTool(call_id))
+        self.finish(call_id, told, why)
 
     def texts_of(self, call: Call) -> ToolTexts:
         """What the model is told when a call comes to nothing."""
@@ -280,16 +262,16 @@ class ToolCalls:
         self.hosted.moved()
         self.outputs.forget()
 
-    def cancel_all(self, why: str) -> Effects:
-        """End all calls here; the server can't be told any more."""
-        effects: Effects = []
+    def lost(self, loss: Loss) -> None:
+        """The connection is gone: end all calls here, since the server can't be told any more."""
+        why = f"Error: {loss.error}"
         for call in self.open:
             self._close(call.call_id)
-            effects += [CancelTool(call.call_id), CancelTimer(tool_timer(call.call_id))]
-            effects += self._ended(call, why, why)
+            self.outbox.do(CancelTool(call.call_id))
+            self.outbox.cancel_timer(tool_timer(call.call_id))
+            self._ended(call, why, why)
         self.rounds.abandoned()
         self.outputs.forget()
-        return effects
 
     def _due(self) -> list[Call]:
         busy = self._running | self._suspended
@@ -299,13 +281,13 @@ class ToolCalls:
         self._running.update(call.call_id for call in waiting)
         return waiting
 
-    def _start(self, call: Call, history: Callable[[], Sequence[Item]]) -> Effects:
+    def _start(self, call: Call, history: Callable[[], Sequence[Item]]) -> None:
         match call.target:
             case None:
                 why = f"Error: Unknown tool {call.name}"
                 if not call.name:
                     why = "Error: the call names no tool"
-                return self.finish(call.call_id, why, why)
+                self.finish(call.call_id, why, why)
             case Tool() as tool:
                 run = RunTool(
                     call_id=call.call_id,
@@ -315,7 +297,8 @@ class ToolCalls:
                     approved=call.call_id in self._approved,
                     texts=self.texts_of(call),
                 )
-                return [run, *self._limit(call)]
+                self.outbox.do(run)
+                self._limit(call)
             case Handoff() as handoff:
                 self._shown[call.call_id] = history()
                 hand_off = RunHandoff(
@@ -327,11 +310,13 @@ class ToolCalls:
                     texts=self.texts,
                     max_message_bytes=self.outputs.max_message_bytes,
                 )
-                return [hand_off, *self._limit(call)]
+                self.outbox.do(hand_off)
+                self._limit(call)
 
-    def _limit(self, call: Call) -> Effects:
+    def _limit(self, call: Call) -> None:
         timeout = self._timeout_of(call)
-        return [] if timeout is None else [SetTimer(tool_timer(call.call_id), timeout)]
+        if timeout is not None:
+            self.outbox.set_timer(tool_timer(call.call_id), timeout)
 
     def _timeout_of(self, call: Call) -> float | None:
         own = call.target.timeout if isinstance(call.target, Tool) else None
@@ -349,20 +334,14 @@ class ToolCalls:
 
     def _ended(
         self, call: Call, output: str, error: str | None, passed_to: Agent | None = None
-    ) -> Effects:
-        effects: Effects = [
-            Publish(
-                events.ToolEndEvent(
-                    agent=passed_to or call.agent,
-                    tool=call.target,
-                    name=call.name,
-                    call_id=call.call_id,
-                    output=output,
-                    error=error,
-                    info=self.info,
-                )
-            )
-        ]
-        if call.agent.hooks is not None:
-            effects.append(CallHook(call.agent, "on_tool_end", (call.target, output)))
-        return effects
+    ) -> None:
+        self.outbox.publish(
+            events.ToolEndEvent,
+            agent=passed_to or call.agent,
+            tool=call.target,
+            name=call.name,
+            call_id=call.call_id,
+            output=output,
+            error=error,
+        )
+        self.outbox.call_hook(call.agent, "on_tool_end", call.target, output)
