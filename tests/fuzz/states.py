@@ -82,9 +82,9 @@ class Conversation:
     def begin(cls, machine: SessionMachine) -> Self:
         """Begin with a core to which nothing has happened."""
         watch = Watch(
-            holds=machine.config.guardrails_settings.mode == "hold",
-            reported=machine.playback_reported,
-            idle_timeout=machine.config.idle_timeout,
+            holds=machine.setup.config.guardrails_settings.mode == "hold",
+            reported=machine.setup.playback_reported,
+            idle_timeout=machine.setup.config.idle_timeout,
         )
         return cls(machine, watch)
 
