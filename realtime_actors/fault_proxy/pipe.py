@@ -111,21 +111,19 @@ class Pipe:
                 self._slicer = None
             case SlowClose():
                 self._slow_close = None
-            case BlackHole():
-                self._loses = False
             case Stall():
                 self._is_stalled = False
             case LimitData():
                 self._limit = None
             case Corrupt():
                 self._to_corrupt = 0
-            case ResetPeer() | Timeout() | Down() | HalfClose():
-                pass  # it has happened
+            case ResetPeer() | Timeout() | Down() | HalfClose() | BlackHole():
+                pass  # it has happened, and what is missing is missing
 
     def heal(self) -> None:
-        """Lift all toxics."""
+        """Lift all toxics that can be."""
         self._latency = self._bandwidth = self._slicer = self._slow_close = self._limit = None
-        self._loses = self._is_stalled = False
+        self._is_stalled = False
         self._to_corrupt = 0
 
     # -- passing on ------------------------------------------------------------------------
@@ -148,7 +146,12 @@ class Pipe:
             return None
         return self._waiting[0][0] if self._waiting else self._ends_at
 
-    def read(self, now: float, happens: Callable[[bytes, bool], Happening | None]) -> None:
+    def read(
+        self,
+        now: float,
+        happens: Callable[[bytes, bool], Happening | None],
+        message_passed: Callable[[], None],
+    ) -> None:
         """Take what there is at the source. Raises `OSError` when the connection broke.
 
         `happens` is asked with each piece, and whether a message ends with it, for the next
@@ -171,6 +174,8 @@ class Pipe:
                 if self.is_done:
                     return
             self._put(rest, now)
+            if is_end:
+                message_passed()
 
     def _source_ends(self, now: float) -> None:
         self.source_ended = True

@@ -171,7 +171,7 @@ class FaultProxy:
     def heal(self) -> None:
         """Let nothing more go wrong: forget what `add` and the rest of the schedule have said.
 
-        What a connection has lost stays lost.
+        A connection that has lost bytes stays as it is: it could not go on.
         """
         self._tell(self._heal)
 
@@ -281,7 +281,8 @@ class FaultProxy:
         try:
             for pipe in connection.pipes:
                 if pipe.wants_to_read:
-                    pipe.read(now, partial(self._happens, connection, pipe))
+                    happens = partial(self._happens, connection, pipe)
+                    pipe.read(now, happens, partial(self._count_down, pipe))
                 if pipe.wants_to_write(now):
                     pipe.write(now)
         except OSError:  # one end is gone: the other hears of it in the same way
@@ -309,8 +310,6 @@ class FaultProxy:
         self, connection: _Connection, pipe: Pipe, piece: bytes, is_end: bool
     ) -> Happening | None:
         """Find what happens within a piece: the next fault, if it has come that far."""
-        if is_end:
-            self._count_down(pipe)
         armed = self._armed
         if armed is None or armed.fault.direction != pipe.direction:
             return None

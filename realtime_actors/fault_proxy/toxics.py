@@ -71,12 +71,14 @@ class Timeout:
 
 @frozen
 class BlackHole:
-    """What is said in this direction is taken, and lost. The connection stays."""
+    """What is said in this direction is taken, and lost. The connection stays, and stays so: where
+    bytes are missing, it could not go on."""
 
 
 @frozen
 class Stall:
-    """What is said in this direction is not even taken: the buffers before it fill up."""
+    """What is said in this direction is not even taken: the buffers before it fill up. A network
+    that is cut for a while: once this is lifted, all of it arrives."""
 
 
 @frozen

@@ -99,6 +99,20 @@ class TestSilence:
         assert error.recoverable
         assert creates(effects) == 1
 
+    def test_of_one_without_an_id_ends_that_and_not_the_next_that_is_asked_for(self) -> None:
+        # A server that runs two at once, and gives an id to one of them.
+        timed = start(created(None), created("r2"), done("r2"))
+        timed.wait(25.0)
+        timed.tell(say())
+
+        assert cancels(timed.wait(5.0)) == [None]
+        effects = timed.wait(5.0)
+
+        assert ends(effects) == [(None, "lost")]
+        assert only(AgentStartEvent, effects) == [], "it had begun"
+        assert creates(timed.tell(created("r3"), say())) == 0
+        assert creates(timed.tell(done("r3"))) == 1
+
     def test_has_the_length_that_was_set(self) -> None:
         timed = start(created("r1"), stall_timeout=7.0)
 

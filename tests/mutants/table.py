@@ -1748,6 +1748,22 @@ MUTANTS: Final = (
     ),
     Mutant(
         15,
+        "the end of a silent response without an id passes for that of the next",
+        "core/responses/course.py",
+        "self.responses.done(response, has_begun=is_watched)",
+        "self.responses.done(response)",
+        STALLS,
+    ),
+    Mutant(
+        15,
+        "a silent response without an id begins once more when it is given up",
+        "core/responses/course.py",
+        "has_begun = is_watched or self.responses.has_begun(response.id)",
+        "has_begun = self.responses.has_begun(response.id)",
+        STALLS,
+    ),
+    Mutant(
+        15,
         "a silent response is cancelled, and then waited for, for ever",
         "core/responses/stalls.py",
         "            return False\n        return True\n\n    def give_up",

@@ -112,8 +112,10 @@ class Course:
         response = with_status(evolve(response, id=self.responses.id_of_end(response)))
         if self.responses.may_be_of_conversation(response):
             self._learn_id(response.id)
-        has_begun = self.responses.has_begun(response.id)
-        self.responses.done(response)
+        # Without an id it may be none that is active any more: a server that runs two at once.
+        is_watched = self.stalls.watches(response.id)
+        has_begun = is_watched or self.responses.has_begun(response.id)
+        self.responses.done(response, has_begun=is_watched)
         self.stalls.over(response.id)
         if was_talked_over(response):
             self._talked_over(response.id, now)

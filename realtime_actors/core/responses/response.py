@@ -353,9 +353,9 @@ class ResponseMachine:
             case _:
                 pass
 
-    def done(self, response: Response) -> None:
-        """A response ended."""
-        is_older = self.is_known(response.id)
+    def done(self, response: Response, *, has_begun: bool = False) -> None:
+        """A response ended. `has_begun`: the server has said that it began, with an id or not."""
+        is_older = has_begun or self.is_known(response.id)
         if not is_older:
             self._begins_out_of_band(response)
         if response.id is not None:
