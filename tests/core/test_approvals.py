@@ -12,7 +12,15 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import ToolTexts
-from realtime_actors.core.effects import Answer, CancelTimer, Publish, RunTool, Send, SetTimer
+from realtime_actors.core.effects import (
+    Answer,
+    CancelTimer,
+    Publish,
+    Refuse,
+    RunTool,
+    Send,
+    SetTimer,
+)
 from realtime_actors.core.messages import (
     ApprovalNeeded,
     ConnectionLost,
@@ -21,7 +29,7 @@ from realtime_actors.core.messages import (
 )
 from realtime_actors.core.tools.approvals import approval_timer
 from realtime_actors.core.tools.tool_calls import tool_timer
-from realtime_actors.errors import LocalProtocolError, NotConnectedError
+from realtime_actors.errors import ConfigError, LocalProtocolError, NotConnectedError
 from realtime_actors.events import (
     AgentEndEvent,
     GuardrailTrippedEvent,
@@ -276,6 +284,16 @@ def test_what_does_not_wait_can_be_neither_approved_nor_rejected() -> None:
     for verb in (approve("c2"), reject("c2"), approve("c9"), reject("c9")):
         assert answers(machine.handle(verb, now=0.0)) == [LocalProtocolError]
     assert answers(play(machine, approve(), approve())) == [None, LocalProtocolError]
+
+
+def test_a_rejection_that_can_not_be_put_into_words_leaves_the_call_as_it_was() -> None:
+    machine = waiting(tool_texts=ToolTexts(rejected="{tool} is not for you: {reason}"))
+
+    effects = machine.handle(reject(reason=cast(str, 5)), now=0.0)
+
+    assert [type(effect) for effect in effects] == [Refuse]
+    assert answers(effects) == [ConfigError]
+    assert runs(machine.handle(approve(), now=0.0)) == [("c1", True)]
 
 
 def test_a_need_that_is_found_too_late_is_dropped() -> None:

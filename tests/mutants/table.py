@@ -200,6 +200,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         2,
+        "what is published has lost the context of its session",
+        "core/outbox.py",
+        "make(*args, **members, info=self.info)",
+        "make(*args, **members)",
+        ERRORS,
+    ),
+    Mutant(
+        2,
         "who waits for an update is not told that the session is over",
         "core/settings.py",
         "self.outbox.refuse(pending.purpose.caller, loss.error)",
@@ -884,6 +892,14 @@ MUTANTS: Final = (
         "            self._suspended.add(call_id)\n",
         "            pass\n",
         STORIES,
+    ),
+    Mutant(
+        8,
+        "a verb that is refused half way is half done",
+        "core/program.py",
+        "        self.outbox.take_back(before)\n",
+        "",
+        ("core/test_approvals.py",),
     ),
     Mutant(
         8,
