@@ -109,7 +109,7 @@ class RunTool:
     arguments: str = field(repr=False)
     agent: Agent
     approved: bool = False
-    """Its guardrails have passed, and somebody has approved the call."""
+    """Its guardrails have passed, and the program has approved the call."""
     texts: ToolTexts = field(factory=ToolTexts)
 
 
@@ -131,7 +131,7 @@ class RunHandoff:
 
 @frozen
 class CancelTool:
-    """Tell the task of a call that nobody waits for it any more."""
+    """Tell the task of a call that its result is not waited for any more."""
 
     call_id: str
 
@@ -222,7 +222,7 @@ class CloseAnother:
 
 @frozen
 class Ready:
-    """The server has taken the configuration: whoever waits for the start can go on."""
+    """The server has taken the configuration: callers that wait for the start can go on."""
 
 
 @frozen

@@ -89,7 +89,7 @@ class Limits:
             self.outbox.set_timer(IDLE_TIMER, self.idle_timeout)
 
     def active(self, now: float) -> None:
-        """Somebody said or wrote something."""
+        """Note that the user or the program said or wrote something."""
         self._last_activity = now
 
     def user_began(self, now: float) -> None:

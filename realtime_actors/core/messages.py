@@ -61,7 +61,7 @@ class ResolvedAgent:
     definitions: tuple[Mapping[str, object], ...] = field(repr=False)
     """Tools and handoffs as the wire has them."""
     has_instructions: bool = True
-    """They are its own: somebody wrote them."""
+    """They are its own: its author wrote them."""
     has_tools: bool = True
     """It has tools or handoffs, whether they are enabled or not."""
 
@@ -125,7 +125,7 @@ class AnotherFailed:
 
 @frozen
 class Asked:
-    """Somebody asked for something. `caller` is handed back in the answer."""
+    """A caller asked for something. `caller` is handed back in the answer."""
 
     verb: Verb
     caller: object = None
@@ -150,7 +150,7 @@ class NotSent:
     count: int
     error: RealtimeError
     is_told: bool
-    """Somebody waited for the message to be dealt with, and the error was raised there."""
+    """A caller waited for the message to be dealt with, and the error was raised there."""
 
 
 @frozen
@@ -213,7 +213,7 @@ class ToolRefused:
 
 @frozen
 class ApprovalNeeded:
-    """The tool was not run: somebody has to approve the call first."""
+    """The tool was not run: the program has to approve the call first."""
 
     call_id: str
 

@@ -60,7 +60,7 @@ class ForStart:
 
 @frozen
 class ForCaller:
-    """Somebody asked for it and waits."""
+    """A caller asked for it and waits."""
 
     caller: object
 
@@ -74,7 +74,7 @@ class ForHandoff:
 
 @frozen
 class ForNobody:
-    """Nobody waits for it: a raw event, or the undoing of an unanswered handoff."""
+    """Its answer is not waited for: a raw event, or the undoing of an unanswered handoff."""
 
 
 @frozen
@@ -110,7 +110,7 @@ class Configuration:
     """What the program configured, before any agent."""
     attached: bool = False
     """The server's session has settings of its own, those of a call or of a stored prompt:
-    what nobody asked for is not sent."""
+    what the program did not ask for is not sent."""
     session_type: str = "realtime"
     """realtime, or transcription."""
     patient: bool = False
@@ -211,7 +211,7 @@ class Configuration:
             self.update(pending.changes, pending.purpose)
 
     def send_raw(self, payload: Mapping[str, object]) -> None:
-        """Send a `session.update` as somebody wrote it, and expect its answer."""
+        """Send a `session.update` as the program wrote it, and expect its answer."""
         session = payload.get("session")
         self.has_own_tools |= isinstance(session, Mapping) and "tools" in session
         event_id = payload.get("event_id")
@@ -252,7 +252,7 @@ class Configuration:
         self.settings = merge_settings(self.settings, believed)
 
     def keep(self, pending: Pending) -> None:
-        """Let what somebody changed survive the next handoff."""
+        """Let what the program changed survive the next handoff."""
         changes = evolve(pending.changes, instructions=None, tools=None)
         self.base = merge_settings(self.base, changes)
 

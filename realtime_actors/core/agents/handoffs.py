@@ -139,7 +139,7 @@ class Handoffs:
         self.outbox.set_timer(handoff_timer(call_id), RESOLVE_WITHIN)
 
     def is_open(self, call_id: str) -> bool:
-        """Whether somebody waits for the outcome of a handoff."""
+        """Return whether the outcome of a handoff is waited for."""
         return call_id in self._asked or self.calls.get(call_id) is not None
 
     def not_resolved(self, finished: ToolFinished) -> bool:

@@ -103,7 +103,7 @@ class Held:
     def take(
         self, now: float, *, voice: str | None, has_begun: Callable[[str], bool]
     ) -> SpeechEvent | None:
-        """Give the next piece that may be heard now, while `voice` speaks, or nobody does.
+        """Take the next piece that may be heard now, while `voice` speaks (None: no response does).
 
         A response that has not begun, and so may never end, keeps no other one waiting.
         """

@@ -37,7 +37,7 @@ transcript of a long answer."""
 
 @frozen(kw_only=True)
 class Seen:
-    """A conversation, as whoever edits it has seen it."""
+    """A conversation, as its editor has seen it."""
 
     has: Callable[[str], bool]
     """Whether the item of this id was in it."""
@@ -46,7 +46,7 @@ class Seen:
     has_moved: Callable[[str], bool] = lambda _: False
     """Whether the item of this id has come to stand somewhere else since then."""
     made: Container[str] = frozenset()
-    """Items that whoever edits it has made by an edit before, answered or not."""
+    """Items that the editor has made by an edit before, answered or not."""
 
     @classmethod
     def of(cls, items: Iterable[Item]) -> Seen:

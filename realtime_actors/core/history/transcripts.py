@@ -8,8 +8,8 @@
     (transcription is switched off: disabled at once)
 
 A turn is open while the user speaks, for servers that write down what they hear before it is
-over. It is doubtful where nobody knows whether its words will be written down: servers do so
-and say that they don't. Words that come after the end still go into the history; there is
+over. It is doubtful where it is not known whether its words will be written down: some servers do
+so and say that they don't. Words that come after the end still go into the history; there is
 no second event.
 """
 

@@ -42,7 +42,7 @@ class History:
     first: RecentSet[str] = field(factory=lambda: RecentSet(BY_THE_PROGRAM))
     """Items to come that we put before all others: the server names no predecessor for them."""
     unfinished: RecentSet[str] = field(factory=RecentSet)
-    """Items that were made of their words, and which nobody has said to be finished."""
+    """Items that were made of their words, and of whose end the server has not told."""
     _ours: RecentSet[str] = field(factory=lambda: RecentSet(BY_THE_PROGRAM))  # and not there yet
     _deleted: RecentSet[str] = field(factory=lambda: RecentSet(DELETED))
     _retold: set[str | None] = field(factory=set)
@@ -122,7 +122,7 @@ class History:
         return item_id in self._deleted
 
     def created(self, item_id: str) -> None:
-        """Note that the program has created an item: what is in it was said by nobody."""
+        """Note that the program has created an item: what is in it was not said."""
         self._ours.add(item_id)
 
     def is_ours(self, item_id: str | None) -> bool:
@@ -184,7 +184,7 @@ class History:
         )
 
     def words_done(self, item_id: str, content_index: int, stream: Stream, words: str) -> None:
-        """All that the model said or wrote in a part. An item that nobody has told begins."""
+        """All that the model said or wrote in a part. An item that was not told begins."""
         if self.may_keep(item_id):
             self.conversation.tell(item_id, content_index, stream, words, is_whole=True)
             self._tell_words(item_id)

@@ -6,7 +6,7 @@
                     --> kept in the history, told as transcripts, and judged when they are whole
 
 Servers differ in which of these they send, and in which order: each of them may be the only
-one, and most come more than once. Words that nobody is to hear are neither kept nor judged.
+one, and most come more than once. Words that are not to be heard are neither kept nor judged.
 """
 
 from __future__ import annotations

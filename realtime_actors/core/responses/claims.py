@@ -7,9 +7,9 @@
      | +--it does, and the server has not shown them----> doubtful --shown after all--+
      +--------------------------------------------------------------------------------+
 
-Any response that begins after the outputs are there honours a claim, whoever asked for it: only
-when none does is one asked for. The server has an output when it has shown its item. Many
-servers never do: so one that was sent counts as there, until it is shown to have come later
+Any response that begins after the outputs are there honours a claim, for whatever reason it was
+made; only when none does is one asked for. The server has an output when it has shown its item.
+Many servers never do: so one that was sent counts as there, until it is shown to have come later
 than the response.
 """
 
@@ -60,7 +60,7 @@ class Claims:
         self._unshown.add(output)
 
     def not_told(self, output: str) -> None:
-        """An output was not sent after all: nobody can speak of it."""
+        """An output was not sent after all: the model can't speak of it."""
         self._unshown.discard(output)
         for claim in (*self.open, *self._asked):
             claim.is_honoured = claim.is_honoured or output in claim.unshown

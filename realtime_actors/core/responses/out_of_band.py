@@ -25,7 +25,7 @@ __all__ = ["OutOfBand", "out_of_band_timer"]
 
 ANSWER_WITHIN: Final = 15.0
 """Seconds for the server to begin a response out of band. Ours: a wish that was lost must not
-claim a response that somebody asks for later."""
+claim a response that is asked for later."""
 
 
 def out_of_band_timer(event_id: str | None) -> Hashable:

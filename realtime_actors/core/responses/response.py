@@ -6,8 +6,8 @@
                       |          Obstructed --that one ends, or time passes--> Idle
                       +-- refused for another reason, or not answered --> Idle
 
-A response is *wanted* by whoever asks for one and *sent* when nothing is in the way:
-no response is active or asked for, and nobody holds them back. Wishes that ask for
+A response is *wanted* once it is asked for and *sent* when nothing is in the way: no response
+is active or requested, and no reason to hold them back is given (`hold`). Wishes that ask for
 nothing special are one wish. No wish is lost while the connection lives: one that was
 sent while the server began a response by itself is refused, and wanted again after it. What
 calls are owed is honoured by any response, and asked for when there is none (see `claims`).
@@ -410,15 +410,15 @@ class ResponseMachine:
             self.outbox.cancel_timer(ANSWER_TIMER)
 
     def mark(self) -> None:
-        """Keep what is wanted, before somebody asks for more (see `take_back`)."""
+        """Keep what is wanted, before a verb asks for more (see `take_back`)."""
         self._wishes.mark()
 
     def take_back(self) -> None:
-        """What was wanted since the mark is not: whoever asked for it was told that it failed."""
+        """Drop what was wanted since the mark: the caller was told that it failed."""
         self._wishes.take_back()
 
     def not_sent(self, event_id: str | None, *, is_told: bool) -> None:
-        """A `response.create` was not sent. Unless somebody was told, it is sent later."""
+        """A `response.create` was not sent. It is sent later, unless a caller was told of it."""
         if self.out_of_band.refused(event_id):
             return
         asked, is_newest = self._taken_back(event_id)

@@ -104,7 +104,7 @@ class TurnTaking:
 
     @property
     def owed(self) -> bool:
-        """A response is owed, and not only until somebody has spoken."""
+        """A response is owed, and does not wait for the user or the program to speak."""
         return not self.responses.is_idle or self.wants_to_speak
 
     @property

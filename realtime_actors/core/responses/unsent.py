@@ -1,8 +1,8 @@
 """What was to be sent and was not: it is as if it had not been asked for, and can be tried again.
 
 When one event can't be sent, those that were to follow it are not sent either: what depends on
-what failed is worth nothing. Whoever asked for it in this moment is told by an error, and
-nothing remains of the verb. What nobody is told of is an `ErrorEvent`.
+what failed is worth nothing. A caller that waits for it is told by an error, and nothing remains
+of its verb. What no caller is told of is an `ErrorEvent`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """When the microphone must mind the model's own voice.
 
 What is played is known from the ledger, and how loud it is from the audio itself. The
-result is one immutable `Echo`, read by whoever sends audio; see `core.speech.microphone`.
+result is one immutable `Echo`, read by the thread that sends audio; see `core.speech.microphone`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Echo:
     """What the microphone may pick up besides the user. Times are the session's clock's."""
 
     muted_until: float = -math.inf
-    """Until then nobody is heard."""
+    """Until then the microphone is not heard."""
     audible_until: float = -math.inf
     """Until then the model's voice comes back: only what is louder than it is heard."""
     threshold_db: float = -math.inf

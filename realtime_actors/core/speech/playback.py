@@ -29,8 +29,8 @@ LATE: Final = 2.0
 telephones and browsers buffer less."""
 
 LOOK_AGAIN: Final = 0.02
-"""The least number of seconds until somebody looks again whether all was heard. Ours: a player
-that reports a millisecond too little must keep nobody busy."""
+"""The least number of seconds until it is looked again whether all was heard. Ours: a player
+that reports a millisecond too little must not keep the session busy."""
 
 
 MAX_PARTS: Final = 64

@@ -8,9 +8,9 @@ of band. A player plays what comes in the order in which it comes, so a part of 
 has begun is published to its end before anything of another. What comes meanwhile of others is
 kept, and published after it (see `Held`).
 
-    nobody speaks --a piece of a part--> its response is the voice
-         ^                                       |
-         +--the end of the part, item or response; it is stopped, or given up
+    no voice --a piece of a part--> its response is the voice
+       ^                                     |
+       +--the end of the part, item or response; it is stopped, or given up
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Speech:
 
     def audio(self, event: ResponseOutputAudioDelta, now: float) -> None:
         """Let a piece of speech be heard, unless its response is stopped."""
-        self.started = True  # also by what nobody will hear
+        self.started = True  # also by what will not be heard
         response_id = event.response_id
         if self._silenced and self.is_silenced(response_id):
             self.unheard(event)
@@ -237,7 +237,7 @@ class Speech:
             return
         unheard = {part.response_id for part in self.ledger.heard(now) if not part.wholly}
         if response_id in unheard and unheard != {response_id}:
-            # The player throws away all that it has, whoever said it.
+            # The player throws away all that it has, of every response.
             self.interrupt(now, cancel=True)
             return
         heard = self.ledger.stop(now) if unheard == {response_id} else []

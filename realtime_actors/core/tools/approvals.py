@@ -1,7 +1,7 @@
-"""Calls that somebody has to approve: of our own tools, and of those that the server runs.
+"""Calls that the program has to approve: of our own tools, and of those that the server runs.
 
     asked --approved--> run
-      |-----rejected, or nobody answers in time--> the model is told
+      |-----rejected, or not answered in time--> the model is told
 
 Who says `always` is not asked about later calls of the same tool.
 
@@ -33,7 +33,7 @@ __all__ = ["Approvals", "approval_timer"]
 
 
 ALWAYS: Final = "calls of this tool are always rejected"
-"""Why a call was rejected about which nobody was asked."""
+"""Why a call was rejected without asking the program."""
 
 
 def approval_timer(call_id: str) -> Hashable:
@@ -53,7 +53,7 @@ class Approvals:
     calls: ToolCalls
     handoffs: Handoffs
     timeout: float | None
-    """Seconds until a call that nobody answers counts as rejected."""
+    """Seconds until a call that is not answered counts as rejected."""
     _hosted: dict[str, McpApprovalRequestItem] = field(factory=dict)  # by call id
     _answered: McpApprovalRequestItem | None = None  # the last one
     _answers: Recent[str, str] = field(factory=Recent)  # calls, by the event that answered them

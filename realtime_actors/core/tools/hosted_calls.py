@@ -5,9 +5,9 @@
       +--rejected--------|--------------------------------------------------+
                          +-- announced, where no approval is needed
 
-The server runs such a call and tells the model its result, but nobody speaks of it before a
-response is asked for. So it belongs to the round of its response (see `rounds`) as one of ours
-does. Some servers tell the end of a call by its item alone, some by an event, many by both.
+The server runs such a call and tells the model its result, but the model does not speak of it
+before a response is asked for. So it belongs to the round of its response (see `rounds`) as one
+of ours does. Some servers tell the end of a call by its item alone, some by an event, many by both.
 """
 
 from __future__ import annotations

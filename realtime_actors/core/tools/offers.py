@@ -101,7 +101,7 @@ class Offers:
         self._failed(f"{why}: what the model is offered stays as it is")
 
     def lost(self, loss: Loss) -> None:
-        """The connection is gone, and there is nobody to tell."""
+        """The connection is gone, and what is offered can't be told any more."""
         if self._is_asking:
             self._is_asking = self._asks_again = False
             self.outbox.cancel_timer(OFFERS_TIMER)
