@@ -103,6 +103,7 @@ from realtime_actors.verbs import (
 if TYPE_CHECKING:
     from realtime_actors import otp, protocol
     from realtime_actors.session import Session
+    from realtime_actors.shutdown import drain, install_signal_handlers
 
 __version__ = "0.1.0"
 
@@ -158,6 +159,7 @@ __all__ = [
     "create_response",
     "current_agent",
     "delete_item",
+    "drain",
     "errors",
     "events",
     "guardrails",
@@ -165,6 +167,7 @@ __all__ = [
     "history",
     "hooks",
     "input_guardrail",
+    "install_signal_handlers",
     "interrupt",
     "items",
     "messages",
@@ -199,6 +202,8 @@ def __getattr__(name: str) -> Any:
             return import_module(f"{__name__}.{name}")
         case "Session":
             return import_module(f"{__name__}.session").Session
+        case "drain" | "install_signal_handlers":
+            return getattr(import_module(f"{__name__}.shutdown"), name)
         case _:
             pass  # there is no such name
     if name.startswith("_"):

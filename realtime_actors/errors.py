@@ -108,6 +108,8 @@ class StartCause(StrEnum):
     NETWORK = "network"
     TIMEOUT = "timeout"
     SERVER = "server"
+    SHUTTING_DOWN = "shutting_down"
+    """This process is about to end (`ra.drain`, or a signal), and takes no sessions any more."""
 
 
 class StartError(RealtimeError):

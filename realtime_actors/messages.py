@@ -18,6 +18,7 @@ from attrs import define, field, frozen
 from realtime_actors.config import SessionModelSettings
 from realtime_actors.content import content
 from realtime_actors.items import Item
+from realtime_actors.seconds import seconds
 
 if TYPE_CHECKING:
     from realtime_actors.agent import Agent, AnyTool, Handoff
@@ -301,9 +302,38 @@ class CurrentAgent:
     """Gives the `Agent` that is speaking to the user."""
 
 
-@frozen
+LONGEST_FAREWELL: Final = 60.0
+"""Seconds that an end which waits for speech is put off, unless it is said otherwise. Ours: few
+answers take longer."""
+
+
+def _farewell(value: bool | float) -> float:
+    if isinstance(value, bool):
+        return LONGEST_FAREWELL if value else 0.0
+    return seconds(value, "what close() waits for")
+
+
+@frozen(kw_only=True)
 class Close:
-    """End the conversation. Answered as soon as the end has begun."""
+    """End the conversation: now, or once something is over. Answered when the end has begun.
+
+    Both may be given as seconds: how long the end is put off for that, at most. True: 60.
+    While it waits, `send_message` and `create_response` raise `SessionClosedError`.
+    A connection that is lost ends it at once. Raises `ConfigError`.
+    """
+
+    after_playback: float = field(default=False, converter=_farewell)
+    """Once the user has heard what the model is saying. Nothing more is asked for, a response
+    that the server begins by itself is not heard. A user who speaks meanwhile interrupts the
+    model as ever: what is left to be heard is gone then, and the session ends."""
+    after_turn: float = field(default=False, converter=_farewell)
+    """Once nothing is owed: what the user is saying is answered, calls of tools have their
+    outputs and the model has spoken of them, and all of that has been heard."""
+
+    @property
+    def within(self) -> float:
+        """Seconds that the end is put off, at most. 0: it is not."""
+        return max(self.after_playback, self.after_turn)
 
 
 Verb: TypeAlias = (

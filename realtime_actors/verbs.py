@@ -170,9 +170,15 @@ def current_agent(session: Session | otp.Name) -> Agent:
     return _session(session).current_agent()
 
 
-def close(session: Session | otp.Name, timeout: float = 2.0) -> None:
+def close(
+    session: Session | otp.Name,
+    timeout: float = 2.0,
+    *,
+    after_playback: bool | float = False,
+    after_turn: bool | float = False,
+) -> None:
     """End the conversation. See `Session.close`."""
-    _session(session).close(timeout)
+    _session(session).close(timeout, after_playback=after_playback, after_turn=after_turn)
 
 
 def _session(session: Session | otp.Name) -> Session:

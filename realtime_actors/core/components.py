@@ -10,6 +10,7 @@ from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.agents.hook_calls import HookCalls
 from realtime_actors.core.agents.reconnecting import Reconnecting
 from realtime_actors.core.agents.turns import Turns
+from realtime_actors.core.farewell import Farewell
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.history.editing import Editing
@@ -86,6 +87,7 @@ class Components:
     unsent: Unsent = field(init=False)
     audio_losses: AudioLosses = field(init=False)
     limits: Limits = field(init=False)
+    farewell: Farewell = field(init=False)
     transcripts: Transcripts = field(init=False)
     stalls: StallWatch = field(init=False)
     unanswered: Unanswered = field(factory=Unanswered, init=False)
@@ -292,6 +294,9 @@ class Components:
             max_duration=config.max_duration,
             idle_timeout=config.idle_timeout,
         )
+        self.farewell = Farewell(
+            outbox=outbox, limits=self.limits, turn_taking=self.turn_taking, speech=self.speech
+        )
         self.life = Life(
             outbox=outbox,
             configuration=self.configuration,
@@ -299,6 +304,7 @@ class Components:
             handoffs=self.handoffs,
             accounting=self.accounting,
             limits=self.limits,
+            farewell=self.farewell,
             echo=self.echo,
             on_loss=(
                 self.audio_losses.lost,
@@ -380,6 +386,7 @@ class Components:
             outbox=outbox,
             life=self.life,
             limits=self.limits,
+            farewell=self.farewell,
             requests=self.requests,
             responses=self.responses,
             turn_taking=self.turn_taking,
@@ -401,6 +408,7 @@ class Components:
             course=self.course,
             audio_losses=self.audio_losses,
             limits=self.limits,
+            farewell=self.farewell,
             reconnecting=self.reconnecting,
         )
         self.hook_calls = HookCalls(

@@ -20,6 +20,7 @@ from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.contract import Phase
 from realtime_actors.core.effects import End, Gate, Ready, SetGate
+from realtime_actors.core.farewell import Farewell
 from realtime_actors.core.limits import Limits
 from realtime_actors.core.loss import Loss
 from realtime_actors.core.messages import ResolvedAgent
@@ -34,6 +35,7 @@ from realtime_actors.errors import (
     SessionClosedError,
     SessionFailedError,
 )
+from realtime_actors.messages import Close
 
 __all__ = ["START", "Life"]
 
@@ -57,6 +59,7 @@ class Life:
     handoffs: Handoffs
     accounting: Accounting
     limits: Limits
+    farewell: Farewell
     echo: EchoPolicy
     on_loss: Sequence[Callable[[Loss], None]]
     """What gives each open matter its end when the connection is gone, in this order."""
@@ -98,6 +101,9 @@ class Life:
         if self.phase in (Phase.STARTING, Phase.CONFIGURING):
             self.end(self._hung_up(code, reason))
             return
+        if self.farewell.is_coming:
+            self.end(None)
+            return
         self.phase = Phase.DISCONNECTED
         why = f"{LOST}: {(reason or str(code)).removeprefix(f'{LOST}: ')}"
         if reason == LOST:
@@ -107,10 +113,22 @@ class Life:
         self.outbox.publish_error("connection_lost", why, code=str(code) if code else None)
         self._abandon(NotConnectedError(why))
 
-    def leave(self, now: float) -> None:
-        """End because a limit is reached, once what the model says has been heard."""
-        if self.phase is not Phase.ENDED and self.limits.ends_now(now):
-            self.end(None, f"{self.limits.reached} of the run is reached")
+    def leave(self, now: float, *, owed: bool) -> None:
+        """End what is leaving, once it may: a limit is reached, or the program has closed it."""
+        if self.phase is Phase.ENDED:
+            return
+        if self.farewell.ends_now(now, owed=owed):
+            self.end(None)
+        elif self.limits.ends_now(now):
+            self.end(None, self.limits.why)
+
+    def close(self, verb: Close, caller: object, now: float) -> None:
+        """End because the program wants it: now, or once something is over."""
+        if verb.within and self.phase is Phase.LIVE:
+            self.farewell.begin(verb, caller, now)  # `leave` looks whether it is over already
+        else:
+            self.end(None)
+            self.outbox.answer(caller)
 
     def end(self, error: RealtimeError | None, reason: str = "the session was closed") -> None:
         """End the session: leave nothing open, and no caller waiting."""
@@ -125,6 +143,7 @@ class Life:
             error=error,
             usage=self.accounting.usage,
         )
+        self.farewell.answer()
         self.outbox.do(End(error))
         self.phase = Phase.ENDED
 

@@ -72,6 +72,7 @@ class Limits:
     idle_timeout: float | None = None
     reached: Limit | None = None
     """The limit that ends the session."""
+    _is_closing: bool = False  # the program wants it to end
     _last_activity: float = field(default=0.0)
     _owed: bool = False  # at the last look: see `looked`
     _user_since: float | None = None  # since when the user has been speaking
@@ -142,9 +143,26 @@ class Limits:
             -math.inf if judged is None else min(now, judged + LONGEST_VERDICT),
         )
 
-    def ends_now(self, now: float) -> bool:
-        """Look whether a session has reached a limit, and may end. If not yet, look again."""
+    @property
+    def leaving(self) -> bool:
+        """Whether nothing more is asked for, since the session is about to end."""
+        return self._is_closing or self.reached is not None
+
+    @property
+    def why(self) -> str:
+        """Why it is about to end."""
         if self.reached is None:
+            return "the session was closed"
+        return f"{self.reached} of the run is reached"
+
+    def finish(self) -> None:
+        """Leave as if a limit was reached: the program wants that."""
+        self._is_closing = True
+        self.responses.close(drop=False)
+
+    def ends_now(self, now: float) -> bool:
+        """Look whether a session that is leaving may end. If not yet, look again."""
+        if not self.leaving:
             return False
         ends_at = self._ends_at(now)
         if ends_at <= now:

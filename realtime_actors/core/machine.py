@@ -147,13 +147,11 @@ class SessionMachine:
         self._follow_up(now)
         if parts.reconnecting.go_on(now):
             self._follow_up(now)
+        owed, judged = self._is_owed, self._is_judged
         parts.limits.looked(
-            now,
-            user_speaks=parts.turn_taking.user_speaks,
-            judged=self._is_judged,
-            owed=self._is_owed,
+            now, user_speaks=parts.turn_taking.user_speaks, judged=judged, owed=owed
         )
-        parts.life.leave(now)
+        parts.life.leave(now, owed=owed or judged)
         to_server, active_id = self._outbox.to_server, parts.responses.active_id
         parts.stalls.sent(to_server, active_id, now)
         parts.unanswered.sent(to_server, active_id, now)
@@ -396,7 +394,6 @@ class SessionMachine:
                 else:
                     self._outbox.answer(caller)
             case messages.Close():
-                parts.life.end(None)
-                self._outbox.answer(caller)
+                parts.life.close(verb, caller, now)
             case _:
                 parts.program.asked(verb, caller, now)

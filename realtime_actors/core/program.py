@@ -6,6 +6,7 @@ from attrs import define
 
 from realtime_actors import messages
 from realtime_actors.core.contract import Phase
+from realtime_actors.core.farewell import Farewell
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.life import Life
 from realtime_actors.core.limits import Limits
@@ -33,6 +34,7 @@ class Program:
     outbox: Outbox
     life: Life
     limits: Limits
+    farewell: Farewell
     requests: Requests
     responses: ResponseMachine
     turn_taking: TurnTaking
@@ -45,8 +47,8 @@ class Program:
         if self.life.phase is not Phase.LIVE:
             self.outbox.refuse(caller, NotConnectedError(self.life.why_not_live))
             return
-        if self.limits.reached is not None and self.requests.speaks(verb):
-            why = f"{self.limits.reached} of the run is reached: nothing is answered any more"
+        if (self.limits.leaving or self.farewell.is_coming) and self.requests.speaks(verb):
+            why = f"{self.limits.why}: nothing is answered any more"
             self.outbox.refuse(caller, SessionClosedError(f"the session is ending: {why}"))
             return
         self.limits.active(now)

@@ -6,6 +6,7 @@ from attrs import define
 
 from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.agents.reconnecting import LIMIT_TIMER, QUIET_TIMER, Reconnecting
+from realtime_actors.core.farewell import FAREWELL_TIMER, Farewell
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.history.words import Words
@@ -40,6 +41,7 @@ class Timers:
     course: Course
     audio_losses: AudioLosses
     limits: Limits
+    farewell: Farewell
     reconnecting: Reconnecting
 
     def fired(self, key: object, now: float) -> None:
@@ -71,6 +73,8 @@ class Timers:
                 self.limits.idle(now)
             case _ if key == GOODBYE_TIMER:
                 self.limits.looks()
+            case _ if key == FAREWELL_TIMER:
+                self.farewell.looks()
             case _ if key == LIMIT_TIMER:
                 self.reconnecting.out_of_time()
             case _ if key == QUIET_TIMER:

@@ -38,6 +38,7 @@ from realtime_actors.errors import (
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import MalformedEvent
 from realtime_actors.session import Session
+from realtime_actors.session.closing import SESSION
 from realtime_actors.session.connections import Connections, Frames, close_in_background
 from realtime_actors.session.dropped_audio import AudioWasDropped
 from realtime_actors.session.ending import publish_end, unfinished
@@ -114,7 +115,7 @@ class SessionServer(otp.GenServer):
     """
 
     ref_class = Session
-    kind = "session"
+    kind = SESSION
     inline = True
 
     # -- callbacks -------------------------------------------------------------------
@@ -225,9 +226,16 @@ class SessionServer(otp.GenServer):
                 why = SessionClosedError(f"the session failed: {reason!r}")
             gone = SessionClosedError("the session was closed while it was starting")
             self._plan.ready.set_exception(why or gone)
+        self._shared.waits_for = "the hook that runs"
         state.tasks.let_hooks_finish()
+        self._shared.waits_for = "the connection to close"
         state.connections.close(goodbye=started)
-        self._shared.subscribers.let_finish(SUBSCRIBERS_GRACE)
+        self._shared.waits_for = "subscribers to take the last events"
+        late = self._shared.subscribers.let_finish(SUBSCRIBERS_GRACE)
+        if late:
+            names = ", ".join(late)
+            log.warning("session %s ends before %s has taken its end", self.actor_urn, names)
+        self._shared.waits_for = "the trace to be written"
         if self._plan.trace is not None:
             self._plan.trace.finish(TRACE_GRACE)
 
@@ -248,9 +256,11 @@ class SessionServer(otp.GenServer):
         """Hand no more events to a subscriber."""
         self._for_the_shell(messages.Unsubscribe(subscriber), self.state)
 
-    def close(self) -> None:
+    def close(
+        self, *, after_playback: bool | float = False, after_turn: bool | float = False
+    ) -> None:
         """End the session once this is done."""
-        self.stop()
+        self._session.tell(messages.Close(after_playback=after_playback, after_turn=after_turn))
 
     def _do(self, verb: messages.Verb) -> Any:
         asked = _Proxied()

@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from attrs import define, field
@@ -196,4 +197,5 @@ def close_in_background(connection: Transport | StandbyConnection) -> None:
     No task does it: a session that was killed can't start one.
     """
     close = partial(connection.close, 0.0)
-    threading.Thread(target=close, name="realtime-close", daemon=True).start()
+    with suppress(RuntimeError):  # at the end of the program there is no thread to be had
+        threading.Thread(target=close, name="realtime-close", daemon=True).start()

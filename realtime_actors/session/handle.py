@@ -25,9 +25,9 @@ from realtime_actors.errors import ConfigError, NotConnectedError, SessionClosed
 from realtime_actors.events import InputTranscriptEvent
 from realtime_actors.items import Item
 from realtime_actors.otp import fork
-from realtime_actors.otp.kernel.ends import end
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.seconds import seconds
+from realtime_actors.session.closing import close
 from realtime_actors.session.dropped_audio import AudioWasDropped
 from realtime_actors.session.event_stream import EVENTS_LIMIT, EventStream
 from realtime_actors.session.shared import SharedState
@@ -364,25 +364,34 @@ class Session(otp.ServerRef):
         usage: SessionUsage = self._verb(messages.Usage())
         return usage
 
-    def close(self, timeout: float = 2.0) -> None:
+    def close(
+        self,
+        timeout: float = 2.0,
+        *,
+        after_playback: bool | float = False,
+        after_turn: bool | float = False,
+    ) -> None:
         """End the conversation, and wait until its threads and its socket are gone.
 
-        Waits at most `timeout` seconds, then drops what is left. Closing a closed
-        session does nothing. Raises `otp.DeadlockError` from the `put` of a subscriber, and
-        `DeadSessionError` in a child of fork: the session is the parent's.
+        Waits at most `timeout` seconds, then cuts what is left, and says in the log what that
+        was. Closing a closed session does nothing.
+
+        With `after_playback` it ends once the user has heard what the model is saying: see
+        `messages.Close`. With `after_turn` the model finishes its turn first, tools and answer
+        included. Both are waited for at most 60 seconds, or as many as you give in place of
+        True, before those of `timeout` begin. A second `close()` ends it at once.
+
+        Raises `otp.DeadlockError` from the `put` of a subscriber, and `DeadSessionError` in a
+        child of fork: the session is the parent's.
         """
         timeout = seconds(timeout, "the timeout of close()")
+        message = messages.Close(after_playback=after_playback, after_turn=after_turn)
         if self._is_the_parents:
             raise DeadSessionError(f"close: {self.shared.over}")
-        self.shared.closing = True
-        try:
-            otp.stop(self, timeout=timeout)
-        except otp.CallTimeout:
-            # As a kill would, but in order: it was asked for, so no supervisor starts it again.
-            end(self._process, (otp.SHUTDOWN, "closed"))
-            self.shared.drop()
-        except otp.CallExit:
-            return
+        if message.within:
+            with contextlib.suppress(DeadSessionError, otp.CallTimeout):
+                self.ask(message, timeout=message.within)
+        close(self, self.shared, timeout)
 
     @property
     def connected(self) -> bool:

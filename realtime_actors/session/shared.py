@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 from attrs import define, field
 
@@ -19,6 +20,9 @@ from realtime_actors.session.subscribers import Subscribers
 from realtime_actors.transport.base import Transport
 
 __all__ = ["SharedState"]
+
+
+BUSY: Final = "its own thread, which is busy"
 
 
 @define
@@ -42,6 +46,8 @@ class SharedState:
     """The connection that is to take the place of `transport`, when a handoff needs another."""
     over: str = ""
     """Why nothing can be asked any more."""
+    waits_for: str = BUSY
+    """What the end of the session waits for now, in words."""
     unreadable: str = ""
     """What is wrong with something that the server sent before the session was ready."""
 
@@ -74,7 +80,7 @@ class SharedState:
         with self._lock:
             self.transport = self.standby = None
         self.dropped_audio = Untold()  # the one before may not have come to telling all
-        self.over, self.closing = "", False
+        self.over, self.waits_for, self.closing = "", BUSY, False
 
     def adopt(self, transport: Transport, is_over: Callable[[], bool]) -> bool:
         """Use a connection; not that of an incarnation that is over."""
@@ -89,11 +95,6 @@ class SharedState:
         self._lock = threading.Lock()
         self.subscribers = Subscribers(self.subscribers.session)
         self.transport = self.standby = self.supervisor = None
-
-    def drop(self) -> None:
-        """Close all connections at once."""
-        for each in self.connections:
-            each.close(0.0)
 
     @property
     def connections(self) -> list[Transport | StandbyConnection]:

@@ -45,6 +45,7 @@ from realtime_actors.protocol import Dialect, dialect
 from realtime_actors.seconds import seconds
 from realtime_actors.session import Session
 from realtime_actors.session.actor import SessionPlan, SessionServer
+from realtime_actors.session.closing import check_open
 from realtime_actors.session.ending import publish_end
 from realtime_actors.session.trace_writer import TraceWriter
 from realtime_actors.tools import HostedMcpTool
@@ -85,6 +86,7 @@ def start(
 ) -> Session:
     """See `realtime_actors.runner.run`."""
     timeout = seconds(timeout, "the timeout of run()", zero=False)
+    check_open()
     supervisor = _supervisor(supervisor)
     where = _model_config(model_config)
     plan = _plan(
@@ -151,6 +153,7 @@ def _child(
 
     def start() -> otp.ServerRef | None:
         try:
+            check_open()
             known[:] = [cast(Session, spec.start())]
         except Exception as error:
             if not known:

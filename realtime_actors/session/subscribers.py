@@ -56,6 +56,8 @@ class _Subscription:
     only: tuple[type[Any], ...] | None
     raw: bool
     dropped: int = 0
+    is_ours: bool = False
+    """It is of a kind whose `put` can't wait, and not only said to be."""
     turn: Lock | None = None
     """Held while a subscriber that may wait is in its `put`."""
     feeder: _Feeder | None = None
@@ -110,7 +112,7 @@ class Subscribers:
         held: Any = subscriber
         if isinstance(subscriber, EventStream):
             held = weakref.ref(subscriber, self._gone.append)
-        new = _Subscription(held, put, event_classes(only), raw)
+        new = _Subscription(held, put, event_classes(only), raw, is_ours=not waits)
         if waits and not direct:
             new.turn = Lock()
             new.put = partial(_in_turn, new.turn, put)
@@ -160,19 +162,26 @@ class Subscribers:
     def wait_for_nobody(self) -> None:
         """From now on, have a thread of its own hand events to each subscriber that may wait.
 
-        Called when the session ends, and by whoever ends it.
+        To one that has promised not to wait (`direct`) as well: nothing of a promise that was
+        broken may keep the session from ending. Called when it ends, and by whoever ends it.
         """
         with self._lock:
             for each in self._subscriptions:
-                if each.turn is not None and each.feeder is None:
+                if not each.is_ours and each.feeder is None:
                     each.feeder = _Feeder(partial(self._feed, each))
 
-    def let_finish(self, within: float) -> None:
-        """Wait until those threads have handed over all that there is, but not for long."""
+    def let_finish(self, within: float) -> tuple[str, ...]:
+        """Wait until those threads have handed over all that there is, but not for long.
+
+        Returns the classes of the subscribers that have not taken it by then.
+        """
         deadline = time.monotonic() + within
-        for each in self._subscriptions:
-            if each.feeder is not None:
-                each.feeder.idle.wait(max(0.0, deadline - time.monotonic()))
+        return tuple(
+            type(each.subscriber).__name__
+            for each in self._subscriptions
+            if each.feeder is not None
+            and not each.feeder.idle.wait(max(0.0, deadline - time.monotonic()))
+        )
 
     def _hand(self, to: _Subscription, message: SessionEvent) -> None:
         if to.feeder is not None:
@@ -257,7 +266,12 @@ class _Feeder:
             if not self.idle.is_set():
                 return True
             self.idle.clear()
-        threading.Thread(target=self._run, name="realtime-subscriber", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="realtime-subscriber", daemon=True).start()
+        except RuntimeError:  # at the end of the program there is no thread to be had
+            self._waiting.clear()
+            self.idle.set()
+            return False
         return True
 
     def _run(self) -> None:

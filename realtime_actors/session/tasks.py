@@ -8,6 +8,7 @@ All that users wrote runs so (`user_code`), and so does connecting.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeAlias, TypeVar
@@ -41,6 +42,8 @@ from realtime_actors.session.user_code import (
 )
 
 __all__ = ["Died", "Tasks", "unless_normal"]
+
+log = logging.getLogger("realtime_actors.session")
 
 T = TypeVar("T")
 
@@ -191,4 +194,6 @@ class Tasks:
                 HOOKS_GRACE, match=lambda each: getattr(each, "monitor_ref", None) is monitor
             )
         except TimeoutError:
+            calls = self._hook_calls
+            log.warning("cut at the end: the hook %s, %d more wait", calls.now, calls.waiting)
             self._hooks.kill()

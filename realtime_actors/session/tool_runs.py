@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -101,6 +102,10 @@ class ToolRun:
 
 def serve(request: Mapping[str, Any]) -> None:
     """Be the other process: run one call, and answer it."""
+    # Ctrl-C and the like are for the program, which ends us, or lets us finish. A function, since
+    # what is ignored would be so by the programs that the tool starts, too.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, frame: None)
     session, answers = os.dup(0), os.dup(1)
     os.dup2(2, 1)  # what the tool prints is no answer
     # What the tool reads, or a program that it starts, is at its end: the session has no more

@@ -185,6 +185,8 @@ class HookCalls:
     asked: int = 0
     begun: int = 0
     is_full: bool = False
+    now: str = ""
+    """The hook that runs, or was the last to do so."""
 
     @property
     def waiting(self) -> int:
@@ -195,6 +197,7 @@ def run_hooks(session: Any, context: object, calls: HookCalls) -> None:
     """Call an agent's hooks as they come, one after the other, until there are no more."""
     while (call := otp.receive()) is not NO_MORE_HOOKS:
         calls.begun += 1
+        calls.now = call.method
         hook = getattr(call.agent.hooks, call.method)
         try:
             finish(hook(context, call.agent, *call.arguments))

@@ -8,6 +8,7 @@ sense is in `test_joined`.)
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +21,7 @@ from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
 from realtime_actors.config import OFF, BargeIn, GuardrailsSettings, TurnDetectionConfig
+from realtime_actors.core.contract import Phase
 from realtime_actors.core.effects import Effects, Refuse
 from realtime_actors.core.guardrails.guarding import guardrail_timer
 from realtime_actors.core.guardrails.screening import screening_timer
@@ -510,6 +512,37 @@ def test_whatever_happened_a_limit_ends_the_session_in_time(trace, mode) -> None
         now = max(now, due)
         watch.step(message, timers.note(session.handle(message, now), now), now)
 
+    watch.at_the_end()
+
+
+@given(
+    before=traces,
+    after=traces,
+    mode=modes,
+    close=st.sampled_from([messages.Close(after_playback=9.0), messages.Close(after_turn=9.0)]),
+)
+def test_whatever_happens_an_end_that_was_put_off_comes_in_time(before, after, mode, close) -> None:
+    watch, timers, now = Watch(names_conversations=False), Timers(), 0.0
+    session, ends_by = machine(**mode), math.inf
+    for number, (message, pause) in enumerate([*before, (ask(close), 0.0), *after]):
+        now += pause
+        while (timer := timers.next()) is not None and timer[1] <= now:
+            watch.step(timer[0], timers.note(session.handle(*timer), timer[1]), timer[1])
+        if timer is not None:
+            timers.due[timer[0].key] = timer[1]
+        if isinstance(message, Asked):
+            if message.verb is close:
+                ends_by = now + close.within
+            message = Asked(message.verb, number)
+        watch.step(message, timers.note(session.handle(message, now), now), now)
+        assert session.phase is Phase.ENDED or now < ends_by
+    while timer := timers.next():  # and nothing comes any more, but time goes on
+        message, due = timer
+        now = max(now, due)
+        watch.step(message, timers.note(session.handle(message, now), now), now)
+        assert session.phase is Phase.ENDED or now < ends_by
+
+    assert session.phase is Phase.ENDED
     watch.at_the_end()
 
 

@@ -16,6 +16,7 @@
     19  long calls: what a change costs, what is told of it, what is remembered
     20  what waits is bounded, and what is lost is told
     21  the embedded server: how a connection ends, what it stops then, what it waits for
+    22  the end of a session that is put off, and the end of the program
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -104,6 +105,9 @@ FORKS = ("session/test_fork.py",)
 LONG = ("core/test_order.py", "core/test_long_conversations.py", "core/test_long_calls.py")
 SUBSCRIBERS = ("session/test_subscribers.py",)
 RUNS = ("session/test_tools.py",)
+FAREWELLS = ("core/test_farewell.py", "session/test_closing.py")
+CLOSING = ("session/test_closing.py",)
+SHUTDOWN = ("session/test_shutdown.py",)
 TRACE_FILES = ("session/test_trace_file.py",)
 
 MUTANTS: Final = (
@@ -3512,5 +3516,158 @@ MUTANTS: Final = (
         "if response.id is None and self.responses.is_active and",
         "if False and",
         ("core/test_left_out.py",),
+    ),
+    # 22: ends that are put off, and the end of the program
+    Mutant(
+        22,
+        "an end that was put off never comes",
+        "core/farewell.py",
+        "min(self._by, self._turn_ends_at(now, owed=owed))",
+        "self._turn_ends_at(now, owed=owed)",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "a user in the middle of a sentence is hung up on",
+        "core/farewell.py",
+        "if not self._after_turn or owed or self.turn_taking.user_speaks:",
+        "if not self._after_turn or owed:",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "a user whom the server is about to answer is hung up on",
+        "core/farewell.py",
+        "return max(self.speech.ledger.ends_at(now), self.turn_taking.answered_until)",
+        "return self.speech.ledger.ends_at(now)",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "a turn is over before it was heard",
+        "core/farewell.py",
+        "return max(self.speech.ledger.ends_at(now), self.turn_taking.answered_until)",
+        "return self.turn_taking.answered_until",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "a tool that runs is not waited for at the end of the turn",
+        "core/machine.py",
+        "parts.life.leave(now, owed=owed or judged)",
+        "parts.life.leave(now, owed=False)",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "a second close waits for the whole turn",
+        "core/farewell.py",
+        "not verb.after_playback and (self._after_turn or not self.is_coming)",
+        "self._after_turn or not verb.after_playback",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "whoever waits for an end that was put off is never answered",
+        "core/life.py",
+        "        self.farewell.answer()\n",
+        "",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "a session that is to end lives on when its connection is lost",
+        "core/life.py",
+        "        if self.farewell.is_coming:\n            self.end(None)\n            return\n",
+        "",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "a session that is to end takes new wishes",
+        "core/program.py",
+        "if (self.limits.leaving or self.farewell.is_coming) and",
+        "if self.limits.leaving and",
+        FAREWELLS,
+    ),
+    Mutant(
+        22,
+        "a subscriber that breaks its promise holds up the end",
+        "session/subscribers.py",
+        "if not each.is_ours and each.feeder is None:",
+        "if each.turn is not None and each.feeder is None:",
+        CLOSING,
+    ),
+    Mutant(
+        22,
+        "nothing is said of a hook that was cut",
+        "session/tasks.py",
+        'log.warning("cut at the end: the hook %s, %d more wait", ',
+        'str("cut at the end: the hook %s, %d more wait").format(',
+        CLOSING,
+    ),
+    Mutant(
+        22,
+        "a session is started while the program ends",
+        "session/closing.py",
+        "    if _refusal:\n",
+        "    if False:\n",
+        SHUTDOWN,
+    ),
+    Mutant(
+        22,
+        "a session is started again while the program ends",
+        "session/start.py",
+        "            check_open()\n            known",
+        "            known",
+        SHUTDOWN,
+    ),
+    Mutant(
+        22,
+        "a second signal waits like the first",
+        "shutdown.py",
+        "        if self.draining:\n            self._put_back()",
+        "        if False:\n            self._put_back()",
+        SHUTDOWN,
+    ),
+    Mutant(
+        22,
+        "the program never ends after its calls",
+        "shutdown.py",
+        "            raise SystemExit(self._status)\n",
+        "            return\n",
+        SHUTDOWN,
+    ),
+    Mutant(
+        22,
+        "a signal cuts all calls at once",
+        "shutdown.py",
+        "        drain(self._grace)\n",
+        "        drain(0.0)\n",
+        SHUTDOWN,
+    ),
+    Mutant(
+        22,
+        "a child of fork drains when it gets a signal",
+        "shutdown.py",
+        "        fork.each_in_child(self, SignalHandlers._put_back)\n",
+        "",
+        SHUTDOWN,
+    ),
+    Mutant(
+        22,
+        "sessions that are open at the end of the program are not closed",
+        "session/closing.py",
+        "@atexit.register\ndef _end_at_exit",
+        "def _end_at_exit",
+        SHUTDOWN,
+    ),
+    Mutant(
+        22,
+        "Ctrl-C ends the tools that run in processes",
+        "session/tool_runs.py",
+        "        signal.signal(each, lambda number, frame: None)\n",
+        "        pass\n",
+        SHUTDOWN,
     ),
 )

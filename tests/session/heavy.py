@@ -51,6 +51,15 @@ def for_ever(started: str) -> str:
         time.sleep(0.01)
 
 
+@ra.tool(run_in="process", timeout=60)
+def wait_for(started: str, go: str) -> str:
+    """Run until a file is there. Args: started: the file that says so. go: that one."""
+    Path(started).touch()
+    while not Path(go).exists():
+        time.sleep(0.01)
+    return "done"
+
+
 @ra.tool(run_in="process")
 def read_all() -> str:
     return f"{sys.stdin.read() or 'nothing'}, and {sys.stdin.readline() or 'no more'}"

@@ -202,7 +202,7 @@ class Course:
         self.words.began(response.id)
         self.turns.began(response)
         self.turn_taking.began(now)
-        if self.limits.reached is not None and not asked_for and response.id is not None:
+        if self.limits.leaving and not asked_for and response.id is not None:
             self.speech.refuse(response.id)
         self.screening.began(response.id, asked_for=asked_for, now=now)
 

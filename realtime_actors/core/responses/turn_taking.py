@@ -17,6 +17,7 @@ not heard, until the user or the program has spoken, or the server has by itself
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import Final, TypeAlias
 
@@ -101,6 +102,13 @@ class TurnTaking:
     def user_speaks(self) -> bool:
         """The server has heard the user begin, and not end."""
         return isinstance(self._user, Speaking)
+
+    @property
+    def answered_until(self) -> float:
+        """Until when the server may begin to answer the user by itself. Past: it need not."""
+        if isinstance(self._user, Owed) and not self._user.stopped:
+            return self._user.until
+        return -math.inf
 
     @property
     def owed(self) -> bool:
