@@ -196,6 +196,8 @@ class PlainList:
             for each in (item_id, *followers):
                 self.follow(each)
         elif previous is not None and self.previous[item_id] is None:
+            # Of two that follow the same one, the one that said so last comes first.
+            del self.previous[item_id]
             self.previous[item_id] = previous
             self.follow(item_id)
 
