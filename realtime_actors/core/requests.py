@@ -106,7 +106,7 @@ class Requests:
         self.outbox.answer(caller, answer)
 
     def speaks(self, verb: messages.Verb) -> bool:
-        """Whether a verb says something in the conversation, or asks for something to be said."""
+        """Return whether a verb says something, or asks for something to be said."""
         match verb:
             case messages.SendMessage() | messages.CreateResponse():
                 return True
@@ -167,7 +167,7 @@ class Requests:
         self.responses.want(wish, interruptible=interruptible)
 
     def _is_spoken(self, modalities: object) -> bool:
-        """Whether a response of these modalities, or of the session's, is made to be heard."""
+        """Return whether a response of these modalities (None: the session's) is to be heard."""
         if modalities is None:
             modalities = self.configuration.settings.modalities
         return not isinstance(modalities, Sequence) or "audio" in modalities

@@ -42,7 +42,7 @@ MAX_IN_A_ROW: Final = 3
 
 
 def guardrail_timer(response_id: str) -> Hashable:
-    """The key of the timer that limits how long a response is judged."""
+    """Return the key of the timer that limits how long a response is judged."""
     return ("guardrail", response_id)
 
 
@@ -257,7 +257,7 @@ class Guarding:
         self._in_a_row = 0
 
     def _watch(self, response_id: str, item_id: str, *, is_news: bool) -> _Watch | None:
-        """What is under guard of a response; None if nothing."""
+        """Return what is under guard of a response. None: nothing is."""
         watch = self._watches.get(response_id)
         if watch is not None:
             return watch

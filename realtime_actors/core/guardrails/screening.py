@@ -35,7 +35,7 @@ __all__ = ["Screening", "screening_timer"]
 
 
 def screening_timer(item_id: str) -> Hashable:
-    """The key of the timer that limits how long a turn of the user's is judged."""
+    """Return the key of the timer that limits how long a turn of the user's is judged."""
     return ("screening", item_id)
 
 

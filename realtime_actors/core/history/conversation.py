@@ -38,12 +38,11 @@ class Conversation:
     _unnamed: int = 0
 
     def items(self) -> Snapshot[Item]:
-        """All items, in order, with what is known of their words."""
+        """Return all items, in order, with what is known of their words."""
         return self._order.snapshot()
 
     def take_news(self) -> list[Item]:
-        """The items that are new, or others, since this was asked last, as far as `items` has
-        given them."""
+        """Return what `items` has given that is new, or has changed, since this was asked last."""
         return self._order.take_news()
 
     @property
@@ -52,14 +51,16 @@ class Conversation:
         return self._moved
 
     def take_moved(self) -> list[str]:
-        """The items that have changed their places since this was asked last, in order."""
+        """Return the items that have changed their places since this was asked last, in order."""
         moved = sorted(self._moved, key=lambda item_id: self._order.path(self._entries[item_id]))
         self._moved.clear()
         return moved
 
     def told_place(self, item_id: str) -> str | None:
-        """Give `previous_id` to tell the subscribers: unless they don't know where that one stands
-        now, nothing else needs to be told of the item's place."""
+        """Return the `previous_id` that the subscribers are told.
+
+        If they know where that one stands now, they need not be told that the item has moved.
+        """
         previous_id = self.previous_id(item_id)
         if previous_id in self._moved:
             self._moved[item_id] = None
@@ -68,19 +69,19 @@ class Conversation:
         return previous_id
 
     def previous_id(self, item_id: str) -> str | None:
-        """The id of the item right before one. None: it is the first."""
+        """Return the id of the item right before one. None: it is the first."""
         place = self._order.previous(self._entries[item_id])
         while isinstance(place, Entry) and place.item is None:
             place = self._order.previous(place)
         return place.item.id if isinstance(place, Entry) and place.item else None
 
     def get(self, item_id: str) -> Item | None:
-        """One item, or None when it is not (or no longer) in the conversation."""
+        """Return one item, or None when it is not (or no longer) in the conversation."""
         entry = self._entries.get(item_id)
         return entry.render() if entry else None
 
     def entry(self, item_id: str | None) -> Entry | None:
-        """All that is known of an item. None: nothing is."""
+        """Return all that is known of an item. None: nothing is."""
         return None if item_id is None else self._entries.get(item_id)
 
     def __contains__(self, item_id: str) -> bool:
@@ -126,48 +127,48 @@ class Conversation:
         return "added" if is_new else "updated"
 
     def grow(self, item_id: str, content_index: int, stream: Stream, delta: str) -> str:
-        """Append words to a part. Gives what is new at its end, which may be nothing."""
+        """Append words to a part. Return what is new at its end, which may be nothing."""
         return self._entry(item_id).grow(content_index, stream, delta)
 
     def tell(
         self, item_id: str, content_index: int, stream: Stream, words: str, *, is_whole: bool
     ) -> bool:
-        """Take the words of a part, up to here or all. Gives whether that changed the item."""
+        """Take the words of a part, up to here or all. Return whether that changed the item."""
         return self._entry(item_id).tell(content_index, stream, words, is_whole=is_whole)
 
     def finish(self, item_id: str, status: str) -> bool:
-        """End an item that is in progress. Gives whether there is one."""
+        """End an item that is in progress. Return whether there is one."""
         entry = self._entries.get(item_id)
         return entry is not None and entry.finish(status)
 
     def speech_index(self, item_id: str, content_index: int) -> int:
-        """Which part the user's words are of; servers count it in their own ways."""
+        """Return which part the user's words are of; servers count it in their own ways."""
         entry = self._entries.get(item_id)
         return entry.speech_index(content_index) if entry else 0
 
     def words(self, item_id: str, content_index: int) -> str:
-        """The model's words of a part so far, heard or not."""
+        """Return the model's words of a part so far, heard or not."""
         entry = self._entries.get(item_id)
         return entry.text(content_index) if entry else ""
 
     def said(self, item_id: str, content_index: int) -> str:
-        """The user's words of a part so far."""
+        """Return the user's words of a part so far."""
         entry = self._entries.get(item_id)
         return entry.said(content_index) if entry else ""
 
     def heard(self, item_id: str, content_index: int) -> str:
-        """The words of a part that were heard."""
+        """Return the words of a part that were heard."""
         entry = self._entries.get(item_id)
         return entry.heard(content_index) if entry else ""
 
     def not_transcribed(self, item_id: str) -> bool:
-        """Note that the user's words will not be known. Gives whether that changed the item."""
+        """Note that the user's words will not be known. Return whether that changed the item."""
         return self._entry(item_id).not_transcribed()
 
     def truncate(
         self, item_id: str, content_index: int, *, heard_ms: int, received_ms: int
     ) -> bool:
-        """Keep of a part only what was heard. Gives whether the item is known.
+        """Keep of a part only what was heard. Return whether the item is known.
 
         If it is not, it is cut when it comes.
         """
@@ -182,12 +183,12 @@ class Conversation:
             entry.lengthen(content_index, received_ms)
 
     def is_truncated(self, item_id: str, content_index: int) -> bool:
-        """Whether the part was cut."""
+        """Return whether the part was cut."""
         entry = self._entries.get(item_id)
         return entry is not None and content_index in entry.cuts
 
     def delete(self, item_id: str) -> bool:
-        """Forget an item, but not its place. Gives whether it was known.
+        """Forget an item, but not its place. Return whether it was known.
 
         What the server puts behind it before it knows of the deletion is still to come.
         """
@@ -200,7 +201,7 @@ class Conversation:
         return was_known
 
     def _entry(self, item_id: str) -> Entry:
-        """What is known of an item, which need not have come yet."""
+        """Return what is known of an item, which need not have come yet."""
         if item_id not in self._entries:
             self._insert(Entry(item_id), first=False)
         return self._entries[item_id]

@@ -121,7 +121,7 @@ class Editing:
                 )
 
     def add_raw(self, payload: Mapping[str, object]) -> RawClientEvent:
-        """Give what a `conversation.item.create` of the program's own is to be sent as.
+        """Return what a `conversation.item.create` of the program's own is to be sent as.
 
         The server will not say that an item comes before all others, so we have to know it.
         """
@@ -232,7 +232,7 @@ class Editing:
         return difference(self._places(), left, seen, self.outbox.new_item_id)
 
     def _places(self) -> list[Place]:
-        """The conversation as it will be when the server has answered, in its order."""
+        """Return the conversation as it will be when the server has answered, in its order."""
         to_begin = self._to_begin
         places = [
             Place(
@@ -263,7 +263,7 @@ class Editing:
         )
 
     def _asked_for(self) -> dict[str, _Created]:
-        """What the server was asked to create and has not told yet, oldest first."""
+        """Return what the server was asked to create and has not told yet, oldest first."""
         for item_id in tuple(self._created):
             if item_id in self.history.conversation or self.history.is_deleted(item_id):
                 del self._created[item_id]
@@ -278,7 +278,7 @@ class Editing:
         )
 
     def _is_open_call(self, item: Item, to_begin: Set[str]) -> bool:
-        """Whether this is a call that is not answered: call and answer must stay a pair.
+        """Return whether this is a call that is not answered: call and answer must stay a pair.
 
         One that is being made, or was made and has not begun, is answered once it has.
         """
@@ -294,7 +294,7 @@ class Editing:
         return self.calls.hosted.is_open(item.id)
 
     def _is_made_without_item(self, call_id: str) -> bool:
-        """Whether the model has made a call of which the server has told no item."""
+        """Return whether the model has made a call of which the server has told no item."""
         item_id = self.calls.made.get(call_id)
         if item_id is None:
             return call_id in self.calls.made

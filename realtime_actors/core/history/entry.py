@@ -55,12 +55,12 @@ class _Words:
     """Of the user's words: servers that send all of them again count how often they did."""
 
     def text(self) -> str:
-        """All of them, as far as they are known."""
+        """Return all of them, as far as they are known."""
         streamed = self._streamed()
         return self.told if self.told.startswith(streamed) else streamed
 
     def tell(self, text: str, *, is_whole: bool) -> bool:
-        """Take all of them up to some point. Gives whether that is news."""
+        """Take all of them up to some point. Return whether that is news."""
         before = self.text()
         if is_whole or not text.startswith(self._streamed()):
             self.pieces[:], self.told = [text], ""
@@ -122,7 +122,7 @@ class Entry(Place[Item]):
     _shown: Item | None = None  # as it is rendered; None: to be made anew
 
     def render(self) -> Item | None:
-        """The item with its words, cut where it was. None when it has not come."""
+        """Return the item with its words, cut where it was. None when it has not come."""
         if self._shown is None:
             self._shown = self._render()
         return self._shown
@@ -161,7 +161,7 @@ class Entry(Place[Item]):
             words.is_whole = words.is_whole or (self.is_finished and words.text() != "")
 
     def grow(self, index: int, stream: Stream, delta: str) -> str:
-        """Append words to a part. Gives what is new at its end, which may be nothing."""
+        """Append words to a part. Return what is new at its end, which may be nothing."""
         revision = index
         if stream == "input":
             index = self.speech_index(index)
@@ -175,7 +175,7 @@ class Entry(Place[Item]):
         return delta
 
     def tell(self, index: int, stream: Stream, text: str, *, is_whole: bool) -> bool:
-        """Take the words of a part, up to here or all. Gives whether that changed the item."""
+        """Take the words of a part, up to here or all. Return whether that changed the item."""
         if stream == "input":
             index = self.speech_index(index)
         words = self._words(index, stream)
@@ -189,7 +189,7 @@ class Entry(Place[Item]):
         return self.render() != before
 
     def finish(self, status: str) -> bool:
-        """End the item, if it is in progress. Gives whether that changed it."""
+        """End the item, if it is in progress. Return whether that changed it."""
         if self.item is None or self.item.status != "in_progress":
             return False
         self.item = evolve(self.item, status=status)
@@ -198,7 +198,7 @@ class Entry(Place[Item]):
         return True
 
     def not_transcribed(self) -> bool:
-        """Note that the user's words will not be known. Gives whether that changed the item."""
+        """Note that the user's words will not be known. Return whether that changed the item."""
         before = self.render()
         self.is_transcribed = False
         self.changed()
@@ -221,22 +221,22 @@ class Entry(Place[Item]):
             self.changed()
 
     def text(self, index: int) -> str:
-        """The model's words of a part, as far as they are known, heard or not."""
+        """Return the model's words of a part, as far as they are known, heard or not."""
         return self.words[index].text() if index in self.words else ""
 
     def said(self, index: int) -> str:
-        """The user's words of a part, as far as they are known."""
+        """Return the user's words of a part, as far as they are known."""
         return self.speech[index].text() if index in self.speech else ""
 
     def heard(self, index: int) -> str:
-        """The words of a part that were heard, as far as they are known."""
+        """Return the words of a part that were heard, as far as they are known."""
         words, cut = self.text(index), self.cuts.get(index)
         if cut is None:
             return words
         return cut.of(words) if cut.kept is None else cut.kept
 
     def speech_index(self, given: int) -> int:
-        """Which part the user's words are of; servers count it in their own ways."""
+        """Return which part the user's words are of; servers count it in their own ways."""
         spoken = self._spoken()
         if given in spoken:
             return given
@@ -247,7 +247,7 @@ class Entry(Place[Item]):
         return self.item.content if isinstance(self.item, MessageItem) else ()
 
     def _spoken(self) -> list[int]:
-        """The parts that are the user's speech."""
+        """Return the parts that are the user's speech."""
         return [index for index, part in enumerate(self._content) if isinstance(part, InputAudio)]
 
     def _words(self, index: int, stream: Stream) -> _Words:
@@ -289,7 +289,7 @@ class Entry(Place[Item]):
 
 
 def words_of(part: ContentPart) -> str | None:
-    """The transcript or text of a part. None for what has none."""
+    """Return the transcript or text of a part. None for what has none."""
     match part:
         case InputAudio(transcript=words) | OutputAudio(transcript=words) | OutputText(text=words):
             return words

@@ -44,7 +44,7 @@ def heard_words(words: str, heard_ms: int, received_ms: int) -> str:
 
 
 def _word_around(whole: tuple[str, ...], cut: int) -> tuple[int, int]:
-    """Where the word begins and ends that a cut would split. The same place twice: none."""
+    """Return where the word begins and ends that a cut would split. The same place twice: none."""
     start = end = cut
     while 0 < start < len(whole) and not _is_edge(whole[start - 1], whole[start]):
         start -= 1
@@ -54,12 +54,12 @@ def _word_around(whole: tuple[str, ...], cut: int) -> tuple[int, int]:
 
 
 def _is_edge(before: str, after: str) -> bool:
-    """Whether a word may end between two clusters."""
+    """Return whether a word may end between two clusters."""
     return _stands_alone(before) or _stands_alone(after)
 
 
 def _stands_alone(cluster: str) -> bool:
-    """Whether it is no part of a word with spaces around it: a space, a sign, a symbol.
+    """Return whether a sign is no part of a word with spaces around it: a space, a sign, a symbol.
 
     Scripts that are written without spaces between words are among them.
     """
@@ -91,7 +91,7 @@ one begins that is none of them. Rare Han needs no row: it is beyond U+1F000."""
 
 
 def clusters(text: str) -> Iterator[str]:
-    """Give the characters of a text as people see them."""
+    """Return the characters of a text as people see them."""
     if text.isascii() and "\r" not in text:
         yield from text
         return
@@ -134,7 +134,7 @@ and Lao, joiners, the narrow voicing marks of Japanese."""
 
 
 def _continues(character: str) -> bool:
-    """Whether it belongs to what is before it, whatever that is."""
+    """Return whether a sign belongs to what is before it, whatever that is."""
     return (
         unicodedata.category(character)[0] == "M"  # accents, vowel signs, variants
         or character in _CONTINUING
@@ -148,7 +148,7 @@ def _is_flag_half(character: str) -> bool:
 
 
 def _is_one_syllable(before: str, after: str) -> bool:
-    """Whether two pieces of Hangul are written as one: leading, vowel, trailing."""
+    """Return whether two pieces of Hangul are written as one: leading, vowel, trailing."""
     first, second = _hangul(before), _hangul(after)
     match first:
         case "L":

@@ -50,7 +50,7 @@ class Seen:
 
     @classmethod
     def of(cls, items: Iterable[Item]) -> Seen:
-        """Exactly these items."""
+        """Return exactly these items."""
         known = {item.id: content_of(item) for item in items if item.id is not None}
         return cls(
             has=known.__contains__,
@@ -59,7 +59,7 @@ class Seen:
 
 
 def content_of(item: Item) -> str:
-    """What makes an item the item that it is, but for its id and how far the server is with it."""
+    """Return what an item says, without its id and how far the server is with it."""
     wire = item_to_wire(item)
     return str({name: value for name, value in wire.items() if name not in ("id", "status")})
 
@@ -123,7 +123,7 @@ class Readings:
             self._gone[item_id] = known
 
     def seen_by(self, wanted: Iterable[Item]) -> Seen:
-        """Give the conversation that these items are an edit of.
+        """Return the conversation that these items are an edit of.
 
         That is the last one that was asked for and fits; else the last that was told and fits.
         """
@@ -150,7 +150,7 @@ class Readings:
         return known is not None and any(each.content == content for each in known.versions)
 
     def _times_of(self, item: Item) -> tuple[float, float]:
-        """From which reading to which an item was as it is here, as far as that is known."""
+        """Return from which reading to which an item was as it is here, as far as that is known."""
         known = self._find(item.id)
         if known is None:
             return 0.0, math.inf

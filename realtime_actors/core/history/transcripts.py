@@ -63,7 +63,7 @@ class _Turn(Enum):
 
 
 def transcript_timer(item_id: str) -> Hashable:
-    """The key of the timer of an item's transcript."""
+    """Return the key of the timer of an item's transcript."""
     return ("transcript", item_id)
 
 
@@ -94,7 +94,7 @@ class Transcripts:
             entry.ending = status
 
     def _ending(self, item_id: str) -> str | None:
-        """How a turn ended, if it has."""
+        """Return how a turn ended, if it has."""
         entry = self.history.conversation.entry(item_id)
         return self._ended.get(item_id) or (entry.ending if entry else None)
 
@@ -108,11 +108,11 @@ class Transcripts:
         self._is_proven = False
 
     def has_ended(self, item_id: str) -> bool:
-        """Whether the end of a turn was told."""
+        """Return whether the end of a turn was told."""
         return self._ending(item_id) is not None
 
     def text(self, item_id: str) -> str:
-        """The words of a turn, as far as they are known."""
+        """Return the words of a turn, as far as they are known."""
         conversation = self.history.conversation
         return conversation.said(item_id, conversation.speech_index(item_id, 0))
 
@@ -210,7 +210,7 @@ class Transcripts:
         self._whole(event.item_id, event.content_index, event.transcript or "")
 
     def is_counted(self, event: ConversationItemInputAudioTranscriptionCompleted) -> bool:
-        """Whether this transcription was counted before. Asked once for each."""
+        """Return whether this transcription was counted before. Asked once for each."""
         key = event.item_id, event.content_index
         if key in self._counted:
             return True

@@ -81,7 +81,7 @@ class Claims:
         self.open.append(Claim(tool_choice, {each for each in outputs if each in self._unshown}))
 
     def taken(self) -> tuple[Claim, ...]:
-        """Give all that are open to a response that is asked for."""
+        """Take all that are open for a response that is asked for. Return them."""
         taken = tuple(self.open)
         self._asked.extend(taken)
         self.open.clear()

@@ -32,7 +32,7 @@ def with_status(response: Response) -> Response:
 
 
 def was_talked_over(response: Response) -> bool:
-    """Whether the server has stopped a response because the user spoke."""
+    """Return whether the server has stopped a response because the user spoke."""
     details = response.status_details
     return (
         response.status == "cancelled" and details is not None and details.reason == "turn_detected"

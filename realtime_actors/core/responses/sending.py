@@ -39,7 +39,7 @@ def size_of(event: ClientEvent) -> int:
 
 
 def fits(event: ClientEvent, limit_bytes: int) -> bool:
-    """Whether an event is small enough to be sent."""
+    """Return whether an event is small enough to be sent."""
     return size_of(event) <= _allowed(limit_bytes)
 
 

@@ -53,7 +53,7 @@ class _No(Enum):
 
 
 def stall_timer(response_id: ResponseId) -> Hashable:
-    """The key of the timer that watches a response."""
+    """Return the key of the timer that watches a response."""
     return ("stall", response_id)
 
 
@@ -126,7 +126,7 @@ class StallWatch:
             self.outbox.cancel_timer(stall_timer(response_id))
 
     def speech_came(self, response_id: str, now: float) -> bool:
-        """A piece of speech came. Gives False when its response is not one in progress."""
+        """Note a piece of speech. Return whether its response is one in progress."""
         watched = self._watched.get(response_id)
         if watched is None:
             return False
@@ -134,7 +134,7 @@ class StallWatch:
         return True
 
     def came(self, event: wire.ServerEvent, active_id: ResponseId, now: float) -> bool:
-        """An event came. Gives False when its response was given up.
+        """Note an event. Return whether it is to be minded: its response was not given up.
 
         `active_id` is the response that an event belongs to which names none.
         """
@@ -196,7 +196,7 @@ class StallWatch:
         self._given_up[response_id] = False
 
     def watches(self, response_id: ResponseId) -> bool:
-        """Whether a response has begun and not ended, as far as we know."""
+        """Return whether a response has begun and not ended, as far as we know."""
         return response_id in self._watched
 
     def maker_of(self, item_id: str | None, otherwise: ResponseId) -> ResponseId:
@@ -205,11 +205,11 @@ class StallWatch:
         return next(made, otherwise)
 
     def is_given_up(self, response_id: ResponseId) -> bool:
-        """Whether a response was taken for over without being told."""
+        """Return whether a response was taken for over without being told."""
         return response_id in self._given_up
 
     def late_end(self, response_id: ResponseId) -> bool:
-        """The end of a response came. Gives True once for one that was given up."""
+        """Note the end of a response. Return whether it was given up, once."""
         if self._given_up.get(response_id, True):
             return False
         self._given_up[response_id] = True
@@ -228,7 +228,7 @@ class StallWatch:
         self.outbox.set_timer(stall_timer(response_id), GIVE_UP_AFTER)
 
     def _of_item(self, event: wire.ServerEvent, active_id: ResponseId) -> ResponseId | _No:
-        """The response of an event that does not name it."""
+        """Return the response of an event that does not name it."""
         match event:
             case wire.UnknownEvent(type=kind, raw=raw) if kind.startswith("response."):
                 named = (raw or {}).get("response_id")
@@ -255,7 +255,7 @@ class StallWatch:
 
 
 def _is_by_the_model(item: Item) -> bool:
-    """Whether a response may have made an item."""
+    """Return whether a response may have made an item."""
     match item:
         case MessageItem(role=role):
             return role == "assistant"

@@ -51,7 +51,7 @@ class EchoPolicy:
         self._loudest_db = max(self._loudest_db, *levels, -math.inf)
 
     def echo(self, now: float) -> Echo | None:
-        """What the microphone has to mind; None if nothing."""
+        """Return what the microphone has to mind; None if nothing."""
         protected = self.speech.protected_until(now)
         if not self.follows_speech or not self._has_spoken:
             return None if protected is None else Echo(muted_until=protected)

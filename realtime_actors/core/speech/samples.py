@@ -29,7 +29,7 @@ class WholeSamples:
     halves: dict[Part, bytes] = field(factory=dict)
 
     def whole(self, event: ResponseOutputAudioDelta) -> ResponseOutputAudioDelta:
-        """Give a piece in whole samples. It may be empty."""
+        """Return a piece in whole samples. It may be empty."""
         if self.bytes_per_sample != _PCM16:
             return event
         part = event.response_id, event.item_id, event.content_index

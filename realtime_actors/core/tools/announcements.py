@@ -28,7 +28,7 @@ How: TypeAlias = Literal["added", "pieces", "arguments", "item", "response"]
 
 
 def is_json(arguments: str) -> bool:
-    """Whether arguments are JSON. A part of them, cut off by an interruption, never is."""
+    """Return whether arguments are JSON. A part of them, cut off by an interruption, never is."""
     try:
         json.loads(arguments)
     except (ValueError, RecursionError):
@@ -100,12 +100,12 @@ class ToldCall:
             self.arguments = said.arguments
 
     def is_item(self, said: Announcement) -> bool:
-        """Whether the announcement means this call, by the item's id."""
+        """Return whether the announcement means this call, by the item's id."""
         differ = None not in (said.call_id, self.call_id) and said.call_id != self.call_id
         return said.item_id in self._items.values() and not differ
 
     def is_call(self, said: Announcement) -> bool:
-        """Whether the announcement means this call, by the call's id."""
+        """Return whether the announcement means this call, by the call's id."""
         if said.call_id != self.call_id:
             return False
         if said.item_id is None or not self._items:
@@ -113,7 +113,7 @@ class ToldCall:
         return said.how not in self._items and self._says(said)
 
     def may_be(self, said: Announcement) -> bool:
-        """Whether nothing speaks against it that the announcement means this call."""
+        """Return whether nothing speaks against it that the announcement means this call."""
         has_ids_in_common = (said.item_id is not None and bool(self._items)) or (
             said.call_id is not None and self.call_id is not None
         )
@@ -143,7 +143,7 @@ class Announcements:
         return call
 
     def of(self, response_id: str | None) -> tuple[ToldCall, ...]:
-        """The calls that a response made, in order."""
+        """Return the calls that a response made, in order."""
         return tuple(self._made.get(response_id, ()))
 
     def to_begin(self, goes_on: Callable[[str | None], bool]) -> set[str]:
@@ -189,7 +189,7 @@ def _find(told: list[ToldCall], said: Announcement) -> ToldCall | None:
 
 
 def _are_same(one: str, other: str) -> bool:
-    """Whether arguments are the same JSON, however it is written."""
+    """Return whether arguments are the same JSON, however it is written."""
     if one.strip() == other.strip():
         return True
     try:

@@ -124,7 +124,7 @@ class Calling:
         self.calls.hosted.ended(item_id, response_id, late=late)
 
     def _place(self, response_id: str | None) -> tuple[str | None, bool]:
-        """The response to which a call belongs, and whether no more calls of it come."""
+        """Return the response to which a call belongs, and whether no more calls of it come."""
         if response_id is None:
             return self.responses.active_id, not self.responses.is_active
         return response_id, self.responses.is_over(response_id)

@@ -80,9 +80,9 @@ class Outputs:
             self.outbox.send(event)
 
     def refused(self, event_id: str | None, why: str) -> bool:
-        """The server refused an event. If it was an output, tell the model so in its place.
+        """Tell the model another output in place of one that the server refused.
 
-        Return whether it was one.
+        Return whether the event that was refused is an output.
         """
         outcome = self._sent.pop(event_id or "", None)
         if outcome is None:

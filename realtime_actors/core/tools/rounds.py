@@ -127,7 +127,7 @@ class Rounds:
         self._groups.clear()
 
     def _next_choice(self) -> str | None:
-        """The `tool_choice` for the response after calls, if it differs from the session's."""
+        """Return the `tool_choice` after calls, if it differs from the session's."""
         if self.are_over:
             return "none"
         forced = self.configuration.settings.tool_choice not in (None, "auto", "none")

@@ -41,7 +41,7 @@ Target: TypeAlias = Tool | Handoff | None
 
 
 def tool_timer(call_id: str) -> Hashable:
-    """The key of the timer that limits a call."""
+    """Return the key of the timer that limits a call."""
     return ("tool", call_id)
 
 
@@ -96,11 +96,11 @@ class ToolCalls:
         return bool(self._open) or self.hosted.owed
 
     def get(self, call_id: str) -> Call | None:
-        """An open call."""
+        """Return an open call."""
         return self._open.get(call_id)
 
     def shown(self, call_id: str) -> Sequence[Item]:
-        """The history that an open handoff was shown."""
+        """Return the history that an open handoff was shown."""
         return self._shown.get(call_id, ())
 
     def new_name(self, server_id: str) -> str:
@@ -177,7 +177,7 @@ class ToolCalls:
         self._ended(call, outcome.text, outcome.error, passed_to)
 
     def suspend(self, call_id: str) -> Call | None:
-        """A call waits for approval. Gives it, if it has no outcome yet."""
+        """Let a call wait for approval. Return it, if it has no outcome yet."""
         call = self._open.get(call_id)
         if call is not None:
             self._running.discard(call_id)
@@ -249,7 +249,7 @@ class ToolCalls:
         self.finish(call_id, told, why)
 
     def texts_of(self, call: Call) -> ToolTexts:
-        """What the model is told when a call comes to nothing."""
+        """Return what the model is told when a call comes to nothing."""
         own = call.target.texts if isinstance(call.target, Tool) else ToolTexts()
         return own.over(self.texts)
 
