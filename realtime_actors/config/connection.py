@@ -19,6 +19,7 @@ from realtime_actors.config.checks import (
     one_of,
     some_text,
     time_limit,
+    time_limit_or_none,
     whole,
     wrong,
 )
@@ -32,6 +33,7 @@ from realtime_actors.config.secrets import (
 )
 from realtime_actors.config.settings import DialectName, SessionModelSettings
 from realtime_actors.errors import ConfigError
+from realtime_actors.seconds import unlimited
 
 __all__ = ["DEFAULT_URL", "ModelConfig", "without_secrets"]
 
@@ -165,6 +167,16 @@ class ModelConfig(Settings):
         default=10.0,
         validator=[time_limit, check(lambda value: value <= 3600, "at most 3600 seconds")],
     )
+    ping_interval: float | None = field(
+        default=20.0, converter=unlimited, validator=time_limit_or_none
+    )
+    """Seconds of silence after which the server is asked for a sign of life (a WebSocket ping).
+    Anything that it says is one. None: it is never asked."""
+    ping_timeout: float | None = field(
+        default=20.0, converter=unlimited, validator=time_limit_or_none
+    )
+    """Seconds that the server has to answer a ping, and to take the next bytes of what waits for
+    it. After them the connection counts as lost, with code 1006. None: for ever."""
     max_message_size: int = field(default=16 * 2**20, validator=whole(1))
     """Bytes. A longer message from the server fails the connection; what would be longer is not
     sent, since servers send items back: verbs raise `LocalProtocolError`."""

@@ -234,6 +234,8 @@ def _plan(
         proxy=where.proxy,
         max_message_size=where.max_message_size,
         max_outbound_audio_ms=where.max_outbound_audio_ms,
+        ping_interval=where.ping_interval,
+        ping_timeout=where.ping_timeout,
     )
     make = runner.transport or transport_named(where.transport)
     tracker = _tracker(where.playback_tracker)

@@ -16,7 +16,7 @@ from realtime_actors.config.connection import without_secrets
 from realtime_actors.config.secrets import Secret, SecretHeaders, secret_text
 from realtime_actors.errors import TransportError
 from realtime_actors.protocol import ClientEvent, Dialect, ServerEvent
-from realtime_actors.seconds import seconds
+from realtime_actors.seconds import seconds, seconds_or_none, unlimited
 
 __all__ = [
     "ConnectOptions",
@@ -54,9 +54,15 @@ class ConnectOptions:
     """How much audio of the user may wait for the network: see `Transport.send_audio`."""
     outbound_limit_bytes: int = 32 * 2**20
     """How much of all may wait for a server that does not read: see `Transport.send`."""
+    ping_interval: float | None = field(default=20.0, converter=unlimited)
+    """Seconds of silence after which the server is asked whether it is there; None: never."""
+    ping_timeout: float | None = field(default=20.0, converter=unlimited)
+    """Seconds that it has for the answer, and for taking what waits for it; None: no limit."""
 
     def __attrs_post_init__(self) -> None:
         seconds(self.timeout, "ConnectOptions.timeout")
+        seconds_or_none(self.ping_interval, "ConnectOptions.ping_interval", zero=False)
+        seconds_or_none(self.ping_timeout, "ConnectOptions.ping_timeout", zero=False)
 
 
 @frozen(kw_only=True)
@@ -159,7 +165,8 @@ class PausableTransport(Transport, Protocol):
         """Read no more, so that the server has to wait. From any thread; never blocks.
 
         What was read is still delivered. Sending goes on, and so does `close()`. Pings are
-        answered, and the end of the connection is noticed, when reading goes on.
+        answered, and the end of the connection is noticed, when reading goes on. A server that
+        is silent or takes nothing meanwhile is not taken for dead: it may wait for us.
         """
         ...
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from realtime_actors.errors import NotConnectedError, TransportError
-from realtime_actors.protocol import Dialect, MalformedEvent, ServerEvent
+from realtime_actors.protocol import Dialect, ServerEvent
 from realtime_actors.seconds import LONGEST_WAIT
 from realtime_actors.transport.base import (
     ConnectOptions,
@@ -24,6 +24,7 @@ from realtime_actors.transport.base import (
     DroppedAudio,
     OutboundFullError,
 )
+from realtime_actors.transport.binary import read_binary
 from realtime_actors.transport.frames import (
     BINARY,
     CLOSE,
@@ -36,7 +37,8 @@ from realtime_actors.transport.frames import (
     build_frame,
     parse_close,
 )
-from realtime_actors.transport.io_thread import READ, WRITE, IoThread, IoThreads, Wants
+from realtime_actors.transport.io_thread import READ, WRITE, IoThread, Wants
+from realtime_actors.transport.liveness import ABNORMAL_CLOSURE, Liveness
 from realtime_actors.transport.mask import best_mask
 from realtime_actors.transport.outbound import Outbound, Payload
 
@@ -60,7 +62,6 @@ _READ_BUDGET = 64 * 1024
 # TLS gives out one record at a time, of at most this size.
 _TLS_RECORD = 16 * 1024
 
-_READING = Wants(READ)
 _FINISHED = Wants(0)
 
 
@@ -110,6 +111,7 @@ class Connection:
         self._outbound = Outbound(sock)
         self._read_wants_write = False
         self._is_paused = False
+        self._liveness = Liveness(options.ping_interval, options.ping_timeout, time.monotonic())
         self.received_bytes = 0
         """See `PausableTransport.received_bytes`."""
         self._phase = Phase.OPEN
@@ -119,6 +121,7 @@ class Connection:
         self._released = threading.Event()
         # What belongs to the I/O thread, but for the first, which all read.
         self._thread: IoThread | None = None
+        self._reading = Wants(READ, self._liveness.due)
         self._undelivered: list[ServerEvent | Disconnected] = []
 
     def leave_to_parent(self) -> None:
@@ -131,10 +134,6 @@ class Connection:
         self._thread = None
 
     # -- for any thread --------------------------------------------------------------------
-
-    def start(self, io_threads: IoThreads) -> None:
-        """Have it read from now on. Raises RuntimeError when the system has no thread left."""
-        io_threads.serve(self)
 
     @property
     def connected(self) -> bool:
@@ -191,7 +190,9 @@ class Connection:
 
     def resume_reading(self) -> None:
         """See `PausableTransport.resume_reading`."""
-        self._is_paused = False
+        with self._lock:
+            self._is_paused = False
+            self._liveness.begin_anew(time.monotonic(), self._outbound.size)
         self._ask_for_turn()
 
     def release(self) -> None:
@@ -250,6 +251,8 @@ class Connection:
                     readable = ready & READ or self._read_wants_write
                     if self._reads and (readable or self._phase is Phase.BROKEN):
                         self._read_on(chunks)
+                if not ready and self._phase is Phase.OPEN and not self._is_paused:
+                    self._look_for_life(chunks)
         except TransportError as error:
             return chunks, error
         return chunks, None
@@ -271,8 +274,11 @@ class Connection:
                 events.append(self._decode(payload))
             elif opcode == PING:
                 self._answer_ping(bytes(payload))
+            elif opcode == PONG:
+                self._liveness.answered()
+                self._reading = Wants(READ, self._liveness.due)
             elif opcode == BINARY:
-                events.append(self._read_binary(payload))
+                events.append(read_binary(payload, self._decode))
             elif opcode == CLOSE:
                 code, reason = parse_close(payload)
                 closed = TransportError(reason or "the server closed the connection", code=code)
@@ -297,15 +303,6 @@ class Connection:
             if self._phase is Phase.OPEN and self._outbound.size < self._limit:
                 self._write(pong)
 
-    def _read_binary(self, payload: bytes | bytearray) -> ServerEvent:
-        """Read what a gateway has put into a binary message, if it is an event."""
-        if payload[:64].lstrip()[:1] == b"{":
-            event = self._decode(payload)
-            if event.raw is not None:
-                return event
-        reason = f"a binary message of {len(payload)} bytes that is no JSON: events are JSON text"
-        return MalformedEvent(reason=reason, kind="binary")
-
     def _fail(self, bug: Exception) -> None:
         """End this connection, and no other one, because something of ours raised."""
         logger.error("handling what the server sent failed; the connection ends", exc_info=bug)
@@ -314,8 +311,10 @@ class Connection:
             self._deliver_later([self._end(error, self._close_frame_for(error))])
 
     def _close_frame_for(self, error: TransportError) -> bytes | None:
-        """Return what to tell the server of an error: nothing of one that has no close code."""
-        return None if error.code is None else build_close(error.code, error.reason, self._mask)
+        """Return what to tell the server of an error, if it is there to be told."""
+        if error.code is None or error.code == ABNORMAL_CLOSURE:
+            return None
+        return build_close(error.code, error.reason, self._mask)
 
     def _end(self, error: TransportError, goodbye: bytes | None) -> Disconnected:
         with self._lock:
@@ -337,8 +336,10 @@ class Connection:
             and not self._read_wants_write
             and not self._is_paused
         ):
-            return _READING  # nearly always; and the thread sees at a glance: no change
-        return Wants(self._interest(), self._deadline, stays=True)
+            return self._reading  # nearly always; and the thread sees at a glance: no change
+        is_watched = phase is Phase.OPEN and not self._is_paused
+        deadline = self._liveness.due if is_watched else self._deadline
+        return Wants(self._interest(), deadline, stays=True)
 
     def _interest(self) -> int:
         """Return what the socket has to become for things to go on."""
@@ -381,8 +382,20 @@ class Connection:
             raise self._write_error or lost from error
         if data == b"" or (data is None and self._phase is Phase.BROKEN):
             raise self._write_error or TransportError("the connection was lost")
-        self.received_bytes += len(data) if data else 0
+        if data:
+            self.received_bytes += len(data)
+            self._liveness.heard_at = time.monotonic()
         return data
+
+    def _look_for_life(self, chunks: list[bytes]) -> None:
+        """Send a ping after silence. Raises TransportError when the last one was in vain."""
+        due = self._liveness.due
+        if due is not None and time.monotonic() >= due:
+            # It may be this thread that was held up: what has come meanwhile counts.
+            self._read_on(chunks)
+            if self._liveness.check(time.monotonic(), self._outbound.size):
+                self._write(build_frame(PING, b"", self._mask))
+        self._reading = Wants(READ, self._liveness.due)
 
     def _make_room(self, audio_ms: float) -> DroppedAudio | None:
         """Drop the oldest audio that waits, if there is too much of it with this."""
@@ -396,18 +409,24 @@ class Connection:
     def _write(self, frame: bytes, audio_ms: float = 0.0) -> None:
         """Send or queue a frame; no error when the connection is broken already."""
         if self._write_error is None:
+            waited = self._outbound.size
             try:
                 self._outbound.write(frame, audio_ms)
             except OSError as error:
                 self._break(f"the connection was lost: {_describe(error)}")
+            if not waited and self._outbound.size:
+                self._liveness.waits(time.monotonic())
 
     def _flush(self) -> None:
         """Send what is queued."""
-        if self._write_error is None and self._outbound.size:
+        waited = self._outbound.size
+        if self._write_error is None and waited:
             try:
                 self._outbound.flush()
             except OSError as error:
                 self._break(f"the connection was lost: {_describe(error)}")
+            if self._outbound.size < waited:
+                self._liveness.taken(time.monotonic(), self._outbound.size)
 
     def _break(self, reason: str) -> None:
         self._write_error = TransportError(reason)

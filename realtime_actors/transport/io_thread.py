@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import selectors
 import socket
 import threading
@@ -87,6 +88,7 @@ class IoThread:
         # What belongs to this thread alone.
         self._served: dict[Channel, Wants] = {}
         self._deadlines: dict[Channel, float] = {}
+        self._earliest = math.inf  # no deadline is before this: the rounds look at nothing else
         self._handing_over: list[Channel] = []
         each_in_child(self, IoThread._leave_to_parent)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -180,10 +182,10 @@ class IoThread:
         # Only as many as are there now: a channel may ask again during its turn.
         for _ in range(len(self._asking)):
             self._give_turn(self._asking.popleft(), 0)
-        if self._deadlines:
-            now = time.monotonic()
+        if self._earliest != math.inf and (now := time.monotonic()) >= self._earliest:
             for channel in [each for each, at in self._deadlines.items() if at <= now]:
                 self._give_turn(channel, 0)
+            self._earliest = min(self._deadlines.values(), default=math.inf)
         channels, self._handing_over = self._handing_over, []
         for channel in channels:
             channel.hand_over()
@@ -191,10 +193,9 @@ class IoThread:
     def _patience(self) -> float | None:
         if self._asking:
             return 0
-        if self._deadlines:
-            left = min(self._deadlines.values()) - time.monotonic()
-            return min(max(0.0, left), LONGEST_WAIT)
-        return None
+        if self._earliest == math.inf:
+            return None
+        return min(max(0.0, self._earliest - time.monotonic()), LONGEST_WAIT)
 
     def _give_turn(self, channel: Channel, ready: int) -> None:
         before = self._served.get(channel)
@@ -224,6 +225,7 @@ class IoThread:
         self._served[channel] = wants
         if wants.deadline is not None:
             self._deadlines[channel] = wants.deadline
+            self._earliest = min(self._earliest, wants.deadline)
         else:
             self._deadlines.pop(channel, None)
 

@@ -83,7 +83,7 @@ class WebSocketTransport:
             connection.release()
             raise closed_while_connecting()
         try:
-            connection.start(self._io_threads)
+            self._io_threads.serve(connection)
         except (RuntimeError, OSError) as error:
             connection.release()
             raise StartError(

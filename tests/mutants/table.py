@@ -17,6 +17,7 @@
     20  what waits is bounded, and what is lost is told
     21  the embedded server: how a connection ends, what it stops then, what it waits for
     22  the end of a session that is put off, and the end of the program
+    23  a connection that is dead is noticed, and no other one is taken for it
 
 `find` must be in its file exactly once. `near` are the test files that should notice, and
 are run first: that is for speed, every other test may notice as well.
@@ -109,6 +110,7 @@ FAREWELLS = ("core/test_farewell.py", "session/test_closing.py")
 CLOSING = ("session/test_closing.py",)
 SHUTDOWN = ("session/test_shutdown.py",)
 TRACE_FILES = ("session/test_trace_file.py",)
+LIVENESS = ("transport/test_liveness.py",)
 
 MUTANTS: Final = (
     # 1: one response at a time
@@ -342,7 +344,7 @@ MUTANTS: Final = (
     Mutant(
         3,
         "an event in a binary message is not read",
-        "transport/connection.py",
+        "transport/binary.py",
         'if payload[:64].lstrip()[:1] == b"{":',
         "if False:",
         ("transport/test_interoperation.py",),
@@ -3281,8 +3283,8 @@ MUTANTS: Final = (
         20,
         "nobody wakes a connection up that may be read again",
         "transport/connection.py",
-        "        self._is_paused = False\n        self._ask_for_turn()",
-        "        self._is_paused = False",
+        "self._outbound.size)\n        self._ask_for_turn()",
+        "self._outbound.size)",
         PAUSING,
     ),
     Mutant(
@@ -3292,6 +3294,127 @@ MUTANTS: Final = (
         "            self._selector.unregister(channel)\n        elif wants.mask",
         "            pass\n        elif wants.mask",
         PAUSING,
+    ),
+    Mutant(
+        23,
+        "a server that answers no ping is waited for, for ever",
+        "transport/liveness.py",
+        "                if self._is_over(self._asked_at, now):",
+        "                if False:",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "a server that takes nothing is waited for, for ever",
+        "transport/liveness.py",
+        "if self._stuck_since is not None and self._is_over(self._stuck_since, now):",
+        "if False:",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "a ping is sent though the server talks",
+        "transport/liveness.py",
+        "if self._interval is None or now < self.heard_at + self._interval:",
+        "if self._interval is None:",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "what is heard on the tick of a ping is no answer to it",
+        "transport/liveness.py",
+        "            if self.heard_at < self._asked_at:",
+        "            if self.heard_at <= self._asked_at:",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "what the server says is no sign of life",
+        "transport/connection.py",
+        "            self._liveness.heard_at = time.monotonic()\n",
+        "",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "after a ping that was answered soon, the next comes late",
+        "transport/connection.py",
+        "                self._liveness.answered()\n",
+        "",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "what the network takes, slowly, is no sign of life",
+        "transport/connection.py",
+        "            if self._outbound.size < waited:",
+        "            if False:",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "what has begun to wait for the network is not watched",
+        "transport/connection.py",
+        "            if not waited and self._outbound.size:",
+        "            if False:",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "a pause of ours is taken for the server's death",
+        "transport/connection.py",
+        "self._phase is Phase.OPEN and not self._is_paused:\n",
+        "self._phase is Phase.OPEN:\n",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "after a pause the server has no time to answer",
+        "transport/connection.py",
+        "            self._liveness.begin_anew(time.monotonic(), self._outbound.size)\n",
+        "",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "an answer that has come and was not read yet is too late",
+        "transport/connection.py",
+        "            self._read_on(chunks)\n            if self._liveness",
+        "            if self._liveness",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "a code that never travels is sent to the server",
+        "transport/connection.py",
+        "if error.code is None or error.code == ABNORMAL_CLOSURE:",
+        "if error.code is None:",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "the deadline of a connection waits for those of others",
+        "transport/io_thread.py",
+        "            self._earliest = min(self._earliest, wants.deadline)\n",
+        "            if self._earliest == math.inf:\n"
+        "                self._earliest = wants.deadline\n",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "a connection whose time has not come is looked at without end",
+        "transport/connection.py",
+        "        self._reading = Wants(READ, self._liveness.due)\n\n    def _make_room",
+        "\n    def _make_room",
+        LIVENESS,
+    ),
+    Mutant(
+        23,
+        "a session's connection is never asked for a sign of life",
+        "session/start.py",
+        "        ping_interval=where.ping_interval,\n",
+        "        ping_interval=None,\n",
+        ("session/test_liveness.py",),
     ),
     Mutant(
         21,

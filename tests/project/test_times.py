@@ -63,6 +63,14 @@ UNLIMITED: dict[str, Try] = {
     "GuardrailsSettings verdict_timeout": lambda room, time: ra.GuardrailsSettings(
         verdict_timeout=time
     ),
+    "ConnectOptions ping_interval": lambda room, time: ConnectOptions(
+        url="ws://x", ping_interval=time
+    ),
+    "ConnectOptions ping_timeout": lambda room, time: ConnectOptions(
+        url="ws://x", ping_timeout=time
+    ),
+    "ModelConfig ping_interval": lambda room, time: ra.ModelConfig(ping_interval=time),
+    "ModelConfig ping_timeout": lambda room, time: ra.ModelConfig(ping_timeout=time),
     "RunConfig approval_timeout": lambda room, time: ra.RunConfig(approval_timeout=time),
     "RunConfig idle_timeout": lambda room, time: ra.RunConfig(idle_timeout=time),
     "RunConfig max_duration": lambda room, time: ra.RunConfig(max_duration=time),
@@ -140,6 +148,8 @@ ABOVE_ZERO = {
     *("ServerLimits open_timeout", "ServerLimits ping_timeout", "ServerLimits write_timeout"),
     *("ServerLimits ping_interval", "RunConfig stall_timeout"),
     "GuardrailsSettings verdict_timeout",
+    *("ConnectOptions ping_interval", "ConnectOptions ping_timeout"),
+    *("ModelConfig ping_interval", "ModelConfig ping_timeout"),
     *("RunConfig approval_timeout", "RunConfig idle_timeout", "RunConfig max_duration"),
     *("RunConfig tool_timeout", "Tool timeout", "tool timeout", "ModelConfig connect_timeout"),
     *("Supervisor.init max_seconds", "DynamicSupervisor.init max_seconds"),
