@@ -10,6 +10,7 @@
     │   ├── SessionClosedError            the session has ended
     │   ├── SessionUpdateError            the server refused a `session.update`
     │   └── SessionFailedError            the session ended, and nobody here wanted that
+    ├── EventLoopError (RuntimeError)     no event loop where one is needed, or one in the way
     ├── TransportError                    a connection failed; `.code` and `.reason`
     ├── JournalError                      a journal can't do what it was asked for
     │   ├── JournalUnavailableError       its store can't be reached, or takes nothing
@@ -26,6 +27,7 @@ A message says what was wrong and what to do. `error` events that the protocol
 foresees are events, not exceptions. What belongs to actors as such (`Exit`,
 `DeadlockError`, `CallTimeout`) lives in `realtime_actors.otp`; what is raised when the
 network is slower than the audio is `transport.OutboundFullError`, a `TransportError`.
+`BlockingInEventLoopWarning` is a warning: what it is about works.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ from enum import StrEnum
 
 __all__ = [
     "AudioFormatError",
+    "BlockingInEventLoopWarning",
     "ConfigError",
+    "EventLoopError",
     "JournalError",
     "JournalUnavailableError",
     "LeaseHeldError",
@@ -155,6 +159,18 @@ class SessionFailedError(SessionError):
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+
+
+class EventLoopError(RealtimeError, RuntimeError):
+    """`realtime_actors.aio` outside an asyncio event loop, or a blocking stream inside one."""
+
+
+class BlockingInEventLoopWarning(RuntimeWarning):
+    """A call of the blocking API keeps the event loop of its thread waiting.
+
+    Each line that does it is named once. `warnings.simplefilter("error",
+    BlockingInEventLoopWarning)` makes an error of it, `"ignore"` nothing.
+    """
 
 
 class TransportError(RealtimeError):

@@ -119,13 +119,13 @@ def endings(
             )
 
 
-def warn(messages: Iterable[str]) -> None:
-    """Give a `DeprecationWarning` for each message, at the line that called the library."""
+def warn(messages: Iterable[str], category: type[Warning] = DeprecationWarning) -> None:
+    """Give a warning for each message, at the line that called the library."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and _is_ours(frame.f_globals["__name__"]):
         level, frame = level + 1, frame.f_back
     for message in messages:
-        warnings.warn(message, DeprecationWarning, stacklevel=level)
+        warnings.warn(message, category, stacklevel=level)
 
 
 def _is_ours(module: str) -> bool:

@@ -8,6 +8,7 @@ Nothing in here has ever heard of voice.
 from __future__ import annotations
 
 from realtime_actors.otp import fork
+from realtime_actors.otp.answer import Answer
 from realtime_actors.otp.child import (
     ChildCount,
     ChildError,
@@ -96,6 +97,7 @@ __all__ = [
     "SHUTDOWN",
     "TIMEOUT",
     "AlreadyRegisteredError",
+    "Answer",
     "AutoShutdown",
     "Bounded",
     "CallExit",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from attrs import define, evolve, field
 
 from realtime_actors.errors import ConfigError
+from realtime_actors.otp.answer import Answer
 from realtime_actors.otp.child import (
     Child,
     ChildCount,
@@ -53,6 +54,14 @@ class DynamicSupervisorRef(ServerRef):
         check_spec(spec)
         started: ChildRef | None = call(self, StartChild(spec, timeout is not None), timeout)
         return started
+
+    def begin_child(self, spec: ChildSpec) -> Answer[ChildRef | None]:
+        """Start a child without waiting for that: what `start_child` gives comes later.
+
+        One that is given up (`Answer.give_up`) is not started, or ended again.
+        """
+        check_spec(spec)
+        return self.ask(StartChild(spec, limited=True), block=False)
 
     def terminate_child(self, ref: ChildRef) -> None:
         """End a child and forget it. Raises `ChildError`."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal, overload
 
 import pykka
 
+from realtime_actors.otp.answer import Answer
 from realtime_actors.otp.kernel.calls import CALL, STOP, ask, await_answer, deliver, stop_process
 from realtime_actors.otp.kernel.exits import NORMAL, CallExit, was_there
 from realtime_actors.otp.kernel.mailbox import CAST
@@ -52,16 +52,16 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
     @overload
     def ask(
         self, message: Any, *, block: Literal[False], timeout: float | None = None
-    ) -> pykka.Future[Any]: ...
+    ) -> Answer[Any]: ...
     @overload
     def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
     @overload
     def ask(
         self, message: Any, *, block: bool = True, timeout: float | None = None
-    ) -> Any | pykka.Future[Any]: ...
+    ) -> Any | Answer[Any]: ...
     def ask(
         self, message: Any, *, block: bool = True, timeout: float | None = None
-    ) -> Any | pykka.Future[Any]:
+    ) -> Any | Answer[Any]:
         """Call the server and give its answer, or a future of it if not `block`.
 
         Raises what `otp.call` raises: the error that the server foresaw, `CallExit`
@@ -72,22 +72,25 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
         if block:
             return ask(self._process, message, timeout)
         request = Request(message, own_thread.process, self._process)
+        answer: Answer[Any] = Answer.to(
+            request, lambda timeout: await_answer(request, timeout, CALL, again=True)
+        )
         deliver(self._process, request)
-        return _future(lambda timeout: await_answer(request, timeout, CALL, again=True))
+        return answer
 
     @overload
     def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
     @overload
     def stop(
         self, *, block: Literal[False], timeout: float | None = None
-    ) -> pykka.Future[bool]: ...
+    ) -> Answer[bool]: ...
     @overload
     def stop(
         self, *, block: bool = True, timeout: float | None = None
-    ) -> bool | pykka.Future[bool]: ...
+    ) -> bool | Answer[bool]: ...
     def stop(
         self, *, block: bool = True, timeout: float | None = None
-    ) -> bool | pykka.Future[bool]:
+    ) -> bool | Answer[bool]:
         """Ask the server to end, after what it was sent before. False if it was dead.
 
         Unlike `otp.stop`, doesn't mind how it ended.
@@ -95,8 +98,9 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
         timeout = seconds_or_none(timeout, "the timeout of a stop")
         if not block:
             request = StopRequest(NORMAL, own_thread.process, self._process)
+            answer = Answer.to(request, lambda timeout: _stopped(request, timeout))
             deliver(self._process, request)
-            return _future(lambda timeout: _stopped(request, timeout))
+            return answer
         try:
             stop_process(self._process, NORMAL, timeout)
         except CallExit as exit_:
@@ -120,12 +124,6 @@ class ServerActor(pykka.ThreadingActor):
         Called in the thread of whoever starts the server or makes a child's spec of it, so that
         a mistake is raised where it is made. Does nothing, unless a subclass has its own.
         """
-
-
-def _future(get: Callable[[float | None], Any]) -> pykka.Future[Any]:
-    future: pykka.Future[Any] = pykka.ThreadingFuture()
-    future.set_get_hook(lambda timeout: get(seconds_or_none(timeout, "the timeout of a future")))
-    return future
 
 
 def _stopped(request: StopRequest, timeout: float | None) -> bool:

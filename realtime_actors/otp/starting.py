@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 import pykka
+from attrs import frozen
 
+from realtime_actors.otp.answer import Answer
 from realtime_actors.otp.kernel.calls import Name, await_answer
 from realtime_actors.otp.kernel.ends import add_link, add_monitor, end, remove_link
 from realtime_actors.otp.kernel.exits import (
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=ServerRef)
 R_co = TypeVar("R_co", bound=ServerRef, covariant=True)
 
-__all__ = ["start", "start_link", "start_monitor", "start_server"]
+__all__ = ["begin_server", "start", "start_link", "start_monitor", "start_server"]
 
 START: Final = "GenServer.start"
 
@@ -272,6 +274,37 @@ def start_server(
 ) -> Any:
     """What all ways to start a server come to."""
     timeout = seconds_or_none(timeout, "the timeout of a start")
+    begun = _begin(cls, args, kwargs, name, ref_class, ref, link=link, monitor=monitor)
+    begun.run()
+    started = begun.wait(timeout)
+    return (started, begun.watch) if monitor and started is not None else started
+
+
+def begin_server(
+    cls: type[ServerActor], args: tuple[Any, ...], *, name: Name | None = None
+) -> tuple[ServerRef, Answer[Any]]:
+    """Start a server without waiting for its `init`: what `start` gives, or raises, comes later.
+
+    Who does not want it any more kills the handle.
+    """
+    begun = _begin(cls, args, {}, name, None, None)
+    answer = Answer.to(begun.request, begun.wait)
+    begun.run()
+    return begun.handle, answer
+
+
+def _begin(
+    cls: type[ServerActor],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: Name | None,
+    ref_class: type[ServerRef] | None,
+    ref: ServerRef | None,
+    *,
+    link: bool = False,
+    monitor: bool = False,
+) -> _Begun:
+    """Make a server that lacks nothing but its thread."""
     check_start(cls, name, ref_class, ref)
     cls.check_arguments(*args, **kwargs)
     starter = me("start_link" if link else "start_monitor") if link or monitor else current()
@@ -298,24 +331,47 @@ def start_server(
             watch = add_monitor(starter, process, handle)
     actor._actor_ref = handle
     pykka.ActorRegistry.register(handle)
-    try:
-        actor._start_actor_loop()
-        started = await_answer(request, timeout, START)
-    except CallTimeout:
-        if starter is not None:
-            remove_link(starter, process)
-        end(process, KILLED)
-        _forget_attempt(starter, handle)
-        raise StartFailed(TIMEOUT) from None
-    except CallExit as exit_:
-        _forget_attempt(starter, handle)
-        raise StartFailed(exit_.reason) from exception_in(exit_.reason)
-    except BaseException:  # no thread to be had, or Ctrl-C: nobody would know of it
-        end(process, KILLED)
-        raise
-    if started is None:
-        _forget_attempt(starter, handle)
-    return (started, watch) if monitor and started is not None else started
+    return _Begun(actor, request, starter, handle, watch)
+
+
+@frozen(eq=False)
+class _Begun:
+    """A server that is being started."""
+
+    actor: ServerActor
+    request: Request
+    """Settled once its `init` has returned, or it has ended."""
+    starter: Process | None
+    handle: ServerRef
+    watch: MonitorRef | None
+
+    def run(self) -> None:
+        """Give it its thread."""
+        try:
+            self.actor._start_actor_loop()
+        except BaseException:  # no thread to be had, or Ctrl-C: nobody would know of it
+            end(self.request.server, KILLED)
+            raise
+
+    def wait(self, timeout: float | None) -> ServerRef | None:
+        """Wait until it has started. None if it does not want to. Raises `StartFailed`."""
+        try:
+            started: ServerRef | None = await_answer(self.request, timeout, START)
+        except CallTimeout:
+            if self.starter is not None:
+                remove_link(self.starter, self.request.server)
+            end(self.request.server, KILLED)
+            _forget_attempt(self.starter, self.handle)
+            raise StartFailed(TIMEOUT) from None
+        except CallExit as exit_:
+            _forget_attempt(self.starter, self.handle)
+            raise StartFailed(exit_.reason) from exception_in(exit_.reason)
+        except BaseException:  # Ctrl-C: nobody would know of it
+            end(self.request.server, KILLED)
+            raise
+        if started is None:
+            _forget_attempt(self.starter, self.handle)
+        return started
 
 
 def _forget_attempt(starter: Process | None, handle: ServerRef) -> None:

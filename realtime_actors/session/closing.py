@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import threading
 import time
 from collections.abc import Collection
 from contextlib import nullcontext, suppress
@@ -16,11 +17,12 @@ from typing import Any, Final
 from realtime_actors import messages, otp
 from realtime_actors.errors import StartCause, StartError
 from realtime_actors.otp import fork
+from realtime_actors.otp.kernel.clock import call_later
 from realtime_actors.otp.kernel.ends import end
 from realtime_actors.otp.kernel.process import processes
 from realtime_actors.session.shared import SharedState
 
-__all__ = ["SESSION", "check_open", "close", "cut", "end_all", "refuse_new", "running", "take_new"]
+__all__ = ["SESSION", "begin_close", "check_open", "close", "cut", "end_all", "refuse_new", "running", "take_new"]
 
 log = logging.getLogger("realtime_actors.session")
 
@@ -39,17 +41,34 @@ def close(session: otp.ServerRef, shared: SharedState, timeout: float) -> None:
     try:
         otp.stop(session, timeout=timeout)
     except otp.CallTimeout:
-        log.warning(
-            "session %s: not ended within %g s, and cut: waited for %s",
-            session.actor_urn,
-            timeout,
-            _what_hangs(shared),
-        )
-        # As a kill would, but in order: it was asked for, so no supervisor starts it again.
-        # Its connections are closed by that.
-        end(session._process, (otp.SHUTDOWN, "closed"))
+        _cut(session, shared, timeout)
     except otp.CallExit:
         return
+
+
+def begin_close(session: otp.ServerRef, shared: SharedState, timeout: float) -> otp.Answer[bool]:
+    """Do what `close` does, without waiting for it: the answer is there once it has ended."""
+    shared.closing = True
+    ended = session.stop(block=False)
+    # In a thread of its own, if it comes to that: the timers' thread is there for all.
+    cut = threading.Thread(
+        target=_cut, args=(session, shared, timeout), name="realtime-cut", daemon=True
+    )
+    timer = call_later(timeout, cut.start)
+    ended.when_there(timer.cancel)
+    return ended
+
+
+def _cut(session: otp.ServerRef, shared: SharedState, timeout: float) -> None:
+    log.warning(
+        "session %s: not ended within %g s, and cut: waited for %s",
+        session.actor_urn,
+        timeout,
+        _what_hangs(shared),
+    )
+    # As a kill would, but in order: it was asked for, so no supervisor starts it again.
+    # Its connections are closed by that.
+    end(session._process, (otp.SHUTDOWN, "closed"))
 
 
 def _what_hangs(shared: SharedState) -> str:

@@ -7,7 +7,7 @@ import queue
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 from realtime_actors.errors import RealtimeError, SessionClosedError
 from realtime_actors.events import ConnectionEvent, Event
@@ -15,8 +15,9 @@ from realtime_actors.messages import SessionEvent
 from realtime_actors.otp.kernel.handle import Handle
 from realtime_actors.otp.kernel.options import check_count
 from realtime_actors.seconds import seconds_or_none
+from realtime_actors.session.event_loops import refuse_in_event_loop
 
-__all__ = ["EVENTS_LIMIT", "EventStream"]
+__all__ = ["EVENTS_LIMIT", "LOOK_EVERY", "EventStream", "NeverWaits", "Puts", "Stream"]
 
 E = TypeVar("E", bound=Event)
 
@@ -58,7 +59,30 @@ class Kept:
         return self._queue.get(timeout=timeout)
 
 
-class EventStream(Handle, Iterator[E], Generic[E]):
+class Puts(Protocol):
+    """What takes events without ever waiting, from any thread."""
+
+    def put(self, message: SessionEvent, /) -> None: ...
+
+
+class Stream(Handle):
+    """A subscriber of ours that only its reader holds: the session holds what it fills."""
+
+    @property
+    def takes(self) -> Puts:
+        """What the session puts its events into."""
+        raise NotImplementedError
+
+
+class NeverWaits:
+    """A subscriber of ours whose `put` takes a few instructions."""
+
+    def put(self, message: SessionEvent, /) -> None:
+        """Take an event, in any thread. May raise `queue.Full`."""
+        raise NotImplementedError
+
+
+class EventStream(Stream, Iterator[E], Generic[E]):
     """The events of a session, one after the other, until the session ends.
 
     After the last of them it raises what ended the session (`ConnectionEvent.error`); when
@@ -86,13 +110,16 @@ class EventStream(Handle, Iterator[E], Generic[E]):
         Gives the events that are `wanted`. `on_close` is called once it takes no more.
         """
         self.kept = Kept(limit)
-        """What the session puts its events into: it holds this, and not the stream."""
         self._is_over = is_over
         self._timeout = seconds_or_none(timeout, "the timeout of events()")
         self._wanted = wanted
         self._on_close = on_close
         self._ended = False
         self._error: RealtimeError | None = None
+
+    @property
+    def takes(self) -> Puts:
+        return self.kept
 
     @property
     def dropped(self) -> int:
@@ -114,6 +141,10 @@ class EventStream(Handle, Iterator[E], Generic[E]):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __iter__(self) -> Self:
+        refuse_in_event_loop()
+        return self
 
     def __next__(self) -> E:
         while not self._ended:

@@ -27,15 +27,16 @@ from realtime_actors.items import Item
 from realtime_actors.otp import fork
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.seconds import seconds
-from realtime_actors.session.closing import close
+from realtime_actors.session.closing import begin_close, close
 from realtime_actors.session.dropped_audio import AudioWasDropped
+from realtime_actors.session.event_loops import warn_in_event_loop
 from realtime_actors.session.event_stream import EVENTS_LIMIT, EventStream
 from realtime_actors.session.shared import SharedState
 from realtime_actors.session.subscribers import Only, Subscribers, event_classes
 from realtime_actors.transcript import render_transcript
 from realtime_actors.usage import SessionUsage
 
-__all__ = ["DeadSessionError", "Session"]
+__all__ = ["DeadSessionError", "Session", "time_limit"]
 
 E = TypeVar("E", bound=events.Event)
 
@@ -78,31 +79,30 @@ class Session(otp.ServerRef):
     @overload
     def ask(
         self, message: Any, *, block: Literal[False], timeout: float | None = None
-    ) -> pykka.Future[Any]: ...
+    ) -> otp.Answer[Any]: ...
     @overload
     def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
     @overload
     def ask(
         self, message: Any, *, block: bool = True, timeout: float | None = None
-    ) -> Any | pykka.Future[Any]: ...
+    ) -> Any | otp.Answer[Any]: ...
     def ask(
         self, message: Any, *, block: bool = True, timeout: float | None = None
-    ) -> Any | pykka.Future[Any]:
+    ) -> Any | otp.Answer[Any]:
         """Ask for something of `messages`, and give the answer, or raise its error.
 
         Raises `DeadSessionError` (a `SessionClosedError`, and a `pykka.ActorDeadError`)
         when the session has ended, `otp.CallTimeout` after `timeout` seconds (None: never), and
         `otp.DeadlockError` from inside the session: from the `put` of a subscriber, for one.
-        Not `block`: gives a future.
+        Not `block`: gives a future, which a coroutine can `await`.
         """
+        if type(message) is messages.UpdateSession:
+            self._warn_of_ends(message)
         if block:
+            warn_in_event_loop(f"{type(message).__name__} of a session")
             return self._answered(message, partial(super().ask, message, timeout=timeout))
         asked = super().ask(message, block=False, timeout=timeout)
-        future: pykka.Future[Any] = pykka.ThreadingFuture()
-        future.set_get_hook(
-            lambda timeout: self._answered(message, partial(asked.get, timeout=timeout))
-        )
-        return future
+        return asked.through(partial(self._answered, message))
 
     def _answered(self, message: object, answer: Callable[[], Any]) -> Any:
         """Give the answer, with one error for all that the end of a session may mean."""
@@ -251,9 +251,6 @@ class Session(otp.ServerRef):
         Raises `ConfigError` for what can't be, `SessionUpdateError` when the server
         refuses: the settings before are in force then.
         """
-        if self.shared.warns_of_ends:
-            with contextlib.suppress(ConfigError):  # it is raised below, once for all forms
-                warn(endings(model=None, settings=merge_settings(None, settings)))
         self._verb(messages.UpdateSession(settings))
 
     def hand_off(self, agent: Agent | Handoff) -> None:
@@ -266,7 +263,7 @@ class Session(otp.ServerRef):
         on then); and `LocalProtocolError` while another handoff is under way, or when the
         voice can't change any more.
         """
-        self.ask(messages.HandOff(agent), timeout=HAND_OFF_TIMEOUT)
+        self._verb(messages.HandOff(agent))
 
     def subscribe(
         self, subscriber: Any, *, only: Only = None, raw: bool = False, direct: bool = False
@@ -388,10 +385,28 @@ class Session(otp.ServerRef):
         message = messages.Close(after_playback=after_playback, after_turn=after_turn)
         if self._is_the_parents:
             raise DeadSessionError(f"close: {self.shared.over}")
+        warn_in_event_loop("close() of a session")
         if message.within:
             with contextlib.suppress(DeadSessionError, otp.CallTimeout):
                 self.ask(message, timeout=message.within)
         close(self, self.shared, timeout)
+
+    def begin_close(self, timeout: float = 2.0) -> otp.Answer[bool]:
+        """Do what `close` does, without waiting for it.
+
+        The answer is there when the session has ended, whoever waits for it; its thread is gone
+        a moment later (`has_thread`).
+        """
+        timeout = seconds(timeout, "the timeout of close()")
+        if self._is_the_parents:
+            raise DeadSessionError(f"close: {self.shared.over}")
+        return begin_close(self, self.shared, timeout)
+
+    @property
+    def has_thread(self) -> bool:
+        """Whether a thread of its own runs. That ends last, a moment after the session."""
+        thread = self._process.thread
+        return thread is not None and thread.is_alive()
 
     @property
     def connected(self) -> bool:
@@ -447,7 +462,17 @@ class Session(otp.ServerRef):
         self.shared.subscribers.remove(stream)
 
     def _verb(self, verb: messages.Verb) -> Any:
-        return self.ask(verb, timeout=CALL_TIMEOUT)
+        return self.ask(verb, timeout=time_limit(self, verb))
+
+    def _warn_of_ends(self, verb: messages.UpdateSession) -> None:
+        if self.shared.warns_of_ends:
+            with contextlib.suppress(ConfigError):  # the session raises it
+                warn(endings(model=None, settings=merge_settings(None, verb.settings)))
+
+
+def time_limit(session: Session, verb: messages.Verb) -> float:
+    """Return how many seconds a verb waits for its answer."""
+    return HAND_OFF_TIMEOUT if type(verb) is messages.HandOff else CALL_TIMEOUT
 
 
 def _last_known(machine: Machine, verb: object) -> object:

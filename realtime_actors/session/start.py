@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, cast
@@ -40,22 +41,28 @@ from realtime_actors.errors import (
     StartError,
 )
 from realtime_actors.events import EventInfo
+from realtime_actors.otp.starting import begin_server
 from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import Dialect, dialect
 from realtime_actors.seconds import seconds
-from realtime_actors.session import Session
+from realtime_actors.session import Session, steps
 from realtime_actors.session.actor import SessionPlan, SessionServer
 from realtime_actors.session.closing import check_open
 from realtime_actors.session.ending import publish_end
+from realtime_actors.session.event_loops import warn_in_event_loop
+from realtime_actors.session.steps import Steps, finish
 from realtime_actors.session.trace_writer import TraceWriter
 from realtime_actors.tools import HostedMcpTool
 from realtime_actors.tracing import TracedMachine
 from realtime_actors.transport import ConnectOptions, TransportFactory, transport_named
 from realtime_actors.usage import NOTHING_USED
 
-__all__ = ["start"]
+__all__ = ["begin", "start"]
 
 log = logging.getLogger("realtime_actors.session")
+
+CLOSE_TIMEOUT: Final = 2.0
+"""Seconds that the end of a session may take that has not started."""
 
 _NEVER: Final = (otp.Restart.TEMPORARY, otp.Restart.TEMPORARY.value)
 
@@ -85,6 +92,33 @@ def start(
     trace: str | os.PathLike[str] | None,
 ) -> Session:
     """See `realtime_actors.runner.run`."""
+    warn_in_event_loop("run()")
+    return finish(
+        begin(
+            runner,
+            context=context,
+            model_config=model_config,
+            timeout=timeout,
+            name=name,
+            supervisor=supervisor,
+            restart=restart,
+            trace=trace,
+        )
+    )
+
+
+def begin(
+    runner: Chosen,
+    *,
+    context: object,
+    model_config: ModelConfig | Mapping[str, Any] | None,
+    timeout: float,
+    name: otp.Name | None,
+    supervisor: otp.DynamicSupervisorRef | None,
+    restart: otp.Restart | str,
+    trace: str | os.PathLike[str] | None,
+) -> Steps[Session]:
+    """Do what `start` does, and let the caller do the waiting."""
     timeout = seconds(timeout, "the timeout of run()", zero=False)
     check_open()
     supervisor = _supervisor(supervisor)
@@ -101,11 +135,10 @@ def start(
     session: Session
     try:
         if supervisor is None:
-            started = otp.start(SessionServer, plan, name=name, timeout=timeout)
-            session = cast(Session, started)
+            session = yield from _made(plan, name, timeout)
         else:
             spec = _child(plan, name, restart, timeout)
-            session = cast(Session, supervisor.start_child(spec, timeout))
+            session = yield from _made_by(supervisor, spec, timeout)
     except otp.CallTimeout as late:
         why = f"the supervisor did not start the session within {timeout:g} s: it is busy"
         raise StartError(why, StartCause.TIMEOUT) from late
@@ -116,10 +149,10 @@ def start(
         cause = StartCause.TIMEOUT if failed.reason == otp.TIMEOUT else StartCause.CONFIG
         raise StartError(_why_not_made(failed.reason, name), cause) from failed
     try:
-        plan.ready.result(max(0.0, timeout - (time.monotonic() - began)))
+        yield steps.future(plan.ready, max(0.0, timeout - (time.monotonic() - began)))
     except BaseException as error:
         connected = session.shared.transport is not None and session.shared.transport.connected
-        session.close()
+        yield from _close(session)
         failure = _start_error(
             error, timeout, connected=connected, unreadable=session.shared.unreadable
         )
@@ -127,6 +160,31 @@ def start(
             raise
         raise failure from error
     return session
+
+
+def _made(plan: SessionPlan, name: otp.Name | None, timeout: float) -> Steps[Session]:
+    handle, made = begin_server(SessionServer, (plan,), name=name)
+    try:
+        return cast(Session, (yield steps.answer(made, timeout)))
+    except BaseException:
+        otp.exit_signal(handle, otp.KILL)  # whoever wanted it does not wait for it any more
+        raise
+
+
+def _made_by(
+    supervisor: otp.DynamicSupervisorRef, spec: otp.ChildSpec, timeout: float
+) -> Steps[Session]:
+    made = supervisor.begin_child(spec)
+    try:
+        return cast(Session, (yield steps.answer(made, timeout)))
+    finally:
+        made.give_up()
+
+
+def _close(session: Session) -> Steps[None]:
+    """Close a session that has not started, and wait as long as `Session.close` does."""
+    with suppress(otp.CallExit, otp.CallTimeout):
+        yield steps.answer(session.begin_close(CLOSE_TIMEOUT), CLOSE_TIMEOUT + 1.0)
 
 
 def _why_not_made(reason: otp.Reason, name: otp.Name | None) -> str:

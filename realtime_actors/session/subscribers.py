@@ -3,7 +3,7 @@
 A subscriber is an actor's ref (it is told `SessionEvent`s), or anything with `put`
 (`queue.Queue`, `queue.SimpleQueue`, ...). One that is full drops what it can't take,
 counted; one that raises, whatever it raises, or is dead is removed, logged once. None of
-them is noticed by the others, and a stream (`EventStream`) that nobody holds any more is
+them is noticed by the others, and a stream (`Stream`) that nobody holds any more is
 unsubscribed by that.
 
 An object of the program's own may take its time in its `put`. It holds up its session
@@ -34,7 +34,7 @@ from realtime_actors.errors import ConfigError
 from realtime_actors.events import Event, RawModelEvent
 from realtime_actors.messages import SessionEvent
 from realtime_actors.otp.kernel.mailbox import BoundedMailbox, Mailbox
-from realtime_actors.session.event_stream import EVENTS_LIMIT, EventStream
+from realtime_actors.session.event_stream import EVENTS_LIMIT, NeverWaits, Stream
 
 __all__ = ["Only", "Subscribers", "event_classes"]
 
@@ -110,7 +110,7 @@ class Subscribers:
         """
         put, waits = _put_for(subscriber)
         held: Any = subscriber
-        if isinstance(subscriber, EventStream):
+        if isinstance(subscriber, Stream):
             held = weakref.ref(subscriber, self._gone.append)
         new = _Subscription(held, put, event_classes(only), raw, is_ours=not waits)
         if waits and not direct:
@@ -298,8 +298,10 @@ def _is_not_the_subscribers(error: BaseException) -> bool:
 
 def _put_for(subscriber: Any) -> tuple[Put, bool]:
     """How a subscriber is handed events, and whether that may wait. Raises `ConfigError`."""
-    if isinstance(subscriber, EventStream):
-        return subscriber.kept.put, False
+    if isinstance(subscriber, Stream):
+        return subscriber.takes.put, False
+    if isinstance(subscriber, NeverWaits):
+        return subscriber.put, False
     if isinstance(subscriber, pykka.ActorRef):
         return subscriber.tell, _may_wait(subscriber.actor_inbox)
     _refuse_other_worlds(subscriber)
@@ -330,8 +332,8 @@ def _refuse_other_worlds(subscriber: Any) -> None:
     if is_asyncio or inspect.iscoroutinefunction(getattr(subscriber, "put", None)):
         raise ConfigError(
             f"{kind} belongs to an event loop, and the session to another thread: its reader"
-            " would not wake up. Subscribe a queue.SimpleQueue and read it by"
-            " `await asyncio.to_thread(queue.get)`, or an object whose put(message) calls"
+            " would not wake up. Subscribe an `aio.Queue` of realtime_actors.aio, which wakes it;"
+            " or an object whose put(message) calls"
             " `loop.call_soon_threadsafe(asyncio_queue.put_nowait, message)`"
         )
     if kind.startswith("multiprocessing."):

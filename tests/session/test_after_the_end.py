@@ -56,7 +56,7 @@ VERBS: dict[str, Callable[[ra.Session], object]] = {
     "update_history": lambda session: session.update_history([user_message("too late")]),
     "update_session": lambda session: session.update_session({"voice": "ash"}),
 }
-READABLE = {"close", "current_agent", "dropped", "history", "transcript", "usage"}
+READABLE = {"begin_close", "close", "current_agent", "dropped", "history", "transcript", "usage"}
 """What still works, or does nothing."""
 
 

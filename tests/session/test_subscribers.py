@@ -234,7 +234,7 @@ def test_a_queue_of_an_event_loop_is_refused_with_what_to_do(make: Any, session:
     with pytest.raises(ra.ConfigError, match="belongs to an event loop") as refused:
         session.subscribe(make())
     assert "loop.call_soon_threadsafe" in str(refused.value)
-    assert "queue.SimpleQueue" in str(refused.value)
+    assert "`aio.Queue` of realtime_actors.aio" in str(refused.value)
 
 
 def test_a_queue_of_another_process_is_refused_with_what_to_do(session: ra.Session):

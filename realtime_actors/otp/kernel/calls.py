@@ -52,6 +52,7 @@ __all__ = [
     "cast",
     "deliver",
     "deliver_inline",
+    "give_up",
     "process_of",
     "reply",
     "send",
@@ -229,7 +230,7 @@ def await_answer(
         if caller is not None:
             caller.waiting = outer
         if not answered and not again:
-            answered = _give_up(request)
+            answered = give_up(request)
     if caller is not None and caller.dead:
         raise Cancelled(caller.reason)
     if answered and request.outcome is Outcome.ANSWERED:
@@ -265,8 +266,8 @@ def _without_its_callers(traceback: TracebackType | None) -> TracebackType | Non
     return traceback
 
 
-def _give_up(request: Request) -> bool:
-    """Stop waiting. True if the answer came just now after all."""
+def give_up(request: Request) -> bool:
+    """Stop waiting. True if the answer has come after all."""
     if request.settle(Outcome.GIVEN_UP, None):
         request.server.deferred.pop(request, None)
         return False

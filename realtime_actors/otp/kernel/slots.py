@@ -7,7 +7,8 @@ around them.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -54,7 +55,7 @@ class Slot(Handle):
 
     def __init__(self) -> None:
         self._claim = [None]  # popped by the first to settle: list.pop is atomic
-        self._gate = allocate_lock()
+        self._gate: LockType | _TellingGate = allocate_lock()
         self._gate.acquire()
         self.outcome: Outcome = Outcome.ANSWERED
         self.value: Any = None
@@ -74,6 +75,13 @@ class Slot(Handle):
         self._gate.release()
         return True
 
+    def tell_when_settled(self, tell: Callable[[], object]) -> None:
+        """Have `tell` called once it is settled, by the thread that settles it: it must not wait.
+
+        To be said before any other thread knows of the slot.
+        """
+        self._gate = _TellingGate(self._gate, tell)
+
     def wait(self, timeout: float | None = None) -> bool:
         """Block until settled. Return False on time-out. Any number of threads may wait."""
         left = -1.0 if timeout is None else max(timeout, 0.0)
@@ -83,6 +91,27 @@ class Slot(Handle):
             left -= LONGEST_WAIT
         self._gate.release()
         return True
+
+
+class _TellingGate:
+    """A gate that tells when it opens. In place of a lock, so that no other slot pays for it."""
+
+    __slots__ = ("_gate", "_tell")
+
+    def __init__(self, gate: LockType | _TellingGate, tell: Callable[[], object]) -> None:
+        self._gate = gate
+        self._tell = [tell]
+
+    def acquire(self, *, timeout: float) -> bool:
+        return self._gate.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self._gate.release()
+        try:
+            tell = self._tell.pop()
+        except IndexError:
+            return  # who waits opens it again, for the next one
+        tell()
 
 
 class Asked(Slot):
