@@ -81,16 +81,10 @@ class ServerRef(ProcessRef, pykka.ActorRef[Any]):
     @overload
     def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
     @overload
-    def stop(
-        self, *, block: Literal[False], timeout: float | None = None
-    ) -> Answer[bool]: ...
+    def stop(self, *, block: Literal[False], timeout: float | None = None) -> Answer[bool]: ...
     @overload
-    def stop(
-        self, *, block: bool = True, timeout: float | None = None
-    ) -> bool | Answer[bool]: ...
-    def stop(
-        self, *, block: bool = True, timeout: float | None = None
-    ) -> bool | Answer[bool]:
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | Answer[bool]: ...
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | Answer[bool]:
         """Ask the server to end, after what it was sent before. False if it was dead.
 
         Unlike `otp.stop`, doesn't mind how it ended.

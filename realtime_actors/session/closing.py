@@ -22,7 +22,17 @@ from realtime_actors.otp.kernel.ends import end
 from realtime_actors.otp.kernel.process import processes
 from realtime_actors.session.shared import SharedState
 
-__all__ = ["SESSION", "begin_close", "check_open", "close", "cut", "end_all", "refuse_new", "running", "take_new"]
+__all__ = [
+    "SESSION",
+    "begin_close",
+    "check_open",
+    "close",
+    "cut",
+    "end_all",
+    "refuse_new",
+    "running",
+    "take_new",
+]
 
 log = logging.getLogger("realtime_actors.session")
 

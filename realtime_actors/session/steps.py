@@ -40,9 +40,7 @@ def answer(asked: otp.Answer[Any], timeout: float) -> Wait:
 
 def future(made: Future[Any], timeout: float) -> Wait:
     """Wait for a future."""
-    return Wait(
-        made.result, lambda callback: made.add_done_callback(lambda _: callback()), timeout
-    )
+    return Wait(made.result, lambda callback: made.add_done_callback(lambda _: callback()), timeout)
 
 
 def finish(steps: Steps[T]) -> T:
