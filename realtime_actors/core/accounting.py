@@ -44,7 +44,7 @@ class Accounting:
     _told: set[str] = field(factory=set)
 
     def response(self, response_id: str | None, usage: Usage, model: str | None) -> None:
-        """The server has counted a response, of the model that it names."""
+        """Count a response, of the model that the server names."""
         model = self._priced_as(model)
         cost = self.pricing.cost(model, usage)
         self.usage = self.usage.add(usage, cost)
@@ -59,11 +59,11 @@ class Accounting:
             self.known_cost += cost
 
     def not_counted(self) -> None:
-        """The server has not counted a response."""
+        """Note that the server has not counted a response."""
         self._unknown("response", "the server has not said what a response used")
 
     def transcription(self, usage: TranscriptionUsage | None, model: str | None) -> None:
-        """The server has counted a transcription, or has not."""
+        """Count a transcription, if the server has."""
         if usage is None:
             return
         cost = self.pricing.transcription_cost(model, usage)

@@ -82,7 +82,7 @@ class Limits:
     _look_at: float | None = None  # when `GOODBYE_TIMER` fires
 
     def start(self, now: float) -> None:
-        """The conversation begins."""
+        """Set the timers of a conversation that begins."""
         self._last_activity = now
         if self.max_duration is not None:
             self.outbox.set_timer(DURATION_TIMER, self.max_duration)
@@ -94,7 +94,7 @@ class Limits:
         self._last_activity = now
 
     def user_began(self, now: float) -> None:
-        """The user begins to speak."""
+        """Note that the user begins to speak."""
         self._last_activity = self._user_since = now
 
     def looked(self, now: float, *, user_speaks: bool, judged: bool, owed: bool) -> None:
@@ -115,12 +115,12 @@ class Limits:
         self._last_activity = last
 
     def spent(self, dollars: Decimal) -> None:
-        """The session has cost so much, at least."""
+        """Look whether the session has cost what it may, at least."""
         if self.max_cost is not None and dollars >= self.max_cost:
             self._reach("max_cost")
 
     def out_of_time(self) -> None:
-        """`DURATION_TIMER` fired."""
+        """Take the session's time for over: `DURATION_TIMER` fired."""
         self._reach("max_duration")
 
     def idle(self, now: float) -> None:

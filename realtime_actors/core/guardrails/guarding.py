@@ -107,7 +107,7 @@ class Guarding:
         is_whole: bool,
         is_news: bool,
     ) -> None:
-        """The words of a part are known, up to here or all of them.
+        """Take the words of a part, up to here or all of them.
 
         They may have what never came as a delta. `is_news`: some of them are new to the
         conversation, which tells apart what is repeated after the end from what comes late.
@@ -131,7 +131,7 @@ class Guarding:
         self._release(now)
 
     def speech_came(self, event: SpeechEvent, now: float) -> None:
-        """A piece of speech came, or the end of a part: keep it, or let it be heard."""
+        """Keep a piece of speech, or the end of a part, or let it be heard."""
         response_id, held = event.response_id, self.speech.held
         if self.speech.is_silenced(response_id):
             if isinstance(event, ResponseOutputAudioDelta):
@@ -161,7 +161,7 @@ class Guarding:
             self._release(now)
 
     def response_done(self, response_id: str | None, now: float) -> None:
-        """The response has ended: judge what is left."""
+        """Judge what is left of a response that has ended."""
         if response_id is None:
             return
         watch = self._watches.get(response_id)
@@ -173,7 +173,7 @@ class Guarding:
         self._release(now)
 
     def judged(self, verdict: GuardrailsFinished, now: float) -> None:
-        """The guardrails have judged."""
+        """Take a verdict: let be heard what passed, and stop what tripped."""
         response_id = verdict.response_id
         watch = self._watches.get(response_id)
         if watch is None or verdict.attempt != watch.attempt:
@@ -193,7 +193,7 @@ class Guarding:
         self._release(now)
 
     def time_out(self, response_id: str, now: float) -> None:
-        """The guardrails have had their time: wait for their verdict no longer."""
+        """Wait no longer for a verdict that was not given in time."""
         watch = self._watches.get(response_id)
         if watch is None or not watch.running:
             return
@@ -212,15 +212,15 @@ class Guarding:
 
     @property
     def judges(self) -> bool:
-        """A verdict is to come."""
+        """Whether a verdict is to come."""
         return any(watch.running for watch in self._watches.values())
 
     def lost(self, loss: Loss) -> None:
-        """The connection is gone."""
+        """Forget all: the connection is gone."""
         self.moved()
 
     def moved(self) -> None:
-        """Another connection is in use. Verdicts that come late are of no response there."""
+        """Forget all: verdicts that come late are of no response on another connection."""
         self._watches.clear()
         self._tripped.clear()
 
@@ -253,7 +253,7 @@ class Guarding:
         self.outbox.send(ConversationItemCreate(item=_reprimand(guardrail, reason)))
 
     def user_spoke(self) -> None:
-        """The user has said something new: what comes now is another answer."""
+        """Count anew: what comes now answers something new."""
         self._in_a_row = 0
 
     def _watch(self, response_id: str, item_id: str, *, is_news: bool) -> _Watch | None:

@@ -70,15 +70,15 @@ class Screening:
     _gave_up: int = 0  # how often a verdict was
 
     def committed(self, item_id: str | None) -> None:
-        """The user has ended a turn."""
+        """Note that the user has ended a turn."""
         self._turn, self._answer, self._stop = item_id, None, None
 
     def written(self) -> None:
-        """The program has said something in the user's place, which is answered next."""
+        """Note that the program has said something in the user's place, which is answered next."""
         self._turn = self._answer = None
 
     def said(self, item_id: str, text: str) -> None:
-        """It is known what the user said in a turn, or known better."""
+        """Judge what the user said in a turn, once it is known, and when it is known better."""
         if not text.strip() or self._said.get(item_id) == text:
             return
         self._said[item_id] = text
@@ -86,7 +86,7 @@ class Screening:
             self._judge(item_id, text)
 
     def began(self, response_id: str | None, *, asked_for: bool, now: float) -> None:
-        """A response began: because we asked for one, or by the server's own decision."""
+        """Stop a response that has begun, if what it answers was refused."""
         self._answer, stop, self._stop = response_id, self._stop, None
         if stop is None or (asked_for and stop != "any"):
             return
@@ -94,7 +94,7 @@ class Screening:
         self.speech.interrupt(now, cancel=True)
 
     def judged(self, verdict: InputScreened, now: float) -> None:
-        """The guardrails have judged."""
+        """Take a verdict: stop the answer to a turn that tripped."""
         item_id = verdict.item_id
         judging = self._judging.get(item_id)
         if judging is None or judging.attempt != verdict.attempt:
@@ -112,11 +112,11 @@ class Screening:
 
     @property
     def judges(self) -> bool:
-        """A verdict is to come."""
+        """Whether a verdict is to come."""
         return bool(self._judging)
 
     def time_out(self, item_id: str, now: float) -> None:
-        """The guardrails have had their time: wait for their verdict no longer."""
+        """Wait no longer for a verdict that was not given in time."""
         judging = self._judging.get(item_id)
         if judging is None:
             return
@@ -132,7 +132,7 @@ class Screening:
         self.judged(verdict, now)
 
     def lost(self, loss: Loss) -> None:
-        """The connection is gone. Verdicts that come late are of no turn then."""
+        """Forget all: verdicts that come late are of no turn once the connection is gone."""
         self._judging.clear()
         self._said.clear()
         self.committed(None)

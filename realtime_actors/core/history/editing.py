@@ -204,7 +204,7 @@ class Editing:
         return items, {str(item.id) for item, _ in change.new}
 
     def refused(self, event_id: str | None) -> None:
-        """The server refused an event. If that was to create an item, there is none."""
+        """Forget an item that was to be created by an event which the server refused."""
         for item_id, created in tuple(self._created.items()):
             if event_id is not None and created.event_id == event_id:
                 del self._created[item_id]

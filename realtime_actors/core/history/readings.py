@@ -90,12 +90,12 @@ class Readings:
     _gone: Recent[str, _Known] = field(factory=lambda: Recent(DELETED))
 
     def asked_for(self, news: Iterable[Item]) -> None:
-        """The program has asked for the history, in which this is new since it was read last."""
+        """Note that the program has read the history, in which this is new since the last time."""
         self.told(news)
         self._asked_for.append(self._count)
 
     def told(self, news: Iterable[Item]) -> None:
-        """The program has read these items, which were not there before, or others."""
+        """Note that the program has read these items, which are new or have changed."""
         self._count += 1
         for item in news:
             if item.id is None:
@@ -111,13 +111,13 @@ class Readings:
                 del known.versions[:-MAX_VERSIONS]
 
     def moved(self, item_ids: Iterable[str]) -> None:
-        """These items stand somewhere else now."""
+        """Note that these items stand somewhere else now."""
         for item_id in item_ids:
             if item_id in self._known:
                 self._known[item_id].moved = self._count
 
     def deleted(self, item_id: str) -> None:
-        """An item is gone. A list that was read before may still have it."""
+        """Note that an item is gone. A list that was read before may still have it."""
         known = self._known.pop(item_id, None)
         if known is not None:
             self._gone[item_id] = known

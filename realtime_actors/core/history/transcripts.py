@@ -104,7 +104,7 @@ class Transcripts:
         return any(turn in (_Turn.AWAITED, _Turn.ASKED) for turn in self._turns.values())
 
     def reconfigured(self) -> None:
-        """The program has switched transcription on or off."""
+        """Note that the program has switched transcription on or off."""
         self._is_proven = False
 
     def has_ended(self, item_id: str) -> bool:
@@ -117,14 +117,14 @@ class Transcripts:
         return conversation.said(item_id, conversation.speech_index(item_id, 0))
 
     def over(self, item_id: str | None) -> None:
-        """A turn of speech is an item: its words are awaited from now on."""
+        """Wait for the words of a turn of speech that is an item now."""
         if item_id is None or self.has_ended(item_id) or self.history.is_deleted(item_id):
             return
         self._told.add(item_id)
         self._over(item_id)
 
     def stopped(self, item_id: str | None) -> None:
-        """The user has stopped speaking. Where words have come, no more than these may."""
+        """Note that the user has stopped. Where words have come, no more than these may."""
         if item_id is not None and item_id in self._turns:
             self._over(item_id)
 
@@ -140,7 +140,7 @@ class Transcripts:
         self.outbox.set_timer(transcript_timer(item_id), ASK_AFTER)
 
     def began(self, item_id: str | None) -> None:
-        """The user has begun another turn, or its words come: those before it are over."""
+        """End the turns before one that the user has begun, or whose words come."""
         before = [
             each
             for each, turn in self._turns.items()
@@ -150,14 +150,14 @@ class Transcripts:
             self._over(each)
 
     def cleared(self) -> None:
-        """What the user was saying was thrown away: it becomes no item."""
+        """End the open turns: what the user was saying was thrown away, and becomes no item."""
         error = events.ErrorInfo(type=THROWN_AWAY, message="the input buffer was cleared")
         thrown_away = [each for each, turn in self._turns.items() if turn is _Turn.OPEN]
         for each in thrown_away:
             self._end(each, "failed", error=error)
 
     def delta(self, event: ConversationItemInputAudioTranscriptionDelta) -> None:
-        """More of what the user said."""
+        """Take more of what the user said."""
         item_id, conversation = event.item_id, self.history.conversation
         self._is_proven = True
         if item_id in self._segmented:  # these say it more finely
@@ -181,7 +181,7 @@ class Transcripts:
         self._wait_longer(item_id)
 
     def segment(self, event: ConversationItemInputAudioTranscriptionSegment) -> None:
-        """What one speaker said. These are the words of the turn as long as no others come."""
+        """Take what one speaker said: the words of the turn as long as no others come."""
         item_id, index, conversation = event.item_id, event.content_index, self.history.conversation
         self._is_proven = True
         self.outbox.publish(
@@ -205,7 +205,7 @@ class Transcripts:
         self._wait_longer(item_id)
 
     def completed(self, event: ConversationItemInputAudioTranscriptionCompleted) -> None:
-        """All that the user said in one turn. Without words, those that are known are all."""
+        """Take all that the user said in one turn. Without words, those that are known are all."""
         self._is_proven = True
         self._whole(event.item_id, event.content_index, event.transcript or "")
 
@@ -218,13 +218,13 @@ class Transcripts:
         return False
 
     def failed(self, event: ConversationItemInputAudioTranscriptionFailed) -> None:
-        """What the user said is not known."""
+        """End a turn of which it will not be known what the user said."""
         self._is_proven = True
         error = error_info(event.error, default="transcription_error")
         self._end(event.item_id, "failed", event.content_index, error=error)
 
     def item(self, item: MessageItem, item_id: str, *, is_done: bool) -> None:
-        """An item of the user's is there: so its turn is over, and perhaps its words are known."""
+        """Take an item of the user's: its turn is over, and perhaps its words are known."""
         if self.history.is_deleted(item_id):
             return
         speech = [
@@ -239,7 +239,7 @@ class Transcripts:
             self.over(item_id)
 
     def timer_fired(self, item_id: str) -> None:
-        """No word of an item has come for some time."""
+        """Ask for an item of which no word has come for some time, or end its turn."""
         match self._turns.get(item_id):
             case None:
                 pass
@@ -253,7 +253,7 @@ class Transcripts:
                 self._end(item_id, "timed_out")
 
     def lost(self, loss: Loss) -> None:
-        """The connection is gone, and with it the words that were to come."""
+        """End all turns: their words were lost with the connection."""
         error = events.ErrorInfo(type="connection_lost", message="the connection was lost")
         for item_id, turn in tuple(self._turns.items()):
             if turn is _Turn.DOUBTFUL:

@@ -56,18 +56,18 @@ class Claims:
         return min(choices, key=(None, "none", "auto").index, default=None)
 
     def told(self, output: str) -> None:
-        """An output was sent to the server."""
+        """Note that an output was sent to the server."""
         self._unshown.add(output)
 
     def not_told(self, output: str) -> None:
-        """An output was not sent after all: the model can't speak of it."""
+        """Note that an output was not sent after all: the model can't speak of it."""
         self._unshown.discard(output)
         for claim in (*self.open, *self._asked):
             claim.is_honoured = claim.is_honoured or output in claim.unshown
         self.open = [claim for claim in self.open if not claim.is_honoured]
 
     def shown(self, output: str) -> None:
-        """The server has shown that it has an output."""
+        """Note that the server has shown that it has an output."""
         self._unshown.discard(output)
         for claim in tuple(self._doubtful):
             if output in claim.unshown:
@@ -77,7 +77,7 @@ class Claims:
             claim.unshown.discard(output)
 
     def made(self, outputs: Iterable[str], tool_choice: str | None) -> None:
-        """All calls of a response are answered, by these outputs."""
+        """Make a claim: all calls of a response are answered, by these outputs."""
         self.open.append(Claim(tool_choice, {each for each in outputs if each in self._unshown}))
 
     def taken(self) -> tuple[Claim, ...]:
@@ -88,7 +88,7 @@ class Claims:
         return taken
 
     def began(self, asked: Iterable[Claim] | None) -> None:
-        """A response began. `asked` are those that were asked for with it, if one was."""
+        """Honour claims by a response that began. `asked` are those that it was asked for with."""
         for claim in asked or ():
             claim.is_honoured = not claim.unshown
         for claim in tuple(self.open):
@@ -99,11 +99,11 @@ class Claims:
                 self._doubtful.append(claim)
 
     def refused(self, asked: Iterable[Claim]) -> None:
-        """The response that these were asked for with was refused, or stopped unheard."""
+        """Open claims again whose response was refused, or stopped unheard."""
         self.open += [claim for claim in asked if not claim.is_honoured]
 
     def moved(self) -> None:
-        """Another connection is in use. It is told the outputs before anything is asked for."""
+        """Keep what is open for another connection, which is told the outputs first."""
         self._unshown.clear()
         self._asked.clear()
         self._doubtful.clear()

@@ -104,14 +104,14 @@ class StallWatch:
     _given_up: Recent[ResponseId, bool] = field(factory=Recent)  # whether its end came all the same
 
     def began(self, response_id: ResponseId, now: float) -> None:
-        """A response began."""
+        """Watch a response that began."""
         self._given_up.pop(response_id, None)
         self._watched[response_id] = _Watched(now)
         if self.limit is not None:
             self.outbox.set_timer(stall_timer(response_id), self.limit)
 
     def learn_id(self, response_id: str) -> None:
-        """The response that began without an id has this one."""
+        """Watch the response that began without an id by this one."""
         watched = self._watched.pop(None, None)
         if watched is None:
             return
@@ -121,7 +121,7 @@ class StallWatch:
             self.outbox.set_timer(stall_timer(response_id), self.limit)
 
     def over(self, response_id: ResponseId) -> None:
-        """A response has ended."""
+        """Watch a response no longer that has ended."""
         if self._watched.pop(response_id, None) is not None and self.limit is not None:
             self.outbox.cancel_timer(stall_timer(response_id))
 
@@ -216,7 +216,7 @@ class StallWatch:
         return True
 
     def lost(self, loss: Loss) -> None:
-        """The connection is gone, and all responses with it."""
+        """Watch none any longer: the connection is gone."""
         for response_id in tuple(self._watched):
             self.over(response_id)
 

@@ -38,7 +38,7 @@ class AudioLosses:
     _at_ms: float = 0.0  # where the first of that is missing
 
     def dropped(self, dropped: AudioDropped) -> None:
-        """Audio was dropped. Tell it now, or within a second."""
+        """Tell of audio that was dropped, now or within a second."""
         if self._untold_ms < 1:
             self._at_ms = dropped.at_ms
         self._untold_ms += dropped.ms
@@ -46,12 +46,12 @@ class AudioLosses:
             self._next_second()
 
     def second_is_over(self) -> None:
-        """The timer has fired."""
+        """Tell of what was dropped within the last second."""
         self._losing = False
         self._next_second()
 
     def lost(self, loss: Loss) -> None:
-        """The connection is gone: tell what is not told yet."""
+        """Tell what is not told yet: the connection is gone."""
         if self._losing:
             self._losing = False
             self._tell()

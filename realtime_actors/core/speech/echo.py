@@ -37,7 +37,7 @@ class EchoPolicy:
         return self.barge_in.mode in ("gated", "half_duplex")
 
     def audio(self, audio: bytes, now: float) -> None:
-        """A piece of speech that will be played. Before the ledger knows of it."""
+        """Note a piece of speech that will be played, before the ledger knows of it."""
         self._has_spoken = True
         if self.barge_in.mode != "gated":
             return

@@ -168,13 +168,13 @@ class Announcements:
         return response_id in self._completed
 
     def began(self, response_id: str | None) -> None:
-        """A response began. If it has no id, it is not the one before it."""
+        """Forget the response before one that began without an id."""
         if response_id is None:
             self._made.pop(None, None)
             self._completed.discard(None)
 
     def moved(self) -> None:
-        """Another connection is in use: ids may come again."""
+        """Forget all: on another connection, ids may come again."""
         self._made.clear()
         self._completed.clear()
 

@@ -47,7 +47,7 @@ class Calling:
     # tool have one: who asked for it answers its calls.
 
     def item(self, item: Item, response_id: str | None) -> None:
-        """The model has begun an item."""
+        """Take an item that the model has begun."""
         if self.responses.is_out_of_band(response_id):
             self._ignored(item)
             return
@@ -56,7 +56,7 @@ class Calling:
         self.hosted_call(item, response_id)
 
     def arguments_came(self, event: wire.ResponseFunctionCallArgumentsDelta) -> None:
-        """A piece of the arguments of a call came. It counts if nothing else says them."""
+        """Take a piece of the arguments of a call. It counts if nothing else says them."""
         if self.responses.is_out_of_band(event.response_id):
             return
         said = Announcement(
@@ -67,7 +67,7 @@ class Calling:
         call.pieces.append(event.delta)
 
     def arguments_done(self, event: wire.ResponseFunctionCallArgumentsDone) -> None:
-        """All arguments of a call are known."""
+        """Take all arguments of a call, and begin it if that is enough."""
         active_id = self.responses.active_id
         response_id = event.response_id or self.stalls.maker_of(event.item_id, active_id)
         if self.responses.is_out_of_band(response_id):
@@ -86,11 +86,11 @@ class Calling:
         self._go_on(call, response_id, is_whole=is_json(event.arguments))
 
     def item_done(self, item: Item, response_id: str | None) -> None:
-        """An item of the model is complete."""
+        """Take a complete item of the model's, and begin the call that it is."""
         self._done(item, response_id, "item")
 
     def response_done(self, response: wire.Response) -> None:
-        """A response of the conversation has ended: what it called is known."""
+        """Begin what a response of the conversation called, now that it has ended."""
         response_id = response.id
         for item in response.output:
             self._done(item, response_id, "response")
@@ -113,13 +113,13 @@ class Calling:
             self.calls.hosted.told(item, response_id, late=late, is_final=is_final)
 
     def hosted_call_runs(self, item_id: str, response_id: str | None = None) -> None:
-        """The server has begun a call of its own, or is about to."""
+        """Note that the server has begun a call of its own, or is about to."""
         response_id, late = self._place(response_id)
         if not self.responses.is_out_of_band(response_id):
             self.calls.hosted.runs(item_id, response_id, late=late)
 
     def hosted_call_ended(self, item_id: str) -> None:
-        """A call that the server made by itself has worked, or it has not."""
+        """Note the end of a call that the server made by itself, whether it has worked or not."""
         response_id, late = self._place(None)
         self.calls.hosted.ended(item_id, response_id, late=late)
 

@@ -47,7 +47,7 @@ class Offers:
     _asks_again: bool = False
 
     def refused(self, call_id: str) -> None:
-        """A tool or a handoff is not enabled, and was not run: tell the model."""
+        """Tell the model of a tool or a handoff that is not enabled, and was not run."""
         call = self.calls.get(call_id)
         if call is not None:
             why = f"Error: {call.name} is not available now"
@@ -88,20 +88,20 @@ class Offers:
             self.configuration.update(changes, ForNobody())
 
     def not_resolved(self, failure: ToolsNotResolved) -> None:
-        """What is offered could not be found out: it stays as it is. Calls are asked about."""
+        """Leave what is offered as it is: it could not be found out. Calls are asked about."""
         asks_again = self._is_to_ask_again()
         self._failed(failure.error)
         if asks_again:
             self.ask()
 
     def time_out(self) -> None:
-        """The program has not said what is enabled. It is asked the next time."""
+        """Leave what is offered as it is: the program has not said what is enabled in time."""
         self._is_asking = self._asks_again = False
         why = f"is_enabled of a tool of {self.handoffs.agent.name!r} did not answer in time"
         self._failed(f"{why}: what the model is offered stays as it is")
 
     def lost(self, loss: Loss) -> None:
-        """The connection is gone, and what is offered can't be told any more."""
+        """Ask no more: the connection is gone, and no offer can be told."""
         if self._is_asking:
             self._is_asking = self._asks_again = False
             self.outbox.cancel_timer(OFFERS_TIMER)

@@ -63,11 +63,11 @@ class Rounds:
         )
 
     def start_anew(self) -> None:
-        """The user has said something, or the program asks for a response."""
+        """Count anew: the user has said something, or the program asks for a response."""
         self._count = 0
 
     def called(self, response_id: str | None, call: Hashable, *, late: bool = False) -> None:
-        """A response made a call. `late`: the response is done already."""
+        """Add a call to those of its response. `late`: that is done already."""
         group = self._groups.setdefault(response_id, _Group(response_done=late))
         group.open.add(call)
 
@@ -79,7 +79,7 @@ class Rounds:
         *,
         is_there: bool = False,
     ) -> None:
-        """A call has its outcome. Of that `output` the model has to speak; None: of nothing.
+        """Note the outcome of a call. The model has to speak of that `output`; None: of nothing.
 
         `is_there`: the server had it first.
         """
@@ -93,13 +93,13 @@ class Rounds:
                 self.responses.claims.told(output)
 
     def told_again(self, response_id: str | None, output: str) -> None:
-        """An output had to be replaced: what was said since does not know of it."""
+        """Note an output that had to be replaced: what was said since does not know of it."""
         self.responses.claims.told(output)
         if response_id not in self._groups:
             self.responses.claims.made({output}, self._next_choice())
 
     def response_done(self, response_id: str | None) -> None:
-        """The response that made the calls is done: no more of them will come."""
+        """Note that a response is done: no more calls of it will come."""
         group = self._groups.get(response_id)
         if group is not None:
             group.response_done = True
@@ -123,7 +123,7 @@ class Rounds:
             self._tell_of_too_many()
 
     def abandoned(self) -> None:
-        """The connection is gone: nothing is asked for any more."""
+        """Forget all: the connection is gone, and nothing is asked for any more."""
         self._groups.clear()
 
     def _next_choice(self) -> str | None:

@@ -114,14 +114,14 @@ class ToolCalls:
         return name
 
     def known_as(self, call_id: str, server_id: str | None) -> None:
-        """The server has said by what it knows a call."""
+        """Note by what the server knows a call."""
         call = self._open.get(call_id)
         if call is not None and server_id is not None:
             self._open[call_id] = evolve(call, server_id=server_id)
             self.made[server_id] = call.item_id
 
     def called(self, call: Call, *, late: bool = False) -> None:
-        """The model made a call. `late`: the response that made it is done already."""
+        """Take a call of the model's. `late`: the response that made it is done already."""
         self._open[call.call_id] = call
         self.made[call.server_id] = call.item_id
         self.rounds.called(call.response_id, call.call_id, late=late)
@@ -200,12 +200,12 @@ class ToolCalls:
         self.finish(call.call_id, why, why, spoken_of=False)
 
     def resume(self, call_id: str) -> None:
-        """A suspended call is approved: it runs when its turn comes."""
+        """Let a suspended call run when its turn comes: it is approved."""
         self._suspended.discard(call_id)
         self._approved.add(call_id)
 
     def refuse(self, refused: ToolRefused) -> None:
-        """A guardrail tripped over a call, or over its output: answer it with that."""
+        """Answer a call over which, or over whose output, a guardrail tripped."""
         call = self._open.get(refused.call_id)
         if call is None:
             return
@@ -225,7 +225,7 @@ class ToolCalls:
         self.finish(call.call_id, why, why)
 
     def progressed(self, call_id: str, message: str) -> None:
-        """A tool says how far it is. Does nothing once the call has its outcome."""
+        """Tell how far a tool is. Does nothing once the call has its outcome."""
         call = self._open.get(call_id)
         if call is not None:
             self.outbox.publish(
@@ -238,7 +238,7 @@ class ToolCalls:
             )
 
     def time_out(self, call_id: str) -> None:
-        """A call took too long: answer it, and tell its task to stop."""
+        """Answer a call that took too long, and tell its task to stop."""
         call = self._open.get(call_id)
         if call is None:
             return
@@ -254,7 +254,7 @@ class ToolCalls:
         return own.over(self.texts)
 
     def moved(self) -> None:
-        """Another connection is in use. It is told of the open calls, by our ids of them."""
+        """Know the open calls by our ids of them: so another connection is told of them."""
         self.made.clear()
         for call_id, call in self._open.items():
             self._open[call_id] = evolve(call, server_id=call_id)
@@ -263,7 +263,7 @@ class ToolCalls:
         self.outputs.forget()
 
     def lost(self, loss: Loss) -> None:
-        """The connection is gone: end all calls here, since the server can't be told any more."""
+        """End all calls here: the connection is gone, and the server can't be told any more."""
         why = f"Error: {loss.error}"
         for call in self.open:
             self._close(call.call_id)
