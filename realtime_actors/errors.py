@@ -10,6 +10,7 @@
     │   ├── SessionClosedError            the session has ended
     │   ├── SessionUpdateError            the server refused a `session.update`
     │   └── SessionFailedError            the session ended, and nobody here wanted that
+    │       └── ConnectionLostError       its connection was lost, and there was no other
     ├── EventLoopError (RuntimeError)     no event loop where one is needed, or one in the way
     ├── TransportError                    a connection failed; `.code` and `.reason`
     ├── JournalError                      a journal can't do what it was asked for
@@ -40,6 +41,7 @@ __all__ = [
     "AudioFormatError",
     "BlockingInEventLoopWarning",
     "ConfigError",
+    "ConnectionLostError",
     "EventLoopError",
     "JournalError",
     "JournalUnavailableError",
@@ -159,6 +161,21 @@ class SessionFailedError(SessionError):
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+
+
+class ConnectionLostError(SessionFailedError):
+    """The session ended because its connection was lost, and no other took its place.
+
+    Either nothing answered in time (`RunConfig.reconnect`), or the server said that it would
+    answer no better the next time, or the session was not to reconnect at all.
+    """
+
+    def __init__(self, message: str, *, close_code: int | None = None, attempts: int = 0) -> None:
+        super().__init__(message, code=None if close_code is None else str(close_code))
+        self.close_code = close_code
+        """The WebSocket close code of the connection that was lost, if there was one."""
+        self.attempts = attempts
+        """How often another connection was tried."""
 
 
 class EventLoopError(RealtimeError, RuntimeError):

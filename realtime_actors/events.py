@@ -37,6 +37,7 @@ __all__ = [
     "AudioInterruptedEvent",
     "Change",
     "ConnectionEvent",
+    "ConnectionReport",
     "ErrorEvent",
     "ErrorInfo",
     "Event",
@@ -49,6 +50,7 @@ __all__ = [
     "InputAudioTimeoutTriggeredEvent",
     "InputTranscriptEvent",
     "InputTranscriptSegmentEvent",
+    "LeftOut",
     "LimitReachedEvent",
     "RateLimitsEvent",
     "RawModelEvent",
@@ -98,8 +100,9 @@ class AgentEndEvent:
     agent: Agent
     response_id: str | None
     status: str
-    """As on the wire: completed, cancelled, failed, incomplete; or "disconnected"; or "lost",
-    when the server has not told how it ended (see `RunConfig.stall_timeout`)."""
+    """As on the wire: completed, cancelled, failed, incomplete; or "disconnected", when the
+    connection was lost in the middle of it (see `Reconnect.on_cut_response`); or "lost", when the
+    server has not told how it ended (see `RunConfig.stall_timeout`)."""
     reason: str | None = None
     """Why it was cancelled, failed or incomplete: turn_detected, client_cancelled,
     max_output_tokens, content_filter, or the code of the error."""
@@ -477,19 +480,77 @@ class LimitReachedEvent:
     info: EventInfo = NO_INFO
 
 
+@frozen
+class LeftOut:
+    """An item that another connection could not be told."""
+
+    item_id: str | None
+    why: Literal["no_transcript", "over_context", "made_by_servers", "broken_off"]
+    """no_transcript: speech whose words are not known. over_context: it is of the oldest turns,
+    and the model can hold no more. made_by_servers: clients can't create such items.
+    broken_off: a call that the model did not finish."""
+
+
+@frozen(kw_only=True)
+class ConnectionReport:
+    """What a conversation has brought along to another connection, and what it has not."""
+
+    cause: Literal["lost", "renewal", "voice"]
+    """Why there is another one: the last was lost, or its time would have been over, or an agent
+    has another voice (`Handoff.voice`)."""
+    items_told: int
+    """How many items the new connection was told."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Those that it was not told, in their order. They stay in the history."""
+    open_calls: tuple[str, ...] = ()
+    """Calls that still run, or wait for approval: they are answered on the new connection."""
+    hosted_calls_lost: int = 0
+    """Calls that the server was making by itself. What became of them is not known."""
+    cut_response: str | None = None
+    """The id of the response that was cut in half, if one was."""
+    cut_action: Literal["", "asked_again", "continued", "dropped", "finished"] = ""
+    """What was done about it. asked_again: nothing of it was heard. continued: the model was told
+    how far it came, and goes on. dropped: see `Reconnect.on_cut_response`; or it was interrupted.
+    finished: only its end was missing."""
+    user_cut: bool = False
+    """The user was speaking when the connection was lost: what the server had of it is gone."""
+    unanswered_turn: bool = False
+    """The user had spoken and was not answered: a response was asked for."""
+    kept_verbs: int = 0
+    """Verbs that waited, and were done once it was there."""
+    attempts: int = 0
+    """How often it was tried."""
+    down_seconds: float = 0.0
+    """How long there was no connection."""
+
+
 @frozen(kw_only=True)
 class ConnectionEvent:
-    """The connection came up or went down, or the session has ended.
+    """The connection of the session, or the end of the session.
 
-    It comes up once more when a handoff has changed it for the sake of a voice
-    (`Handoff.voice`): from then on the server counts the user's audio from zero.
+        connecting --> connected --> closed
+                         |  ^           ^
+                 lost <--+  +-- resumed | (gave up)
+                   |            ^       |
+                   +--> reconnecting ---+
+
+    "lost" is followed by "reconnecting" for each attempt, and then by "resumed" or "closed". A
+    planned move to another connection, for a voice or because the time of the last one would have
+    been over, is one "resumed" and nothing else. From then on the server counts the user's audio
+    from zero. "closed" is the last event of a session.
     """
 
     type: ClassVar[str] = "connection"
-    state: Literal["connected", "disconnected", "closed"]
+    state: Literal["connecting", "connected", "lost", "reconnecting", "resumed", "closed"]
     code: int | None = None
     """The WebSocket close code, when there was one."""
     reason: str = ""
+    attempt: int = 0
+    """Which attempt it is ("reconnecting"), or was ("resumed" after a loss)."""
+    delay: float = 0.0
+    """In how many seconds it is tried ("reconnecting")."""
+    report: ConnectionReport | None = None
+    """What the conversation has brought along ("resumed")."""
     # Two exceptions are never equal, and what one says may quote anybody.
     error: RealtimeError | None = field(default=None, eq=False, repr=_class_name)
     """What ended the session; None for an end that was asked for. `session.events()` raises it."""

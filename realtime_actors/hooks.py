@@ -15,7 +15,7 @@ from typing import Any
 
 from realtime_actors.agent import Agent, Handoff, Hooks
 from realtime_actors.errors import ConfigError, did_you_mean
-from realtime_actors.events import ErrorInfo
+from realtime_actors.events import ConnectionEvent, ErrorInfo
 from realtime_actors.items import Item
 from realtime_actors.tools import Tool
 
@@ -62,6 +62,17 @@ class AgentHooks(Hooks):
 
     def on_error(self, context: Any, agent: Agent, error: ErrorInfo, /) -> object:
         """Something went wrong while this agent was the current one."""
+
+    def on_connection_lost(self, context: Any, agent: Agent, event: ConnectionEvent, /) -> object:
+        """The connection is gone, and another one is tried: play a tone, say "one moment".
+
+        Called once for each loss. `on_connection_resumed` follows, or the end of the session.
+        """
+
+    def on_connection_resumed(
+        self, context: Any, agent: Agent, event: ConnectionEvent, /
+    ) -> object:
+        """There is another connection, and it knows the conversation: see `event.report`."""
 
     def on_history(self, context: Any, agent: Agent, history: Sequence[Item], /) -> object:
         """The conversation has changed. `history` is all of it, oldest first."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from realtime_actors.config.barge_in import BargeIn
 from realtime_actors.config.connection import ModelConfig
+from realtime_actors.config.reconnect import Reconnect
 from realtime_actors.config.run import GuardrailsSettings, RunConfig
 from realtime_actors.config.settings import (
     DEFAULT_TRANSCRIPTION,
@@ -36,6 +37,7 @@ __all__ = [
     "ModelConfig",
     "NoiseReductionConfig",
     "Off",
+    "Reconnect",
     "ResponseSettings",
     "RunConfig",
     "SessionModelSettings",

@@ -23,7 +23,15 @@ from realtime_actors.config.settings import (
 )
 from realtime_actors.errors import ConfigError, did_you_mean
 
-__all__ = ["DEFAULT_TRANSCRIPTION_MODEL", "default_model", "endings", "one_model", "warn"]
+__all__ = [
+    "DEFAULT_TRANSCRIPTION_MODEL",
+    "Context",
+    "context_of",
+    "default_model",
+    "endings",
+    "one_model",
+    "warn",
+]
 
 _DEFAULT_MODELS: Final = {"ga": "gpt-realtime-2.1", "beta": "gpt-4o-realtime-preview"}
 
@@ -54,6 +62,28 @@ _ENDS: Final[Mapping[str, _End]] = {
     "gpt-4o-mini-transcribe-2025-12-15": _WRITING_END,
     "gpt-4o-transcribe-diarize": _WRITING_END,
 }
+
+
+@frozen
+class Context:
+    """How many tokens a model can hold, and how many of them are its own answer's at most."""
+
+    tokens: int
+    output_tokens: int
+
+
+_LARGE: Final = Context(128_000, 32_000)
+_SMALL: Final = Context(32_000, 4_096)
+
+_CONTEXTS: Final[Mapping[str, Context]] = {
+    "gpt-realtime-2": _LARGE,
+    "gpt-realtime-2.1": _LARGE,
+    "gpt-realtime-2.1-mini": _LARGE,
+    "gpt-realtime": _SMALL,
+    "gpt-realtime-1.5": _SMALL,
+    "gpt-realtime-mini": _SMALL,
+}
+"""As OpenAI's pages about its models have them."""
 
 _TAKE_CONNECTORS: Final = frozenset(
     {
@@ -95,6 +125,13 @@ def one_model(places: Mapping[str, str | None]) -> str | None:
                 f" {model!r}. Leave one of them out"
             )
     return named[0][1] if named else None
+
+
+def context_of(model: str | None) -> Context:
+    """Return what a model can hold. Of one that is not known here: as little as the smallest."""
+    name = model or ""
+    snapshot = _SNAPSHOT.fullmatch(name)
+    return _CONTEXTS.get(name if snapshot is None else snapshot["model"], _SMALL)
 
 
 def endings(

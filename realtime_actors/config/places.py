@@ -151,6 +151,7 @@ _places: Final[dict[str, frozenset[str]]] = dict.fromkeys(
         "RunConfig(model_settings={'turn_detection': {'*': ...}})",
         "RunConfig(model_settings={'input_audio_transcription': {'*': ...}})",
         "RunConfig(barge_in={'*': ...})",
+        "RunConfig(reconnect={'*': ...})",
         "RunConfig(guardrails_settings={'*': ...})",
         "@ra.tool(*=...)",
         "ra.Handoff(..., *=...)",

@@ -24,6 +24,7 @@ from realtime_actors.config.checks import (
     wrong,
 )
 from realtime_actors.config.places import placed
+from realtime_actors.config.reconnect import Reconnect
 from realtime_actors.config.settings import SessionModelSettings
 from realtime_actors.config.tool_texts import ToolTexts
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
@@ -82,6 +83,10 @@ def _guardrails_of(kind: type, decorator: str) -> Check:
         return isinstance(value, tuple) and all(isinstance(each, kind) for each in value)
 
     return check(are_such, f"a list of {kind.__name__} (a function becomes one by @{decorator})")
+
+
+def _reconnect(value: Reconnect | Mapping[str, Any] | None) -> Reconnect | None:
+    return from_mapping(Reconnect, value)
 
 
 def _money(value: Decimal | float | str | None) -> Decimal | None:
@@ -186,3 +191,13 @@ class RunConfig(Settings):
     `AgentEndEvent` ("lost") say so, and what is wanted next is asked for. The time in which the
     server waits for a tool or an approval does not count, and its own tools may take longer.
     None: a response whose end never comes is waited for, for ever."""
+    reconnect: Reconnect | None = field(
+        factory=Reconnect,
+        converter=_reconnect,
+        validator=check(
+            lambda value: value is None or isinstance(value, Reconnect),
+            "Reconnect, a dict, or None to end the session with its connection",
+        ),
+    )
+    """What is done when the connection is lost, or its time is over. None: the session ends with
+    a `ConnectionLostError`."""

@@ -8,8 +8,11 @@ from realtime_actors import protocol as wire
 from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.agents.handoffs import Handoffs
 from realtime_actors.core.agents.hook_calls import HookCalls
-from realtime_actors.core.agents.reconnecting import Reconnecting
 from realtime_actors.core.agents.turns import Turns
+from realtime_actors.core.connection.crossing import Crossing
+from realtime_actors.core.connection.ids import ItemIds
+from realtime_actors.core.connection.moving import Moving
+from realtime_actors.core.connection.unacknowledged import Unacknowledged
 from realtime_actors.core.farewell import Farewell
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
@@ -92,7 +95,10 @@ class Components:
     stalls: StallWatch = field(init=False)
     unanswered: Unanswered = field(factory=Unanswered, init=False)
     words: Words = field(init=False)
-    reconnecting: Reconnecting = field(init=False)
+    unacknowledged: Unacknowledged = field(factory=Unacknowledged, init=False)
+    ids: ItemIds = field(factory=ItemIds, init=False)
+    crossing: Crossing = field(init=False)
+    moving: Moving = field(init=False)
     life: Life = field(init=False)
     course: Course = field(init=False)
     settings_answers: SettingsAnswers = field(init=False)
@@ -167,7 +173,7 @@ class Components:
             calls=self.calls,
             editing=self.editing,
             speech=self.speech,
-            reconnect=lambda handoff: self.reconnecting.begin(handoff),
+            reconnect=lambda handoff: self.moving.begin(handoff),
             limit=config.max_handoffs_per_turn,
         )
         self.offers = Offers(
@@ -237,17 +243,27 @@ class Components:
             self.history,
             self.speech.held,
         )
-        self.reconnecting = Reconnecting(
+        self.crossing = Crossing(
             outbox=outbox,
+            settings=config.reconnect,
+            model=setup.model,
             configuration=self.configuration,
             responses=self.responses,
             handoffs=self.handoffs,
+            turns=self.turns,
             history=self.history,
+            words=self.words,
             speech=self.speech,
             calls=self.calls,
+            rounds=self.rounds,
+            approvals=self.approvals,
             turn_taking=self.turn_taking,
             guarding=self.guarding,
             transcripts=self.transcripts,
+            stalls=self.stalls,
+            unanswered=self.unanswered,
+            unacknowledged=self.unacknowledged,
+            ids=self.ids,
             on_move=(
                 self.turn_taking.moved,  # first: it asks the others what was stopped
                 self.responses.moved,
@@ -283,6 +299,7 @@ class Components:
             editing=self.editing,
             handoffs=self.handoffs,
             unanswered=self.unanswered,
+            unacknowledged=self.unacknowledged,
         )
         self.audio_losses = AudioLosses(outbox=outbox)
         self.limits = Limits(
@@ -308,7 +325,7 @@ class Components:
             echo=self.echo,
             on_loss=(
                 self.audio_losses.lost,
-                self.reconnecting.lost,
+                lambda loss: self.moving.ended(loss),
                 self.approvals.lost,
                 self.offers.lost,
                 self.calls.lost,
@@ -326,9 +343,18 @@ class Components:
                 self.configuration.lost,
             ),
         )
+        self.moving = Moving(
+            outbox=outbox,
+            configuration=self.configuration,
+            handoffs=self.handoffs,
+            crossing=self.crossing,
+            life=self.life,
+            settings=config.reconnect,
+            seed=setup.seed,
+        )
         self.course = Course(
             outbox=outbox,
-            life=self.life,
+            moving=self.moving,
             configuration=self.configuration,
             responses=self.responses,
             stalls=self.stalls,
@@ -351,7 +377,7 @@ class Components:
             configuration=self.configuration,
             life=self.life,
             handoffs=self.handoffs,
-            reconnecting=self.reconnecting,
+            moving=self.moving,
             transcripts=self.transcripts,
             turn_taking=self.turn_taking,
             speech=self.speech,
@@ -359,6 +385,8 @@ class Components:
         self.refusals = Refusals(
             outbox=outbox,
             life=self.life,
+            moving=self.moving,
+            unacknowledged=self.unacknowledged,
             configuration=self.configuration,
             settings_answers=self.settings_answers,
             responses=self.responses,
@@ -385,6 +413,7 @@ class Components:
         self.program = Program(
             outbox=outbox,
             life=self.life,
+            moving=self.moving,
             limits=self.limits,
             farewell=self.farewell,
             requests=self.requests,
@@ -409,7 +438,7 @@ class Components:
             audio_losses=self.audio_losses,
             limits=self.limits,
             farewell=self.farewell,
-            reconnecting=self.reconnecting,
+            moving=self.moving,
         )
         self.hook_calls = HookCalls(
             outbox=outbox,

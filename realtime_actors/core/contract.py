@@ -24,7 +24,7 @@ class Phase(Enum):
     STARTING = "starting"
     CONFIGURING = "configuring"
     LIVE = "live"
-    DISCONNECTED = "disconnected"
+    RECONNECTING = "reconnecting"
     ENDED = "ended"
 
 

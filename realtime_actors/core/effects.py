@@ -29,13 +29,14 @@ __all__ = [
     "CallHook",
     "CancelTimer",
     "CancelTool",
-    "CloseAnother",
+    "CloseStandby",
+    "DropConnection",
     "Echo",
     "Effect",
     "Effects",
     "End",
     "Gate",
-    "OpenAnother",
+    "OpenStandby",
     "Publish",
     "Ready",
     "Refuse",
@@ -46,6 +47,7 @@ __all__ = [
     "RunTool",
     "ScreenInput",
     "Send",
+    "SendKeptAudio",
     "SetGate",
     "SetTimer",
     "SwitchConnection",
@@ -192,15 +194,15 @@ class SetGate:
 
 
 @frozen(kw_only=True)
-class OpenAnother:
-    """Make another connection beside the one in use, in a task, and send it `update`.
+class OpenStandby:
+    """Make another connection in a task, and send it `update`.
 
-    Answered by `AnotherOpened` or `AnotherFailed`. Nothing else goes to it, and nothing of
-    what it says comes to the machine, before `SwitchConnection`.
+    Answered by `StandbyOpened` or `StandbyFailed`. Nothing else goes to it, and nothing of
+    what it says comes to the machine, before `SwitchConnection`. There is one at a time.
     """
 
-    call_id: str
-    """The call of the handoff that it is for."""
+    attempt: int
+    """No other attempt of the session has this number."""
     update: SessionUpdate
     within: float
     """Seconds until the attempt is given up."""
@@ -208,16 +210,32 @@ class OpenAnother:
 
 @frozen
 class SwitchConnection:
-    """Use the other connection from here on, and close the one that was in use."""
+    """Use the standby connection from here on, and close the one that was in use, if any."""
 
-    call_id: str
+    attempt: int
 
 
 @frozen
-class CloseAnother:
-    """Close the other connection, or give up making it. Does nothing when it failed."""
+class CloseStandby:
+    """Close the standby connection, or give up making it. Does nothing when it failed."""
 
-    call_id: str
+    attempt: int
+
+
+@frozen
+class DropConnection:
+    """Close the connection in use, which is lost: nothing of what it says counts any more.
+
+    Audio of the user is kept from here on, until `SendKeptAudio`.
+    """
+
+    keep_audio_ms: int
+    """How much of it; the oldest goes for what is new."""
+
+
+@frozen
+class SendKeptAudio:
+    """Send the audio that was kept, and keep no more."""
 
 
 @frozen
@@ -248,9 +266,11 @@ Effect: TypeAlias = (
     | SetTimer
     | CancelTimer
     | SetGate
-    | OpenAnother
+    | OpenStandby
     | SwitchConnection
-    | CloseAnother
+    | CloseStandby
+    | DropConnection
+    | SendKeptAudio
     | Ready
     | End
 )

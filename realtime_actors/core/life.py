@@ -1,10 +1,11 @@
 """The life of a session: how it begins, is cut off, and ends.
 
     STARTING --connected, and the agent resolved--> CONFIGURING --session.updated--> LIVE
-    LIVE --connection lost--> DISCONNECTED
-    any of them --closed, or the server said that it is over--> ENDED
+    LIVE --connection lost--> RECONNECTING --another one is in use--> LIVE
+    any of them --closed, or the server said that it is over, or there is no other--> ENDED
 
-When the connection is gone, every open matter gets its end here, in one order.
+How a session comes to another connection is said in `core.connection`. At its end, every open
+matter gets its own end here, in one order.
 """
 
 from __future__ import annotations
@@ -45,9 +46,6 @@ START: Final = "start"
 ABNORMAL_CLOSURE: Final = 1006
 """RFC 6455: the connection broke, nobody closed it."""
 
-LOST: Final = "the connection was lost"
-"""What a transport says too, of a connection that broke without a word."""
-
 
 @define(kw_only=True)
 class Life:
@@ -62,13 +60,14 @@ class Life:
     farewell: Farewell
     echo: EchoPolicy
     on_loss: Sequence[Callable[[Loss], None]]
-    """What gives each open matter its end when the connection is gone, in this order."""
+    """What gives each open matter its end when the session ends, in this order."""
     phase: Phase = Phase.STARTING
     last_error: wire.ErrorDetail | None = None
     """What the server objected to last."""
     _gate: Gate | None = field(default=None, init=False)  # the open one, as it was published
     _resolved: ResolvedAgent | None = field(default=None, init=False)
     _is_connected: bool = field(default=False, init=False)
+    _why_down: str = field(default="", init=False)
 
     def connected(self) -> None:
         """Note that the connection is there, and configure the session if its agent is."""
@@ -90,28 +89,21 @@ class Life:
         self.limits.start(now)
 
     @property
-    def why_not_live(self) -> str:
-        """Why nothing can be sent now."""
-        if self.phase is Phase.DISCONNECTED:
-            return f"{LOST}: close this session and run a new one"
-        return "the session is not connected yet"
+    def is_starting(self) -> bool:
+        """The server has not taken the configuration yet."""
+        return self.phase in (Phase.STARTING, Phase.CONFIGURING)
 
-    def connection_lost(self, code: int | None, reason: str) -> None:
-        """End what is open; end the session too if it was only starting."""
-        if self.phase in (Phase.STARTING, Phase.CONFIGURING):
-            self.end(self._hung_up(code, reason))
-            return
-        if self.farewell.is_coming:
-            self.end(None)
-            return
-        self.phase = Phase.DISCONNECTED
-        why = f"{LOST}: {(reason or str(code)).removeprefix(f'{LOST}: ')}"
-        if reason == LOST:
-            why = LOST
-        self.outbox.do(SetGate(Gate(False, why)))
-        self.outbox.publish(events.ConnectionEvent, state="disconnected", code=code, reason=reason)
-        self.outbox.publish_error("connection_lost", why, code=str(code) if code else None)
-        self._abandon(NotConnectedError(why))
+    def did_not_start(self, code: int | None, reason: str) -> None:
+        """End the session: its connection was lost before it could begin."""
+        self.end(self._hung_up(code, reason))
+
+    def went_down(self, why: str) -> None:
+        """There is no connection, for a while."""
+        self.phase, self._why_down = Phase.RECONNECTING, why
+
+    def is_back(self) -> None:
+        """There is a connection again."""
+        self.phase = Phase.LIVE
 
     def leave(self, now: float, *, owed: bool) -> None:
         """End what is leaving, once it may: a limit is reached, or the program has closed it."""
@@ -150,9 +142,15 @@ class Life:
     def open_gate(self, now: float) -> None:
         """Say what the microphone has to mind, if that has changed."""
         gate = None
-        if self.phase is Phase.LIVE:
-            audio_format = self.configuration.settings.input_audio_format or "pcm16"
-            gate = Gate(True, audio_format=audio_format, echo=self.echo.echo(now))
+        if self.phase in (Phase.LIVE, Phase.RECONNECTING):
+            is_down = self.phase is Phase.RECONNECTING
+            gate = Gate(
+                True,
+                self._why_down if is_down else "",
+                audio_format=self.configuration.settings.input_audio_format or "pcm16",
+                echo=self.echo.echo(now),
+                is_down=is_down,
+            )
         before, self._gate = self._gate, gate
         if gate is not None and gate != before:
             self.outbox.do_first(SetGate(gate))  # what is sent may rely on it
@@ -174,7 +172,7 @@ class Life:
         return NotConnectedError(f"the connection was lost while starting: {reason or code}")
 
     def _abandon(self, error: RealtimeError) -> None:
-        """Give every open matter its end: the server can't any more."""
+        """Give every open matter its end."""
         loss = Loss(
             error=error, broke_off=self.responses.is_active, response_id=self.responses.active_id
         )

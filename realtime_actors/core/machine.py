@@ -21,8 +21,6 @@ from realtime_actors.core.effects import Effects, Gate, ResolveAgent, SetGate
 from realtime_actors.core.messages import (
     AgentNotResolved,
     AgentResolved,
-    AnotherFailed,
-    AnotherOpened,
     ApprovalNeeded,
     Asked,
     AudioDropped,
@@ -36,6 +34,8 @@ from realtime_actors.core.messages import (
     InputScreened,
     Message,
     NotSent,
+    StandbyFailed,
+    StandbyOpened,
     Started,
     TimerFired,
     ToolDisabled,
@@ -143,9 +143,14 @@ class SessionMachine:
             self._heard(message, now)
         else:
             self._message(message, now)
+        for kept in parts.moving.take_verbs():
+            if isinstance(kept.verb, messages.Interrupt):
+                parts.turn_taking.interrupt(now)  # who has asked was answered then
+            else:
+                parts.program.asked(kept.verb, kept.caller, now)
         self._tell_of_moves()
         self._follow_up(now)
-        if parts.reconnecting.go_on(now):
+        if parts.moving.go_on(now):
             self._follow_up(now)
         owed, judged = self._is_owed, self._is_judged
         parts.limits.looked(
@@ -156,9 +161,11 @@ class SessionMachine:
         parts.stalls.sent(to_server, active_id, now)
         parts.unanswered.sent(to_server, active_id, now)
         parts.unsent.sent(to_server)
+        parts.crossing.note_sent()
         parts.life.open_gate(now)
         parts.hook_calls.follow()
-        return self._outbox.drain()
+        effects = self._outbox.drain()
+        return parts.ids.translated(effects) if parts.ids.is_translating else effects
 
     def _tell_of_moves(self) -> None:
         if self._parts.life.phase is not _ENDED:
@@ -178,6 +185,8 @@ class SessionMachine:
     def _is_owed(self) -> bool:
         """Something is owed: an answer, an outcome, a decision."""
         parts = self._parts
+        if parts.life.phase is Phase.RECONNECTING:
+            return True  # it is not the user who is idle
         return parts.life.phase is Phase.LIVE and (
             parts.turn_taking.owed or not parts.responses.at_rest or parts.calls.owed
         )
@@ -186,7 +195,7 @@ class SessionMachine:
     def _is_judged(self) -> bool:
         """A verdict is awaited, or speech is held back for one."""
         parts = self._parts
-        return parts.life.phase is Phase.LIVE and (
+        return not parts.life.is_starting and (
             bool(parts.speech.held) or parts.guarding.judges or parts.screening.judges
         )
 
@@ -195,20 +204,25 @@ class SessionMachine:
         match message:
             case Started():
                 self._outbox.do(SetGate(Gate(False, "the session is not connected yet")))
+                self._outbox.publish(events.ConnectionEvent, state="connecting")
                 self._outbox.do(ResolveAgent(self.setup.agent))
-            case Connected():
+            case Connected(unix_time=unix_time):
+                parts.moving.connected(unix_time, now)
                 parts.life.connected()
             case ConnectFailed(error=error):
                 parts.life.end(error)
             case ConnectionLost(code=code, reason=reason):
-                parts.life.connection_lost(code, reason)
+                if parts.life.is_starting:
+                    parts.life.did_not_start(code, reason)
+                else:
+                    parts.moving.lost(code, reason, now)
             case FellBehind():
                 kind = "session_behind"
                 parts.reports.report(kind, str(message), now, type=kind, source="session")
-            case AnotherOpened():
-                parts.reconnecting.opened(message)
-            case AnotherFailed():
-                parts.reconnecting.failed(message)
+            case StandbyOpened():
+                parts.moving.opened(message, now)
+            case StandbyFailed():
+                parts.moving.failed(message, now)
             case Asked(verb=verb, caller=caller):
                 self._asked(verb, caller, now)
             case AudioDropped():
@@ -220,7 +234,7 @@ class SessionMachine:
             case AgentNotResolved(error=why):
                 parts.life.end(ConfigError(why))
             case ToolsResolved():
-                if parts.life.phase is Phase.LIVE:
+                if not parts.life.is_starting:
                     parts.offers.resolved(message)
             case ToolsNotResolved():
                 parts.offers.not_resolved(message)
@@ -251,6 +265,10 @@ class SessionMachine:
     def _heard(self, event: wire.ServerEvent, now: float) -> None:
         """Take what the server says, but not what would land where it must not."""
         parts = self._parts
+        if parts.life.phase is Phase.RECONNECTING:
+            return  # it is of the connection that is lost
+        if parts.ids.is_needed:
+            event = parts.ids.incoming(event)
         problem = wire.out_of_range(event)
         if problem is not None:
             name, why = problem
@@ -259,6 +277,7 @@ class SessionMachine:
             return
         parts.course.unannounced(event, now)
         self._server_event(event, now)
+        parts.unacknowledged.came(event)
         parts.refusals.came(event, now)
         if event.ignored:
             what = f"{event.type}: {'; '.join(event.ignored)}: ignored"
@@ -276,7 +295,9 @@ class SessionMachine:
                 if parts.life.phase is not Phase.LIVE:  # or it comes late, and is out of date
                     parts.configuration.told(session.settings)
                     parts.settings_answers.use_output_format()
+                parts.moving.expires(session.expires_at, now)
             case wire.SessionUpdated(session=session):
+                parts.moving.expires(session.expires_at, now)
                 parts.settings_answers.acknowledged(session, now)
             case wire.ServerError(error=error):
                 parts.refusals.told(error, now)
@@ -335,7 +356,7 @@ class SessionMachine:
             case wire.ConversationItemRetrieved(item=item):
                 parts.words.item(item, None, now, is_done=True)
             case wire.ConversationItemDeleted(item_id=item_id):
-                parts.history.deleted(item_id)
+                parts.history.gone(item_id)
             case wire.ConversationItemTruncated(item_id=item_id, content_index=index):
                 heard_ms = max(0, event.audio_end_ms)
                 received_ms = parts.speech.received_ms(item_id, index, now)
@@ -385,6 +406,7 @@ class SessionMachine:
                 self._outbox.answer(caller, KNOWN[type(verb)](self))
             case messages.Interrupt():
                 parts.turn_taking.interrupt(now)
+                parts.moving.interrupted()
                 self._outbox.answer(caller)
             case messages.PlaybackPosition(item_id=item_id, content_index=index, played_ms=ms):
                 try:

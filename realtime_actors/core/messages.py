@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AgentNotResolved",
     "AgentResolved",
-    "AnotherFailed",
-    "AnotherOpened",
     "ApprovalNeeded",
     "Asked",
     "AudioDropped",
@@ -38,6 +36,8 @@ __all__ = [
     "Message",
     "NotSent",
     "ResolvedAgent",
+    "StandbyFailed",
+    "StandbyOpened",
     "Started",
     "TimerFired",
     "ToolDisabled",
@@ -71,9 +71,12 @@ class Started:
     """The session exists. Sent once, first."""
 
 
-@frozen
+@frozen(kw_only=True)
 class Connected:
     """The connection is up."""
+
+    unix_time: float | None = None
+    """What the time of day is, now: by that the server says when a session ends."""
 
 
 @frozen
@@ -108,18 +111,20 @@ class FellBehind:
 
 
 @frozen(kw_only=True)
-class AnotherOpened:
-    """Another connection is up, and its server has taken the configuration."""
+class StandbyOpened:
+    """The standby connection is up, and its server has taken the configuration."""
 
-    call_id: str
+    attempt: int
     answer: SessionUpdated
+    unix_time: float | None = None
+    """As in `Connected`."""
 
 
 @frozen(kw_only=True)
-class AnotherFailed:
-    """Another connection could not be made, or was lost before it was used."""
+class StandbyFailed:
+    """The standby connection could not be made, or was lost before it was used."""
 
-    call_id: str
+    attempt: int
     error: RealtimeError
 
 
@@ -290,8 +295,8 @@ Message: TypeAlias = (
     | ConnectFailed
     | ConnectionLost
     | FellBehind
-    | AnotherOpened
-    | AnotherFailed
+    | StandbyOpened
+    | StandbyFailed
     | Asked
     | AudioDropped
     | NotSent

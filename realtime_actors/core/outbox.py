@@ -49,6 +49,9 @@ class Outbox:
 
     info: events.EventInfo = events.NO_INFO
     """What is the same for every event."""
+    keeps_back: bool = field(default=False, init=False)
+    """There is no connection: what is sent goes nowhere, and is only kept to be looked at."""
+    _kept_back: list[ClientEvent] = field(factory=list, init=False)
     _effects: Effects = field(factory=list, init=False)
     _ids: int = field(default=0, init=False)
 
@@ -106,8 +109,16 @@ class Outbox:
     # -- to the server -------------------------------------------------------------------
 
     def send(self, event: ClientEvent) -> None:
-        """Write an event to the server."""
-        self._effects.append(Send(event))
+        """Write an event to the server, if there is one."""
+        if self.keeps_back:
+            self._kept_back.append(event)
+        else:
+            self._effects.append(Send(event))
+
+    def take_kept_back(self) -> Sequence[ClientEvent]:
+        """Return what would have been sent, had there been a connection."""
+        kept_back, self._kept_back = self._kept_back, []
+        return kept_back
 
     # -- to callers, timers, hooks -------------------------------------------------------
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import define
 
 from realtime_actors import messages
+from realtime_actors.core.connection.moving import Moving
 from realtime_actors.core.contract import Phase
 from realtime_actors.core.farewell import Farewell
 from realtime_actors.core.guardrails.screening import Screening
@@ -26,6 +29,9 @@ from realtime_actors.errors import (
 
 __all__ = ["Program"]
 
+AT_ONCE: Final = (messages.Approve, messages.Reject)
+"""What needs no connection: whether a call of ours may run is nothing that a server has to hear."""
+
 
 @define(kw_only=True)
 class Program:
@@ -33,6 +39,7 @@ class Program:
 
     outbox: Outbox
     life: Life
+    moving: Moving
     limits: Limits
     farewell: Farewell
     requests: Requests
@@ -44,8 +51,14 @@ class Program:
 
     def asked(self, verb: messages.Verb, caller: object, now: float) -> None:
         """Do what `caller` asks, or refuse it."""
-        if self.life.phase is not Phase.LIVE:
-            self.outbox.refuse(caller, NotConnectedError(self.life.why_not_live))
+        if self.life.phase is Phase.RECONNECTING and not isinstance(verb, AT_ONCE):
+            if not self.moving.keep(verb, caller):
+                why = "there is no connection, and as many verbs wait for one as may"
+                self.outbox.refuse(caller, NotConnectedError(why))
+            return
+        if self.life.is_starting:
+            why = "the session is not connected yet"
+            self.outbox.refuse(caller, NotConnectedError(why))
             return
         if (self.limits.leaving or self.farewell.is_coming) and self.requests.speaks(verb):
             why = f"{self.limits.why}: nothing is answered any more"

@@ -8,6 +8,8 @@ from attrs import define
 
 from realtime_actors import events
 from realtime_actors import protocol as wire
+from realtime_actors.core.connection.moving import Moving
+from realtime_actors.core.connection.unacknowledged import Unacknowledged
 from realtime_actors.core.history.editing import Editing
 from realtime_actors.core.history.updates import History
 from realtime_actors.core.life import Life
@@ -17,6 +19,7 @@ from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.stalls import StallWatch
 from realtime_actors.core.responses.unanswered import (
     CANCEL,
+    CREATE,
     DELETE,
     UPDATE,
     Sent,
@@ -29,7 +32,6 @@ from realtime_actors.core.server_errors import (
     is_fatal,
     is_no_response_active,
     is_no_such_item,
-    session_failure,
 )
 from realtime_actors.core.settings import Configuration
 from realtime_actors.core.settings_answers import SettingsAnswers
@@ -45,6 +47,8 @@ class Refusals:
 
     outbox: Outbox
     life: Life
+    moving: Moving
+    unacknowledged: Unacknowledged
     configuration: Configuration
     settings_answers: SettingsAnswers
     responses: ResponseMachine
@@ -66,13 +70,13 @@ class Refusals:
 
     def told(self, error: wire.ErrorDetail, now: float) -> None:
         """Publish an error of the server's, and do what follows from it."""
-        fatal = is_fatal(error)
+        fatal = is_fatal(error) and not self.moving.survives(error)
         sent = self.unanswered.refused(error, self._awaited, now)
         self.outbox.publish(
             events.ErrorEvent, error=error_info(error), recoverable=not fatal, source="error"
         )
-        if fatal:
-            self.life.end(session_failure(error))
+        if is_fatal(error):
+            self.moving.server_ended(error, now)
             return
         self.life.last_error = error
         self._refused(error, sent, now)
@@ -80,6 +84,8 @@ class Refusals:
     def _refused(self, error: wire.ErrorDetail, sent: Sent | None, now: float) -> None:
         """Go on without what the server has refused, as far as it is known what that was."""
         event_id = error.event_id or (sent.event_id if sent else None)
+        is_edit = sent is not None and sent.kind in (CREATE, DELETE)
+        self.unacknowledged.refused(event_id, sent.about if sent and is_edit else None)
         self.editing.refused(event_id)
         if self.calls.outputs.refused(event_id, error.message):
             return

@@ -19,7 +19,9 @@ __all__ = [
     "error_info",
     "failure_info",
     "is_active_response",
+    "is_expiry",
     "is_fatal",
+    "is_fatal_code",
     "is_no_response_active",
     "is_no_such_item",
     "message_of",
@@ -28,6 +30,7 @@ __all__ = [
 
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
 NO_RESPONSE_ACTIVE: Final = "response_cancel_not_active"
+SESSION_EXPIRED: Final = "session_expired"
 
 _FATAL: Final = frozenset(
     {
@@ -36,7 +39,7 @@ _FATAL: Final = frozenset(
         "billing_hard_limit_reached",
         "insufficient_quota",
         "invalid_api_key",
-        "session_expired",
+        SESSION_EXPIRED,
     }
 )
 """Trying again never helps."""
@@ -64,7 +67,17 @@ def is_no_such_item(error: ErrorDetail) -> bool:
 
 def is_fatal(error: ErrorDetail) -> bool:
     """Whether the session is over, for good."""
-    return error.code in _FATAL or error.type in _FATAL
+    return is_fatal_code(error.code) or is_fatal_code(error.type)
+
+
+def is_fatal_code(code: str | None) -> bool:
+    """Whether an error of this code, or type, ends a session for good."""
+    return code in _FATAL
+
+
+def is_expiry(error: ErrorDetail) -> bool:
+    """Whether the server's session has lasted as long as it may: another one may take its place."""
+    return SESSION_EXPIRED in (error.code, error.type)
 
 
 def message_of(error: ErrorDetail) -> str:

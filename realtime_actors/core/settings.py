@@ -208,7 +208,13 @@ class Configuration:
         self.told(answer)
         for pending in unanswered:
             self.outbox.cancel_timer(pending.timer)
-            self.update(pending.changes, pending.purpose)
+            if not isinstance(pending.purpose, ForBarrier):
+                self.update(pending.changes, pending.purpose)
+
+    def went_down(self) -> None:
+        """The connection is lost. What it has not answered is asked of the next one (`moved`)."""
+        for pending in self._pending:
+            self.outbox.cancel_timer(pending.timer)
 
     def send_raw(self, payload: Mapping[str, object]) -> None:
         """Send a `session.update` as the program wrote it, and expect its answer."""
@@ -368,7 +374,8 @@ class Configuration:
     def _expect(self, pending: Pending, event: ClientEvent) -> None:
         self._pending.append(pending)
         self.outbox.send(event)
-        if not isinstance(pending.purpose, ForStart):  # a start has a time limit of its own
+        # A start has a time limit of its own; and without a connection nothing can be answered.
+        if not isinstance(pending.purpose, ForStart) and not self.outbox.keeps_back:
             self.outbox.set_timer(pending.timer, ANSWER_WITHIN)
 
 

@@ -8,7 +8,7 @@ from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.config import OFF
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.agents.reconnecting import Reconnecting
+from realtime_actors.core.connection.moving import Moving
 from realtime_actors.core.history.transcripts import Transcripts
 from realtime_actors.core.life import Life
 from realtime_actors.core.outbox import Outbox
@@ -37,7 +37,7 @@ class SettingsAnswers:
     configuration: Configuration
     life: Life
     handoffs: Handoffs
-    reconnecting: Reconnecting
+    moving: Moving
     transcripts: Transcripts
     turn_taking: TurnTaking
     speech: Speech
@@ -63,7 +63,7 @@ class SettingsAnswers:
             case ForHandoff(handoff=handoff):
                 self.handoffs.acknowledged(handoff)
             case ForBarrier():
-                self.reconnecting.answered()
+                self.moving.answered()
             case ForNobody():
                 pass
 
@@ -83,7 +83,7 @@ class SettingsAnswers:
             case ForHandoff(handoff=handoff):
                 self.handoffs.refused(handoff, message_of(error))
             case ForBarrier():
-                self.reconnecting.answered()
+                self.moving.answered()
             case ForNobody():
                 pass
 
@@ -103,7 +103,7 @@ class SettingsAnswers:
             case ForHandoff(handoff=handoff):
                 self.handoffs.unanswered(handoff, str(failure), pending.changes)
             case ForBarrier():
-                self.reconnecting.unanswered()
+                self.moving.unanswered()
             case ForNobody():
                 pass
 

@@ -34,3 +34,6 @@ class Setup:
     """A `PlaybackTracker` reports what was heard."""
     model: str | None = None
     """The model that we asked for, until the server says which it is."""
+    seed: str = ""
+    """Tells sessions apart that lose their connections in the same moment: see
+    `core.connection.backoff`."""

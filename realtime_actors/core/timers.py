@@ -5,7 +5,14 @@ from __future__ import annotations
 from attrs import define
 
 from realtime_actors.core.agents.handoffs import Handoffs
-from realtime_actors.core.agents.reconnecting import LIMIT_TIMER, QUIET_TIMER, Reconnecting
+from realtime_actors.core.connection.moving import (
+    LIMIT_TIMER,
+    OUTAGE_TIMER,
+    PAUSE_TIMER,
+    QUIET_TIMER,
+    RENEW_TIMER,
+    Moving,
+)
 from realtime_actors.core.farewell import FAREWELL_TIMER, Farewell
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
@@ -42,7 +49,7 @@ class Timers:
     audio_losses: AudioLosses
     limits: Limits
     farewell: Farewell
-    reconnecting: Reconnecting
+    moving: Moving
 
     def fired(self, key: object, now: float) -> None:
         """Hand a timer that fired to the part that has set it."""
@@ -76,7 +83,13 @@ class Timers:
             case _ if key == FAREWELL_TIMER:
                 self.farewell.looks()
             case _ if key == LIMIT_TIMER:
-                self.reconnecting.out_of_time()
+                self.moving.out_of_time(now)
+            case _ if key == PAUSE_TIMER:
+                self.moving.pause_is_over(now)
+            case _ if key == OUTAGE_TIMER:
+                self.moving.outage_is_over()
+            case _ if key == RENEW_TIMER:
+                self.moving.renew(now)
             case _ if key == QUIET_TIMER:
                 pass  # to look whether all was heard: see `go_on`
             case ("stall", (str() | None) as response_id):

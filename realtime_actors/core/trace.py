@@ -46,7 +46,14 @@ from realtime_actors.usage import SessionUsage
 
 __all__ = ["TracedMachine", "as_text", "describe", "replay"]
 
-_PLAIN: Final = ("session_type", "attached", "max_message_bytes", "playback_reported", "model")
+_PLAIN: Final = (
+    "session_type",
+    "attached",
+    "max_message_bytes",
+    "playback_reported",
+    "model",
+    "seed",
+)
 """What of a setup is plain data."""
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, Final, assert_never, cast
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from realtime_actors import events, messages, otp
 from realtime_actors.agent import Agent
@@ -28,6 +28,7 @@ from realtime_actors.core.messages import (
     ToolProgressed,
 )
 from realtime_actors.errors import (
+    ConnectionLostError,
     LocalProtocolError,
     NotConnectedError,
     RealtimeError,
@@ -39,7 +40,12 @@ from realtime_actors.playback import PlaybackTracker
 from realtime_actors.protocol import MalformedEvent
 from realtime_actors.session import Session
 from realtime_actors.session.closing import SESSION
-from realtime_actors.session.connections import Connections, Frames, close_in_background
+from realtime_actors.session.connections import (
+    Connections,
+    Frames,
+    Receiver,
+    close_in_background,
+)
 from realtime_actors.session.dropped_audio import AudioWasDropped
 from realtime_actors.session.ending import publish_end, unfinished
 from realtime_actors.session.subscribers import Only
@@ -55,6 +61,13 @@ log = logging.getLogger("realtime_actors.session")
 SUBSCRIBERS_GRACE = 0.25
 """Seconds of an orderly end for subscribers of the program's own to take the last events. Ours:
 more than any `put` needs that does not wait for something."""
+
+NEWS_WITHIN = 2.0
+"""Seconds after something could not be sent, in which the transport has to say that the connection
+is lost. Ours: it is bound to, and a program's own may not."""
+
+ABNORMAL_CLOSURE = 1006
+"""RFC 6455: the connection broke."""
 
 TRACE_GRACE = 0.5
 """Seconds of an orderly end for the trace to be written to its end. Ours."""
@@ -74,6 +87,8 @@ class SessionPlan:
     """Who may start the session again: it fails, but it is not over then."""
     warns_of_ends: bool = False
     """See `SharedState.warns_of_ends`."""
+    outage_seconds: float | None = None
+    """See `SharedState.outage_seconds`."""
     trace: TraceWriter | None = None
     ready: Future[None] = field(factory=Future)
     """Done once the server has taken the configuration, or with what kept it from that."""
@@ -84,6 +99,13 @@ class _Due:
     """What a timer sends. One that was taken back, or set anew, may have sent its own already."""
 
     key: Hashable
+
+
+@frozen(eq=False)
+class _FoundLost:
+    """Told to us by ourselves: by now it must be known that this connection is lost."""
+
+    receiver: Receiver
 
 
 @define
@@ -97,6 +119,8 @@ class _Running:
     subscribers: dict[otp.MonitorRef, Any] = field(factory=dict)
     timers: dict[Hashable, tuple[_Due, otp.TimerRef]] = field(factory=dict)
     ended: fx.End | None = None
+    found_lost: bool = False  # something could not be sent: there will be news of the connection
+    asking_again: list[Asked] = field(factory=list)  # verbs that could not be sent meanwhile
 
 
 @define(eq=False)
@@ -131,6 +155,7 @@ class SessionServer(otp.GenServer):
         self._shared.begin()
         self._shared.supervisor = plan.supervisor
         self._shared.warns_of_ends = plan.warns_of_ends
+        self._shared.outage_seconds = plan.outage_seconds
         tracker = plan.playback_tracker
         if tracker is not None:
             tracker.bind(self._session)
@@ -189,6 +214,12 @@ class SessionServer(otp.GenServer):
                 return self._down(message, state)
             case _Due():
                 return self._timer_fired(message, state)
+            case _FoundLost(receiver=receiver):
+                if receiver is state.connections.receiver:  # else there was news
+                    why = "nothing could be sent any more"
+                    self._tell(state, ConnectionLost(code=ABNORMAL_CLOSURE, reason=why))
+                    self._ask_again(state)
+                return self._go_on(state)
             case ToolProgressed(call_id=call_id):
                 state.tasks.progress_was_heard(call_id)
                 return self._handle(state, message)
@@ -210,12 +241,15 @@ class SessionServer(otp.GenServer):
             failure.__cause__ = reason
             self._shared.gate = fx.Gate(False, str(failure))
             self._break_off(state, failure)
-        elif self._plan.supervisor is not None and not otp.is_orderly(reason):
+        elif (
+            self._plan.supervisor is not None and not otp.is_orderly(reason) and state.ended is None
+        ):
             self._break_off(state, SessionClosedError(f"the session was ended: {reason!r}"))
         elif machine.phase is not Phase.ENDED:
             self._perform(state, machine.handle(Asked(messages.Close()), self._now()))
         self._shared.over = f"the session has ended ({self._shared.gate.reason})"
         self._shared.gate = fx.Gate(False, self._shared.over)
+        self._shared.kept_audio.discard()
         state.tasks.cancel_tools()
         for _, timer in state.timers.values():
             otp.cancel_timer(timer)
@@ -280,13 +314,14 @@ class SessionServer(otp.GenServer):
                 break  # it is from a connection that another one has replaced
             if isinstance(event, Disconnected):
                 log.info("session %s lost its connection: %s", self.actor_urn, event.code)
-                effects = machine.handle(ConnectionLost(code=event.code, reason=event.reason), now)
-            else:
-                if subscribers.wants_raw:
-                    subscribers.publish_raw(events.RawModelEvent(event=event, info=machine.info))
-                effects = machine.handle(event, now)
-                if type(event) is MalformedEvent and not self._plan.ready.done():
-                    self._shared.unreadable = event.reason
+                self._tell(state, ConnectionLost(code=event.code, reason=event.reason))
+                self._ask_again(state)
+                continue
+            if subscribers.wants_raw:
+                subscribers.publish_raw(events.RawModelEvent(event=event, info=machine.info))
+            effects = machine.handle(event, now)
+            if type(event) is MalformedEvent and not self._plan.ready.done():
+                self._shared.unreadable = event.reason
             self._perform(state, effects)
         frames.receiver.backlog.handled(frames.upto)
         return self._go_on(state)
@@ -296,13 +331,18 @@ class SessionServer(otp.GenServer):
         return self._go_on(state)
 
     def _tell(self, state: _Running, message: Message) -> None:
-        self._perform(state, state.machine.handle(message, self._now()))
+        self._perform(state, state.machine.handle(message, self._now()), message)
 
     def _go_on(self, state: _Running) -> otp.NoReply | otp.Stop:
         if state.ended is None:
             return otp.NoReply(state)
-        error = state.ended.error
-        return otp.Stop(otp.NORMAL if error is None else (otp.SHUTDOWN, error), state)
+        match state.ended.error:
+            case None:
+                return otp.Stop(otp.NORMAL, state)
+            case ConnectionLostError() as error:  # a supervisor may start it again
+                return otp.Stop(("connection_lost", error), state)
+            case error:
+                return otp.Stop((otp.SHUTDOWN, error), state)
 
     def _down(self, down: otp.Down, state: _Running) -> otp.NoReply | otp.Stop:
         subscriber = state.subscribers.pop(down.monitor_ref, None)
@@ -349,7 +389,10 @@ class SessionServer(otp.GenServer):
 
     # -- what goes out -----------------------------------------------------------------
 
-    def _perform(self, state: _Running, effects: fx.Effects) -> None:
+    def _perform(
+        self, state: _Running, effects: fx.Effects, message: Message | None = None
+    ) -> None:
+        """Do what the machine wants done, because of this message (None: an event)."""
         failure: RealtimeError | None = None
         unsent = 0
         answers: list[fx.Answer] = []
@@ -359,9 +402,10 @@ class SessionServer(otp.GenServer):
             if self._process.dead and not self._tells_end:
                 raise otp.Cancelled(self._process.reason)  # nothing of ours follows our end
             if isinstance(effect, fx.Publish):  # most are: a `match` takes several times as long
-                if type(effect.event) in _OF_CALLS:
-                    _note(state, effect.event)
-                self._shared.subscribers.publish(effect.event)
+                told = effect.event
+                if type(told) in _NOTED:
+                    told = self._note(state, told)
+                self._shared.subscribers.publish(told)
                 continue
             match effect:
                 case fx.Send(event=event):
@@ -405,13 +449,17 @@ class SessionServer(otp.GenServer):
                     state.tasks.call_hook(effect)
                 case fx.SetGate(gate=gate):
                     self._shared.gate = gate
-                case fx.OpenAnother():
-                    state.connections.open_another(effect)
+                case fx.OpenStandby():
+                    state.connections.open_standby(effect)
                 case fx.SwitchConnection():
                     state.connections.switch(state.machine.info)
-                case fx.CloseAnother():
+                case fx.CloseStandby():
                     if state.machine.phase is not Phase.ENDED:  # else `terminate` does it
-                        state.connections.close_another()
+                        state.connections.close_standby()
+                case fx.DropConnection(keep_audio_ms=keep_ms):
+                    state.connections.drop(keep_ms)
+                case fx.SendKeptAudio():
+                    state.connections.send_kept_audio()
                 case fx.Ready():
                     if not self._plan.ready.done():  # by the incarnation before
                         self._plan.ready.set_result(None)
@@ -419,10 +467,71 @@ class SessionServer(otp.GenServer):
                     state.ended = effect
                 case _:
                     assert_never(effect)
+        if failure is not None and self._is_lost(state, failure):
+            self._lost(state, failure, unsent, message, answers)
+            return
         for answer in answers:
             self._answer(answer.caller, answer.value if failure is None else otp.Failed(failure))
         if failure is not None and state.ended is None:
             self._tell(state, NotSent(count=unsent, error=failure, is_told=bool(answers)))
+
+    def _is_lost(self, state: _Running, failure: RealtimeError) -> bool:
+        """Whether what was not sent says that the connection is lost, and there may be another."""
+        return (
+            isinstance(failure, NotConnectedError | TransportError)
+            and self._shared.outage_seconds is not None
+            and state.machine.phase is Phase.LIVE
+            and state.ended is None
+        )
+
+    def _lost(
+        self,
+        state: _Running,
+        failure: RealtimeError,
+        unsent: int,
+        message: Message | None,
+        answers: list[fx.Answer],
+    ) -> None:
+        """The connection is lost, and the news of that is on its way to us.
+
+        Who has asked for what was not sent asks again when it is here, and waits for the next
+        connection. Of the rest the machine knows what it has told the server.
+        """
+        if not state.found_lost:
+            otp.send_after(self._session, _FoundLost(state.connections.receiver), NEWS_WITHIN)
+        state.found_lost = True
+        if isinstance(message, Asked) and answers:
+            self._tell(state, NotSent(count=unsent, error=failure, is_told=True))
+            state.asking_again.append(message)
+            return
+        for answer in answers:
+            self._answer(answer.caller, answer.value)
+
+    def _ask_again(self, state: _Running) -> None:
+        """Ask for what was not sent, now that the machine knows why."""
+        state.found_lost = False
+        asked, state.asking_again = state.asking_again, []
+        for each in asked:
+            if state.ended is None:
+                self._tell(state, each)
+            else:
+                gone = SessionClosedError("the session has ended")
+                self._answer(each.caller, otp.Failed(state.ended.error or gone))
+
+    def _note(self, state: _Running, event: events.Event) -> events.Event:
+        """Remember a call until it has its end. Return the event as subscribers get it."""
+        match event:
+            case events.ToolStartEvent(call_id=call_id):
+                state.calls[call_id] = event
+            case events.ToolEndEvent(call_id=call_id):
+                state.calls.pop(call_id, None)
+            case events.ConnectionEvent(state="closed", error=ConnectionLostError()):
+                if self._plan.supervisor is not None:
+                    # To a subscriber "closed" means that nothing follows.
+                    return evolve(event, state="lost")
+            case _:
+                pass  # as it is
+        return event
 
     def _answer(self, caller: object, answer: object) -> None:
         if isinstance(caller, otp.From):
@@ -500,7 +609,7 @@ class SessionServer(otp.GenServer):
         publish_end(
             self._shared.subscribers,
             None if wanted else failure,
-            state="closed" if self._plan.supervisor is None else "disconnected",
+            state="closed" if self._plan.supervisor is None else "lost",
             usage=_usage_of(state),
             info=self._info,
         )
@@ -528,15 +637,4 @@ def _usage_of(state: _Running | None) -> SessionUsage:
     return NOTHING_USED if state is None else state.machine.usage
 
 
-_OF_CALLS: Final = frozenset({events.ToolStartEvent, events.ToolEndEvent})
-
-
-def _note(state: _Running, event: events.Event) -> None:
-    """Remember a call until it has its end."""
-    match event:
-        case events.ToolStartEvent(call_id=call_id):
-            state.calls[call_id] = event
-        case events.ToolEndEvent(call_id=call_id):
-            state.calls.pop(call_id, None)
-        case _:
-            pass  # no call
+_NOTED: Final = frozenset({events.ToolStartEvent, events.ToolEndEvent, events.ConnectionEvent})

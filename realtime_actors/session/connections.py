@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,12 +15,12 @@ from attrs import define, field
 from realtime_actors import events, otp
 from realtime_actors.core import effects as fx
 from realtime_actors.core.messages import (
-    AnotherFailed,
-    AnotherOpened,
     Connected,
     ConnectFailed,
     FellBehind,
     Message,
+    StandbyFailed,
+    StandbyOpened,
 )
 from realtime_actors.core.reports import REPORT_AGAIN_AFTER
 from realtime_actors.errors import NotConnectedError, RealtimeError, StartCause, StartError
@@ -79,6 +80,7 @@ class Connections:
     """No connection that is still being made is wanted any more."""
     is_closed: bool = field(default=False, init=False)
     _transport: Transport | None = field(default=None, init=False)
+    _dropped: threading.Thread | None = field(default=None, init=False)  # that closes the last one
     _warn_at: float = field(default=-math.inf, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -120,13 +122,13 @@ class Connections:
             failed = StartError(f"connecting failed: {error!r}", StartCause.NETWORK)
             failed.__cause__ = error
             return ConnectFailed(failed)
-        return Connected()
+        return Connected(unix_time=time.time())
 
-    def open_another(self, effect: fx.OpenAnother) -> None:
+    def open_standby(self, effect: fx.OpenStandby) -> None:
         """Have another one made and configured, that may take the place of the one in use."""
 
-        def failed(error: RealtimeError) -> AnotherFailed:
-            return AnotherFailed(call_id=effect.call_id, error=error)
+        def failed(error: RealtimeError) -> StandbyFailed:
+            return StandbyFailed(attempt=effect.attempt, error=error)
 
         def died(reason: object) -> Message:
             return failed(StartError(f"connecting failed: {reason!r}", StartCause.NETWORK))
@@ -138,37 +140,60 @@ class Connections:
                 return failed(error)
             if self.is_over():
                 standby.close()  # the session was killed meanwhile
-            return AnotherOpened(call_id=effect.call_id, answer=answer)
+            return StandbyOpened(attempt=effect.attempt, answer=answer, unix_time=time.time())
 
         standby = self._shared.standby = StandbyConnection(
             self.make,
             on_lost=lambda error: otp.send(self.session, failed(error)),
             is_over=self.is_over,
-            in_use=self._in_use,
+            in_use=self._transport,
+            first=self._wait_for_dropped,
         )
         self.tasks.start(unless_normal(died), work)
 
     def switch(self, info: events.EventInfo) -> None:
-        """Use the other one from now on, and close the one that was in use."""
+        """Use the standby from now on, and close the one that was in use."""
         standby = self._shared.standby
         assert standby is not None  # the core was told that it is there
         assert standby.transport is not None
-        before, self.receiver = self._in_use, self._new_receiver()
+        before, self.receiver = self._transport, self._new_receiver()
         # In this order: whenever the session is killed, both are closed, by this or by the killer.
         self._transport = self._shared.transport = standby.transport
         self._shared.standby = None
-        close_in_background(before)
+        if before is not None:
+            close_in_background(before)
         self.receiver.backlog.follow(standby.transport)
         standby.take_over(self.receiver.receive)
         for event in standby.greeting if self._shared.subscribers.wants_raw else ():
             self._shared.subscribers.publish_raw(events.RawModelEvent(event=event, info=info))
         log.info("session %s has changed its connection", self.session.actor_urn)
 
-    def close_another(self) -> None:
-        """Close the other one, which is not wanted any more."""
+    def drop(self, keep_audio_ms: int) -> None:
+        """Let go of the connection in use, which is lost, and keep the user's audio."""
+        self._shared.kept_audio.begin(keep_audio_ms)
+        before, self.receiver = self._transport, self._new_receiver()
+        self._transport = self._shared.transport = None
+        if before is not None:
+            self._dropped = close_in_background(before)
+
+    def send_kept_audio(self) -> None:
+        """Send what was kept of the user's audio."""
+        for dropped in self._shared.kept_audio.release(self._in_use):
+            self.session.audio_was_dropped(dropped)
+
+    def close_standby(self) -> None:
+        """Close the standby, which is not wanted any more."""
         standby, self._shared.standby = self._shared.standby, None
         if standby is not None:
             close_in_background(standby)
+
+    def _wait_for_dropped(self) -> None:
+        """Wait, in the task that connects, until the last one is closed.
+
+        It may be the same object: a program's own factory may have one transport only.
+        """
+        if self._dropped is not None and self._dropped.ident is not None:
+            self._dropped.join(GOODBYE)
 
     def close(self, *, goodbye: bool) -> None:
         """Close all of them, the one in use with a `goodbye` to a server that has let us in."""
@@ -191,11 +216,13 @@ class Connections:
         otp.send(self.session, behind)
 
 
-def close_in_background(connection: Transport | StandbyConnection) -> None:
-    """Close a connection, which may take a moment, and wait for nothing.
+def close_in_background(connection: Transport | StandbyConnection) -> threading.Thread:
+    """Close a connection, which may take a moment, and wait for nothing. Return who closes it.
 
     No task does it: a session that was killed can't start one.
     """
     close = partial(connection.close, 0.0)
+    thread = threading.Thread(target=close, name="realtime-close", daemon=True)
     with suppress(RuntimeError):  # at the end of the program there is no thread to be had
-        threading.Thread(target=close, name="realtime-close", daemon=True).start()
+        thread.start()
+    return thread

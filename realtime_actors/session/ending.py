@@ -16,7 +16,7 @@ def publish_end(
     subscribers: Subscribers,
     failure: RealtimeError | None,
     *,
-    state: Literal["disconnected", "closed"],
+    state: Literal["lost", "closed"],
     usage: SessionUsage,
     info: events.EventInfo,
 ) -> None:

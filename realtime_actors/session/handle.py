@@ -34,6 +34,7 @@ from realtime_actors.session.event_stream import EVENTS_LIMIT, EventStream
 from realtime_actors.session.shared import SharedState
 from realtime_actors.session.subscribers import Only, Subscribers, event_classes
 from realtime_actors.transcript import render_transcript
+from realtime_actors.transport.base import DroppedAudio
 from realtime_actors.usage import SessionUsage
 
 __all__ = ["DeadSessionError", "Session", "time_limit"]
@@ -46,7 +47,8 @@ HAND_OFF_TIMEOUT = 60.0
 LAST_TRIES = 10
 
 CALL_TIMEOUT = 10.0
-"""Seconds that a verb waits for its answer; only `update_session` needs the server for it."""
+"""Seconds that a verb waits for its answer, beside those in which there may be no connection; only
+`update_session` needs the server for it."""
 
 
 class DeadSessionError(SessionClosedError, pykka.ActorDeadError):
@@ -59,8 +61,9 @@ class Session(otp.ServerRef):
     It is a pykka `ActorRef` too: `ask(messages.SendMessage("Hi"))`, `tell`, `proxy` and
     `stop` work, and it can be passed around freely. Each verb waits until the session
     has taken it. After the end they raise a `SessionClosedError` that says why it ended
-    (`DeadSessionError`, which is a `pykka.ActorDeadError` too); while the connection is
-    down, those that send raise `NotConnectedError`. `history()`, `transcript()`, `usage()` and
+    (`DeadSessionError`, which is a `pykka.ActorDeadError` too). While there is no
+    connection, those that send wait for the next one (`RunConfig.reconnect`).
+    `history()`, `transcript()`, `usage()` and
     `current_agent()` can be read for ever: after the end they give what was known last.
     """
 
@@ -127,29 +130,27 @@ class Session(otp.ServerRef):
         While the model speaks, silence may take the audio's place: see `BargeIn`, which
         needs one thread to send all of it.
         When the network is slower than the audio, the oldest that waits is dropped: see
-        `ModelConfig.max_outbound_audio_ms` and `InputAudioDroppedEvent`.
+        `ModelConfig.max_outbound_audio_ms` and `InputAudioDroppedEvent`. While there is no
+        connection it is kept for the next one: see `Reconnect.max_outage_audio_ms`.
         Raises `AudioFormatError`, `NotConnectedError`, and `OutboundFullError` (a
         `TransportError`: nothing was sent) when too much of anything waits.
         """
         shared = self.shared
-        gate, transport = shared.gate, shared.transport
-        if not gate.open or transport is None:
+        gate = shared.gate
+        if not gate.open:
             if not self.is_alive():
                 raise DeadSessionError(f"audio was not sent: {gate.reason}")
             raise NotConnectedError(f"audio was not sent: {gate.reason}")
         audio = check_audio(audio, gate.audio_format)
         if gate.echo is not None:
             audio = shared.microphone.process(audio, gate.audio_format, gate.echo, shared.clock())
-        audio_format = gate.audio_format
-        try:
-            dropped = transport.send_audio(audio, commit=commit, audio_format=audio_format)
-        except NotConnectedError:
-            if shared.transport is None or shared.transport is transport:
-                raise
-            # A handoff has put another connection in its place, just now.
-            transport = shared.transport
-            dropped = transport.send_audio(audio, commit=commit, audio_format=audio_format)
-        if dropped is not None and shared.dropped_audio.add(dropped):
+        dropped = shared.send_audio(audio, gate.audio_format, commit=commit)
+        if dropped is not None:
+            self.audio_was_dropped(dropped)
+
+    def audio_was_dropped(self, dropped: DroppedAudio) -> None:
+        """Tell the session of audio that was not sent. Not for others."""
+        if self.shared.dropped_audio.add(dropped):
             otp.send(self, AudioWasDropped())
 
     def send_message(self, message: str | Mapping[str, object] | Item) -> None:
@@ -411,7 +412,8 @@ class Session(otp.ServerRef):
     @property
     def connected(self) -> bool:
         """Whether there is a connection that the configured session can use."""
-        return self.shared.gate.open
+        gate = self.shared.gate
+        return gate.open and not gate.is_down
 
     @property
     def playback_tracker(self) -> PlaybackTracker | None:
@@ -423,7 +425,7 @@ class Session(otp.ServerRef):
         if self.connected:
             state = "connected"
         elif self.is_alive():
-            state = self.shared.gate.reason
+            state = self.shared.gate.reason  # also why there is no connection now
         else:
             state = self.shared.over or "the session has ended"
         names = "".join(f" {name!r}" for name in self._process.names if isinstance(name, str))
@@ -472,7 +474,8 @@ class Session(otp.ServerRef):
 
 def time_limit(session: Session, verb: messages.Verb) -> float:
     """Return how many seconds a verb waits for its answer."""
-    return HAND_OFF_TIMEOUT if type(verb) is messages.HandOff else CALL_TIMEOUT
+    own = HAND_OFF_TIMEOUT if type(verb) is messages.HandOff else CALL_TIMEOUT
+    return own + (session.shared.outage_seconds or 0.0)  # it may wait for a connection
 
 
 def _last_known(machine: Machine, verb: object) -> object:

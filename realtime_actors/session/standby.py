@@ -3,8 +3,8 @@
     making --configured--> waiting --take_over--> in use
       |-- failed, closed --> closed <--close-- waiting
 
-It is made beside the one in use, for a handoff to an agent with another voice. What its
-server says before it is in use is kept.
+It is made beside the one in use, or when that is lost. What its server says before it is in use
+is kept.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ class StandbyConnection:
         make: Callable[[], Transport],
         on_lost: Callable[[RealtimeError], object],
         is_over: Callable[[], bool],
-        in_use: Transport,
+        in_use: Transport | None,
+        first: Callable[[], object] = lambda: None,
     ) -> None:
         """`on_lost` is called, by the thread that reads, when it is lost while it waits.
 
-        `is_over` says whether the session has ended: then nobody will ever use it.
+        `is_over` says whether the session has ended: then it will never be used. `first` is
+        called before anything else is done, in the task that connects.
         """
         self.transport: Transport | None = None
         """The connection, once there is one."""
@@ -50,6 +52,7 @@ class StandbyConnection:
         self._on_lost = on_lost
         self._is_over = is_over
         self._in_use = in_use
+        self._first = first
         self._lock = threading.Lock()  # guards all that changes; held for no call that can wait
         self._outcome: SessionUpdated | RealtimeError | None = None
         self._settled = threading.Event()  # there is an outcome
@@ -65,6 +68,7 @@ class StandbyConnection:
         """
         deadline = time.monotonic() + within
         try:
+            self._first()
             transport = self._make()
             if transport is self._in_use:
                 raise StartError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -306,6 +307,7 @@ def _plan(
         playback_tracker=tracker,
         supervisor=supervisor,
         warns_of_ends=warns,
+        outage_seconds=None if config.reconnect is None else config.reconnect.max_seconds,
         trace=trace,
         machine=lambda: _machine(
             runner,
@@ -341,6 +343,7 @@ def _machine(
         max_message_bytes=where.max_message_size,
         playback_reported=reported,
         model=model,
+        seed=secrets.token_hex(4),
     )
     machine = SessionMachine(setup)
     return machine if trace is None else TracedMachine(machine, trace.write)

@@ -13,6 +13,7 @@ from realtime_actors.config import OFF
 from realtime_actors.core.effects import (
     Answer,
     CancelTimer,
+    DropConnection,
     Effects,
     End,
     Publish,
@@ -28,7 +29,6 @@ from realtime_actors.core.limits import FINISH_WITHIN
 from realtime_actors.core.messages import (
     Asked,
     AudioDropped,
-    ConnectionLost,
     GuardrailsFinished,
     InputScreened,
     TimerFired,
@@ -155,6 +155,8 @@ class Watch:
     ends: bool = False
     """This is the end of everything: nothing is waited for any more."""
     is_lost: bool = False
+    """There is no connection."""
+    losses: int = 0
     has_ended: bool = False
 
     now: float = 0.0
@@ -173,9 +175,9 @@ class Watch:
         """Check one message and its effects."""
         self.now = now
         self._caller = _response_of(message)
-        self.ends = isinstance(message, ConnectionLost) or any(
-            isinstance(effect, End) for effect in effects
-        )
+        self.ends = any(isinstance(effect, End) for effect in effects)
+        if any(isinstance(effect, DropConnection) for effect in effects):
+            self._went_down()
         self._before(message)
         self._whose_turn(message)
         self._check_ends()
@@ -219,12 +221,36 @@ class Watch:
                     if isinstance(key, tuple) and key[0] == "hosted":
                         self.hosted.add(key[1])
                 case SwitchConnection():
-                    self.outputs.clear()
+                    self._moved()
                 case CancelTimer(key=("hosted", call_id)):
                     self.hosted.discard(call_id)
         self._after(message, effects)
         if self._is_busy:
             self.busy_at = now
+
+    def _went_down(self) -> None:
+        """There is no connection: nothing is sent, and nothing more comes of what was under way."""
+        self.is_lost, self.active, self.asked, self.voice = True, None, False, None
+        self.user_speaks = False
+        self.unapproved -= {each for each in self.unapproved if self._is_hosted(each)}
+        self.losses += 1
+
+    def _moved(self) -> None:
+        """Another connection is in use: responses may have the names of others there."""
+        self.is_lost, self.active, self.asked, self.voice = False, None, False, None
+        self.outputs.clear()
+        self.user_speaks = False
+        self.begun, self.finished = self.begun - self.finished, Counter()
+        for ids in (
+            *(self.known, self.over, self.beside, self.silenced, self.stopped_with),
+            *(self.given_up, self.cancelled, self.out_of_band, self.protected, self.unjudged),
+        ):
+            ids.clear()
+        self.counted.clear()
+        self.audio_at.clear()
+
+    def _is_hosted(self, call_id: str) -> bool:
+        return isinstance(self.called.get(call_id), tuple)
 
     def _check_ends(self) -> None:
         """Check that a limit ends the session in time, whatever is missing."""
@@ -265,11 +291,6 @@ class Watch:
                     self.verdict_on = item_id
             case TimerFired(key=("screening", str(item_id))):
                 self.screened.pop(item_id, None)
-            case ConnectionLost():
-                self.is_lost = True
-                self.active = None
-                self.unapproved.clear()
-                self.screened.clear()
             case Asked(caller=caller, verb=verb):
                 self.asking[caller] += 1
                 self.reported = self.reported or isinstance(verb, messages.PlaybackPosition)
@@ -327,7 +348,7 @@ class Watch:
                 | wire.InputAudioBufferTimeoutTriggered()
             ):
                 self.user_speaks = self.hushed = False
-            case wire.InputAudioBufferCleared() | ConnectionLost():
+            case wire.InputAudioBufferCleared():
                 self.user_speaks = False
             case wire.SessionUpdated(session=session):
                 if session.settings.turn_detection is not None:

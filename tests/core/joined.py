@@ -21,6 +21,7 @@ from realtime_actors import events, messages
 from realtime_actors import protocol as wire
 from realtime_actors.config import GuardrailsSettings, SessionModelSettings
 from realtime_actors.core import effects as fx
+from realtime_actors.core.connection.moving import RENEW_TIMER
 from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
     AgentResolved,
@@ -31,6 +32,8 @@ from realtime_actors.core.messages import (
     GuardrailsFinished,
     HandoffResolved,
     InputScreened,
+    StandbyFailed,
+    StandbyOpened,
     Started,
     TimerFired,
     ToolFinished,
@@ -38,6 +41,7 @@ from realtime_actors.core.messages import (
 )
 from realtime_actors.core.responses.response import ANSWER_TIMER
 from realtime_actors.core.speech.microphone import BLOCK_MS, MicrophoneFilter
+from realtime_actors.errors import StartCause, StartError
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import (
     FunctionCallItem,
@@ -50,7 +54,7 @@ from realtime_actors.server import ConversationOptions, ServerConversation, serv
 from realtime_actors.server import server_effects as server_fx
 from realtime_actors.server.turn_detection import SpeechStarted, SpeechStopped
 from tests.core.invariants import Watch
-from tests.core.machine import BYTES_PER_MS, AnyMessage, agent_with, new, resolve, tool_named
+from tests.core.machine import BYTES_PER_MS, AnyMessage, agent_with, new, resolve, tool_named, words
 
 __all__ = ["DESK", "NO_NAMES", "World"]
 
@@ -149,6 +153,8 @@ class World:
     """Wishes whose response the client has seen begin."""
     interrupted: set[str] = field(factory=set)
     """Wishes that the program has stopped before it saw their response begin."""
+    talked_over: set[str] = field(factory=set)
+    """Wishes that the user's speech has stopped before their response began."""
     took_back: bool = False
     """The program may have stopped a response that was only asked for: if it was refused besides,
     it is not wanted any more."""
@@ -160,6 +166,21 @@ class World:
     refusals: list[wire.ErrorDetail] = field(factory=list)
     updates: dict[str | None, bool] = field(factory=dict)
     """Those that are not answered yet, and whether they make another agent the current one."""
+
+    # Connections.
+    dialled: list[fx.OpenStandby] = field(factory=list)
+    """Those that are being made, or were given up: their news comes all the same."""
+    given_up: set[int] = field(factory=set)
+    """Attempts that are not wanted any more: who makes one closes it."""
+    waiting: list[Any] | None = None
+    """The standby's server, and what it wants done."""
+    is_down: bool = False
+    opened: int = 0
+    switched: int = 0
+    told_again: set[str | None] = field(factory=set)
+    """The items that the server was told when it was new."""
+    is_owed: bool = False
+    """When the last connection was lost, somebody had not been answered."""
 
     def __attrs_post_init__(self) -> None:
         dialect = wire.dialect("beta" if self.beta else "ga")
@@ -198,11 +219,14 @@ class World:
         """Hand a message to the client, and do what it wants done."""
         effects = self.client.handle(message, self.now)
         self.trace.append((self.now, message))
+        self._connect(effects)
         self.told += effects
         self._note_answered_update(message)
         self.watch.step(message, effects, self.now)
         if isinstance(message, wire.ResponseCreated):
             self.begun |= _wishes(message.response.metadata)
+        if isinstance(message, wire.InputAudioBufferSpeechStarted):
+            self.talked_over |= self.asked - self.begun
         if message == TimerFired(ANSWER_TIMER):
             self.watch.in_doubt = True
         for effect in effects:
@@ -226,6 +250,10 @@ class World:
                     self.tasks.append(effect)
                 case _:
                     pass
+        if any(isinstance(effect, fx.SwitchConnection) for effect in effects):
+            # It is told in one go, and sooner than anybody can say a word.
+            while self.to_server:
+                self.server_reads(3)
         limited = {
             key[1] for key in self.client_timers if isinstance(key, tuple) and key[0] == "approval"
         }
@@ -247,6 +275,8 @@ class World:
 
     def serve(self, message: server_messages.Message) -> None:
         """Hand a message to the server, and do what it wants done."""
+        if self.is_down:
+            return
         for effect in self.server.handle(message, self.now):
             match effect:
                 case server_fx.Emit(event=event):
@@ -265,6 +295,105 @@ class World:
                 case _:
                     pass
 
+    # --- connections ----------------------------------------------------------------------
+
+    def _connect(self, effects: fx.Effects) -> None:
+        """See to the connections, before anything is sent."""
+        for effect in effects:
+            match effect:
+                case fx.OpenStandby():
+                    self.dialled.append(effect)
+                case fx.CloseStandby(attempt=attempt):
+                    self.given_up.add(attempt)
+                    self.waiting = None
+                case fx.DropConnection():
+                    self._hang_up()
+                case fx.SwitchConnection():
+                    if not self.is_down:
+                        self._hang_up()
+                    sent = [each.event for each in effects if isinstance(each, fx.Send)]
+                    self._switch(sent)
+
+    def _hang_up(self) -> None:
+        """Nothing that was on its way arrives."""
+        last = self.log[_last(self.log, "response") + 1 :]
+        in_flight = b"".join(self.to_server)
+        self.is_owed = "wish" in last or b"Hello!" in in_flight
+        ways = (self.to_server, self.to_client, self.generations, self.recognitions, self.updates)
+        for left in ways:
+            left.clear()
+        if self.watch.user_speaks:  # what they stopped is not wanted; what they said is lost
+            self.is_owed, self.took_back = False, True
+        self.interrupted |= self.talked_over - self.begun
+        self.speaking = self.detecting = False
+        self.is_down = True
+
+    def _switch(self, sent: list[wire.ClientEvent]) -> None:
+        assert self.waiting is not None
+        self.server, *wanted = self.waiting
+        self.waiting, self.is_down = None, False
+        self.switched += 1
+        self.detecting = False
+        for effect in wanted:
+            match effect:
+                case server_fx.Emit(event=wire.SessionUpdated(session=session)):
+                    self.instructions = session.settings.instructions
+                case server_fx.DetectTurns(settings=settings):
+                    self.detecting = settings is not None
+        # What is true there is what it is told now.
+        told = [each.item for each in sent if isinstance(each, wire.ConversationItemCreate)]
+        self.told_again = {item.id for item in told}
+        self.calls = {item.call_id for item in told if isinstance(item, FunctionCallItem)}
+        self.order.clear()
+        self.outputs.clear()
+        self.log[:] = ["wish"] if self.is_owed else []
+
+    @property
+    def history(self) -> list[Item]:
+        """The conversation of the client, as far as its server was told of it."""
+        return [item for item in self.client.history if self._is_told(item)]
+
+    def _is_told(self, item: Item) -> bool:
+        # Of what was cut to nothing afterwards, there is nothing to tell.
+        is_told = item.id in self.told_again and words(item) != ""
+        return not self.switched or item.id in self.order or is_told
+
+    def dial(self, number: int) -> None:
+        """There is news of a connection."""
+        if not self.dialled:
+            return
+        effect = self.dialled.pop(0)
+        if number % 8 == 7:
+            error = StartError("nobody there", StartCause.NETWORK)
+            self.tell(StandbyFailed(attempt=effect.attempt, error=error))
+            return
+        self.opened += 1
+        ids: Counter[str] = Counter()
+        server = self.opened
+
+        def new_id(prefix: str) -> str:
+            ids[prefix] += 1
+            return f"{prefix}_{server}_{ids[prefix]}"
+
+        other = new_server(new_id, beta=self.beta)
+        update = self._dialect.decode_client(self._dialect.encode_client(effect.update))
+        wanted = [
+            *other.handle(server_messages.Opened(unix_time=1.7e9), self.now),
+            *other.handle(update, self.now),
+        ]
+        (answer,) = [
+            each.event
+            for each in wanted
+            if isinstance(each, server_fx.Emit) and isinstance(each.event, wire.SessionUpdated)
+        ]
+        if effect.attempt not in self.given_up:
+            self.waiting = [other, *wanted]
+        self.tell(StandbyOpened(attempt=effect.attempt, answer=answer))
+
+    def lose(self) -> None:
+        """The connection is lost."""
+        self.tell(ConnectionLost(code=1006, reason="gone"))
+
     def carry(self, said: bytes) -> None:
         """What the server says sets out for the client."""
         self.to_client.append(said)
@@ -281,7 +410,9 @@ class World:
     def _check_sent(self, event: wire.ClientEvent, *, undoing: bool) -> None:
         match event:
             case wire.SessionUpdate(event_id=event_id, session=session):
-                self.updates[event_id] = session.instructions is not None and not undoing
+                current = self.client.current_agent.instructions
+                switches = session.instructions not in (None, current)
+                self.updates[event_id] = switches and not undoing
             case wire.RawClientEvent(payload={"response": {"metadata": metadata}}):
                 self.asked |= _wishes(metadata)
             case wire.ResponseCreate(response=settings):
@@ -333,8 +464,10 @@ class World:
 
     def _note_item(self, item: Item) -> None:
         # Who edits the conversation puts back what was said: nothing is asked for by that.
-        by_an_edit = (item.id or "").startswith(NAMED_BY_CLIENT)
+        by_an_edit = (item.id or "").startswith(NAMED_BY_CLIENT) or item.id in self.told_again
         match item:
+            case FunctionCallOutputItem(call_id=call_id) if item.id in self.told_again:
+                self.outputs[call_id] += 1
             case FunctionCallOutputItem(call_id=call_id, output=output) if not by_an_edit:
                 self.outputs[call_id] += 1
                 # Of what did not happen nobody has to speak.
@@ -366,6 +499,9 @@ class World:
             "hand over": lambda number: self.ask(messages.HandOff((DESK, BILLING)[number % 2])),
             "update": self.update,
             "report": self.report,
+            "dial": self.dial,
+            "lose": lambda _: self.lose(),
+            "renew": lambda _: self.tell(TimerFired(RENEW_TIMER)),
         }
         moves[move](number)
 
@@ -377,8 +513,9 @@ class World:
                 self.hear(event.audio)
 
     def client_reads(self, number: int) -> None:
-        for _ in range(min(len(self.to_client), 1 + number % 8)):
-            self.tell(self._dialect.decode_server(self.to_client.popleft()))
+        for _ in range(1 + number % 8):
+            if self.to_client:  # they may be another server's, suddenly
+                self.tell(self._dialect.decode_server(self.to_client.popleft()))
 
     def time(self, number: int) -> None:
         self.now += (number % 50) / 20
@@ -505,7 +642,7 @@ class World:
         gate, audio = self.gate, (VOICE if self.user_speaks else SILENCE) * (number % 3 or 1)
         if self.by_ear:
             self.now += len(audio) / BYTES_PER_MS / 1000
-        if gate is None or not gate.open:
+        if gate is None or not gate.open or self.is_down:
             return
         if gate.echo is not None:
             audio = self.filter.process(audio, gate.audio_format, gate.echo, self.now)
@@ -551,7 +688,8 @@ class World:
         self.interrupted |= self.asked - self.begun
         under_way = b"".join((*self.to_server, *self.to_client))
         self.took_back |= self.watch.asked or b"response.create" in under_way
-        self.took_back |= b"already_has_active" in under_way
+        self.took_back |= b"already_has_active" in under_way or self.is_down
+        self.is_owed = False
         self.ask(messages.Interrupt())
 
     def manual(self, number: int) -> None:
@@ -591,6 +729,8 @@ class World:
                 self.decide(1)
             elif self.generations:
                 self.end_of_answer(next(iter(self.generations)))
+            elif self.dialled:
+                self.dial(0)
             elif self._fire_next_timer():
                 pass
             elif self.watch.hushed:
@@ -634,7 +774,7 @@ class World:
     def check_at_rest(self) -> None:
         """Check what must hold when nothing is open any more."""
         assert {error.code for error in self.refusals} <= ALLOWED_ERRORS, self.refusals
-        assert [item.id for item in self.client.history] == self.order
+        assert [item.id for item in self.history] == self.order
 
         # No wish was lost, unless the server took so long that it was said to be.
         errors = [event.error.type for event in self.published(events.ErrorEvent)]
@@ -643,9 +783,11 @@ class World:
                 assert "wish" not in self.log[_last(self.log, "response") + 1 :], self.log
             for name in self.wishes:
                 least = 0 if name in self.interrupted else 1
-                assert least <= self.answered[name] <= 1, self.answered
+                most = 1 + self.switched  # one that was cut is asked for once more
+                assert least <= self.answered[name] <= most, self.answered
         ends = self.published(events.AgentEndEvent)
-        assert not ends or ends[-1].final or self._stopped_since(ends[-1])
+        was_over = not ends or ends[-1].final or self._stopped_since(ends[-1])
+        assert was_over or (self.switched and self.took_back)  # what was cut is not retried
 
         # Every call that was made has its answer, and nothing else has.
         assert set(self.outputs) == self.calls

@@ -29,7 +29,7 @@ from realtime_actors.core.messages import (
 )
 from realtime_actors.core.tools.approvals import approval_timer
 from realtime_actors.core.tools.tool_calls import tool_timer
-from realtime_actors.errors import ConfigError, LocalProtocolError, NotConnectedError
+from realtime_actors.errors import ConfigError, LocalProtocolError, SessionClosedError
 from realtime_actors.events import (
     AgentEndEvent,
     GuardrailTrippedEvent,
@@ -303,14 +303,14 @@ def test_a_need_that_is_found_too_late_is_dropped() -> None:
     assert machine.handle(ApprovalNeeded("c1"), now=6.0) == []
 
 
-def test_a_lost_connection_ends_what_waits() -> None:
+def test_the_end_of_the_session_ends_what_waits() -> None:
     machine = waiting()
 
-    effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=0.0)
+    effects = machine.handle(ask(messages.Close()), now=0.0)
 
-    assert outcomes(effects) == ["Error: the connection was lost: gone"]
+    assert outcomes(effects) == ["Error: the session was closed"]
     assert CancelTimer(approval_timer("c1")) in effects
-    assert answers(machine.handle(approve(), now=0.0)) == [NotConnectedError]
+    assert answers(machine.handle(approve(), now=0.0)) == [SessionClosedError]
     assert machine.handle(out_of_time(), now=0.0) == []
 
 

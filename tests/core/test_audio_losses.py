@@ -48,7 +48,7 @@ def test_an_outage_is_over_when_a_second_passes_without_and_the_next_is_told_at_
     ]
 
 
-@pytest.mark.parametrize("end", [ConnectionLost(), Asked(messages.Close())])
+@pytest.mark.parametrize("end", [ConnectionLost(code=1000), Asked(messages.Close())])
 def test_what_is_not_told_yet_is_told_when_the_connection_ends(end) -> None:
     machine = live()
     machine.handle(dropped(20), now=1.0)

@@ -7,10 +7,10 @@ import pytest
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.core.contract import Phase
-from realtime_actors.core.effects import Answer, End, Gate, Publish, Refuse, SetGate
+from realtime_actors.core.effects import End, Gate, Publish, Refuse, SetGate
 from realtime_actors.core.messages import ConnectionLost, TimerFired
 from realtime_actors.core.server_errors import MEANINGS
-from realtime_actors.errors import NotConnectedError, SessionFailedError
+from realtime_actors.errors import ConnectionLostError, SessionClosedError, SessionFailedError
 from realtime_actors.events import (
     AgentEndEvent,
     AudioEvent,
@@ -78,7 +78,7 @@ BENIGN = [
 class TestFatalErrors:
     @pytest.mark.parametrize("code", FATAL)
     def test_end_the_session(self, code) -> None:
-        machine = live()
+        machine = live(reconnect=None)
 
         effects = machine.handle(refused(code, message="over"), now=0.0)
 
@@ -98,7 +98,7 @@ class TestFatalErrors:
         update = messages.UpdateSession({"speed": 1.1})
         after(machine, ask(update, "Ann"), ask(update, "Bob"))
 
-        effects = machine.handle(refused("session_expired"), now=0.0)
+        effects = machine.handle(refused("insufficient_quota"), now=0.0)
 
         assert [(each.caller, type(each.error)) for each in only(Refuse, effects)] == [
             ("Ann", SessionFailedError),
@@ -255,7 +255,7 @@ class TestAResponseThatFails:
 def test_an_error_without_words_says_what_its_code_means() -> None:
     said = wire.ErrorDetail(type="invalid_request_error", code="session_expired")
 
-    effects = live().handle(wire.ServerError(error=said), now=0.0)
+    effects = live(reconnect=None).handle(wire.ServerError(error=said), now=0.0)
 
     meaning = (
         "the session has lasted as long as it may: start a new one"
@@ -385,23 +385,27 @@ class TestNonsense:
 
 
 class TestALostConnection:
+    """Without `reconnect` a session ends with its connection. With it: see `test_losses`."""
+
     LOST = ConnectionLost(code=1006, reason="gone")
 
-    def test_closes_the_microphone_and_is_told(self) -> None:
-        effects = live().handle(self.LOST, now=0.0)
+    def test_ends_the_session_and_says_why(self) -> None:
+        effects = live(reconnect=None).handle(self.LOST, now=0.0)
 
         why = "the connection was lost: gone"
-        assert effects[:3] == [
-            SetGate(Gate(False, why)),
-            Publish(ConnectionEvent(state="disconnected", code=1006, reason="gone")),
-            Publish(
-                ErrorEvent(
-                    error=ErrorInfo(type="connection_lost", message=why, code="1006"),
-                    source="session",
-                )
-            ),
-        ]
-        assert only(End, effects) == []
+        (told,) = only(ErrorEvent, effects)
+        assert (told.error.type, told.error.message, told.recoverable) == (
+            "connection_lost",
+            why,
+            False,
+        )
+        (closed,) = only(ConnectionEvent, effects)
+        (end,) = only(End, effects)
+        assert (closed.state, closed.reason) == ("closed", why)
+        assert closed.error is end.error
+        assert isinstance(end.error, ConnectionLostError)
+        assert (str(end.error), end.error.close_code, end.error.code) == (why, 1006, "1006")
+        assert SetGate(Gate(False, why)) in effects
 
     @pytest.mark.parametrize(
         ("reason", "said"),
@@ -412,12 +416,13 @@ class TestALostConnection:
         ],
     )
     def test_is_said_once(self, reason, said) -> None:
-        effects = live().handle(ConnectionLost(code=1006, reason=reason), now=0.0)
+        effects = live(reconnect=None).handle(ConnectionLost(code=1006, reason=reason), now=0.0)
 
-        assert effects[0] == SetGate(Gate(False, said))
+        assert [str(end.error) for end in only(End, effects)] == [said]
 
     def test_ends_whatever_was_under_way(self) -> None:
-        machine = after(live(agent_with("weather")), say(), created("r1"), called("c1"))
+        machine = live(agent_with("weather"), reconnect=None)
+        after(machine, say(), created("r1"), called("c1"))
         after(machine, ask(messages.UpdateSession({"speed": 1.1}), "Ann"))
 
         effects = machine.handle(self.LOST, now=0.0)
@@ -427,47 +432,16 @@ class TestALostConnection:
             ("disconnected", True)
         ]
         assert [(each.caller, type(each.error)) for each in only(Refuse, effects)] == [
-            ("Ann", NotConnectedError)
+            ("Ann", ConnectionLostError)
         ]
         assert sent(effects) == []
 
-    def test_leaves_a_session_that_still_answers_questions(self) -> None:
-        machine = after(live(), added(written("u1")), self.LOST)
+    def test_leaves_what_is_known_to_be_read(self) -> None:
+        machine = after(live(reconnect=None), added(written("u1")), self.LOST)
 
-        effects = play(
-            machine,
-            ask(messages.History()),
-            ask(messages.CurrentAgent()),
-            ask(messages.Interrupt()),
-            ask(messages.PlaybackPosition("i1", 0, 20)),
-        )
+        effects = play(machine, ask(messages.History()), ask(messages.CurrentAgent()), say())
 
-        assert answers(effects) == [(written("u1"),), AGENT, None, None]
-
-    @pytest.mark.parametrize(
-        "verb",
-        [
-            messages.SendMessage("Hi"),
-            messages.CreateResponse(),
-            messages.CommitAudio(),
-            messages.UpdateSession({}),
-            messages.SendRawEvent({"type": "response.cancel"}),
-        ],
-        ids=lambda verb: type(verb).__name__,
-    )
-    def test_refuses_what_would_have_to_be_sent(self, verb) -> None:
-        effects = after(live(), self.LOST).handle(ask(verb), now=0.0)
-
-        assert answers(effects) == [NotConnectedError]
-        assert sent(effects) == []
-
-    def test_lets_the_session_be_closed(self) -> None:
-        effects = after(live(), self.LOST).handle(ask(messages.Close()), now=0.0)
-
-        assert effects[-2:] == [End(None), Answer("caller")]
-        assert only(ConnectionEvent, effects) == [
-            ConnectionEvent(state="closed", reason="the session was closed")
-        ]
+        assert answers(effects) == [(written("u1"),), AGENT, SessionClosedError]
 
 
 def test_rate_limits_and_idle_timeouts_are_told() -> None:

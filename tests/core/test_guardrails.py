@@ -245,10 +245,14 @@ class TestALateVerdict:
         assert only(AudioInterruptedEvent, effects) == []
         assert "response.cancel" not in sent_types(effects)
 
-    def test_is_dropped_when_the_connection_was_lost_meanwhile(self) -> None:
-        machine = after(guarded(), transcript("It costs $5."), ConnectionLost(code=1006))
+    def test_counts_though_the_connection_was_lost_meanwhile(self) -> None:
+        machine = after(guarded(), speech("i1", 1000), transcript("It costs $5."))
+        after(machine, ConnectionLost(code=1006), at=0.2)
 
-        assert machine.handle(tripped(), now=0.0) == []
+        effects = machine.handle(tripped(), now=0.4)
+
+        assert [event.heard_ms for event in only(AudioInterruptedEvent, effects)] == [400]
+        assert sent_types(effects) == []  # the next connection is told
 
 
 def test_answers_that_are_stopped_in_a_row_are_not_asked_for_for_ever() -> None:

@@ -389,8 +389,8 @@ def test_a_handoff_that_took_too_long_is_not_done_afterwards() -> None:
     assert machine.current_agent == DESK
 
 
-def test_a_connection_lost_in_between_ends_the_call_and_keeps_the_agent() -> None:
-    machine = after(asked_to_hand_over(), handed_over(BILLING))
+def test_a_connection_lost_for_good_in_between_ends_the_call_and_keeps_the_agent() -> None:
+    machine = after(asked_to_hand_over(reconnect=None), handed_over(BILLING))
 
     effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=0.0)
 

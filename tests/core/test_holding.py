@@ -285,7 +285,7 @@ class TestTwoResponses:
         assert [end.response_id for end in only(AgentEndEvent, effects)] == ["r2", "r1"]
 
 
-@pytest.mark.parametrize("end", [ConnectionLost(code=1006), ask(messages.Close())])
+@pytest.mark.parametrize("end", [ConnectionLost(code=1000), ask(messages.Close())])
 def test_every_response_has_an_end_however_the_session_ends(end) -> None:
     machine = after(holding(), transcript("0123456789"), speech(ms=100), done("r1"))
 

@@ -14,7 +14,7 @@ from realtime_actors.core.effects import (
     CallHook,
     CancelTimer,
     CancelTool,
-    OpenAnother,
+    OpenStandby,
     Refuse,
     RunHandoff,
     Send,
@@ -24,8 +24,8 @@ from realtime_actors.core.messages import ConnectionLost, TimerFired
 from realtime_actors.core.settings import ANSWER_WITHIN
 from realtime_actors.errors import (
     ConfigError,
+    ConnectionLostError,
     LocalProtocolError,
-    NotConnectedError,
     SessionUpdateError,
 )
 from realtime_actors.hooks import AgentHooks
@@ -228,20 +228,20 @@ class TestVoices:
         machine = after(asked(reconnecting, desk=MARIN), created("r1"), speech(ms=100))
         after(machine, interrupt(), done("r1", "cancelled"))
 
-        (other,) = only(OpenAnother, machine.handle(resolved(CEDAR), now=1.0))
+        (other,) = only(OpenStandby, machine.handle(resolved(CEDAR), now=1.0))
 
-        assert other.call_id == ID
+        assert other.attempt == 1
         assert machine.handle(say("Wait."), now=1.0) != []
         assert only(Refuse, machine.handle(updated(), now=1.0)) == []  # it is still under way
 
 
-def test_who_waits_when_the_connection_is_lost_is_told() -> None:
+def test_who_waits_when_the_connection_is_lost_for_good_is_told() -> None:
     for trace in ((), (resolved(),)):
         machine = after(asked(), *trace)
 
-        effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=0.0)
+        effects = machine.handle(ConnectionLost(code=1000, reason="gone"), now=0.0)
 
-        assert isinstance(refusal(effects), NotConnectedError)
+        assert isinstance(refusal(effects), ConnectionLostError)
         assert CancelTool(ID) in effects
         assert machine.handle(resolved(), now=0.0) == []
 

@@ -15,16 +15,16 @@ from realtime_actors.config import (
     SessionModelSettings,
     default_session_settings,
 )
-from realtime_actors.core.agents.reconnecting import (
+from realtime_actors.core.connection.moving import (
     LIMIT_TIMER,
     OPEN_WITHIN,
     QUIET_TIMER,
     QUIET_WITHIN,
 )
 from realtime_actors.core.effects import (
-    CloseAnother,
+    CloseStandby,
     Effects,
-    OpenAnother,
+    OpenStandby,
     Publish,
     RunTool,
     Send,
@@ -34,10 +34,9 @@ from realtime_actors.core.effects import (
 )
 from realtime_actors.core.machine import SessionMachine
 from realtime_actors.core.messages import (
-    AnotherFailed,
-    AnotherOpened,
-    ConnectionLost,
     GuardrailsFinished,
+    StandbyFailed,
+    StandbyOpened,
     TimerFired,
 )
 from realtime_actors.core.speech.playback import LOOK_AGAIN
@@ -45,6 +44,7 @@ from realtime_actors.errors import StartCause, StartError
 from realtime_actors.events import (
     AgentStartEvent,
     ConnectionEvent,
+    ConnectionReport,
     ErrorEvent,
     Event,
     HandoffEvent,
@@ -111,20 +111,21 @@ MARIN = agent_with(
     "weather", name="Marin", voice="marin", handoffs=[Handoff(CEDAR, voice="reconnect")]
 )
 CALL = call_item("c1", "transfer_to_cedar")
+SPEAK = ask(messages.CreateResponse())
 GREETING = "Hello, this is Marin."
 SECOND = wire.SessionInfo(id="s2", settings=SessionModelSettings(voice="cedar"))
-OPENED = AnotherOpened(call_id="c1", answer=wire.SessionUpdated(session=SECOND))
-FAILED = AnotherFailed(call_id="c1", error=StartError("nobody there", StartCause.NETWORK))
+OPENED = StandbyOpened(attempt=1, answer=wire.SessionUpdated(session=SECOND))
+FAILED = StandbyFailed(attempt=1, error=StartError("nobody there", StartCause.NETWORK))
 
 
 def talking(**options: object) -> SessionMachine:
     """Marin has greeted the user, for a second from 0.0 on, and wants to hand over."""
-    machine = after(live(MARIN, **options), added(written("u1", "Hi!")), say(), created("r0"))
+    machine = after(live(MARIN, **options), added(written("u1", "Hi!")), SPEAK, created("r0"))
     after(machine, output_added(spoken("i1"), "r0"), speech("i1", response_id="r0"))
     after(machine, speech_done("i1", response_id="r0"))
     after(machine, transcript_done(GREETING, response_id="r0"))
     after(machine, output_done(spoken("i1", GREETING), "r0"), done("r0"))
-    return after(machine, say(), created("r1"), output_done(CALL))
+    return after(machine, SPEAK, created("r1"), output_done(CALL))
 
 
 NOTHING_WRITTEN_DOWN = evolve(default_session_settings(), input_audio_transcription=OFF)
@@ -156,8 +157,8 @@ class TestTheOtherConnection:
 
         effects = machine.handle(handed_over(CEDAR), now=0.0)
 
-        (another,) = only(OpenAnother, effects)
-        assert (another.call_id, another.within) == ("c1", OPEN_WITHIN)
+        (another,) = only(OpenStandby, effects)
+        assert (another.attempt, another.within) == (1, OPEN_WITHIN)
         assert another.update.session == SessionModelSettings(
             modalities=("text", "audio"),
             input_audio_format="pcm16",
@@ -175,7 +176,7 @@ class TestTheOtherConnection:
         told = wire.SessionInfo(settings=SessionModelSettings(max_output_tokens=500))
         after(machine, wire.SessionUpdated(session=told))
 
-        (another,) = only(OpenAnother, machine.handle(handed_over(CEDAR), now=0.0))
+        (another,) = only(OpenStandby, machine.handle(handed_over(CEDAR), now=0.0))
 
         assert (another.update.session.speed, another.update.session.max_output_tokens) == (
             1.2,
@@ -187,7 +188,7 @@ class TestTheOtherConnection:
 
         effects = machine.handle(handed_over(CEDAR), now=0.0)
 
-        assert only(OpenAnother, effects) == []
+        assert only(OpenStandby, effects) == []
         assert [each.session.voice for each in sent(effects)] == ["cedar"]
 
     def test_is_not_made_unless_the_handoff_says_so(self) -> None:
@@ -196,18 +197,18 @@ class TestTheOtherConnection:
 
         effects = machine.handle(handed_over(CEDAR), now=0.0)
 
-        assert only(OpenAnother, effects) == []
+        assert only(OpenStandby, effects) == []
         assert "a voice cannot change" in only(ToolEndEvent, effects)[0].output
 
     def test_is_not_made_for_the_same_voice(self) -> None:
         twin = agent_with(name="Twin", voice="marin")
 
-        assert only(OpenAnother, talking().handle(handed_over(twin), now=0.0)) == []
+        assert only(OpenStandby, talking().handle(handed_over(twin), now=0.0)) == []
 
     def test_leaves_the_answers_to_us_where_speech_stops_no_response(self) -> None:
         machine = talking(barge_in=BargeIn(mode="off"))
 
-        (another,) = only(OpenAnother, machine.handle(handed_over(CEDAR), now=0.0))
+        (another,) = only(OpenStandby, machine.handle(handed_over(CEDAR), now=0.0))
 
         assert another.update.session.turn_detection.create_response is False
 
@@ -338,7 +339,7 @@ class TestTheSwitch:
 
         effects = machine.handle(updated(), now=1.0)
 
-        assert only(SwitchConnection, effects) == [SwitchConnection("c1")]
+        assert only(SwitchConnection, effects) == [SwitchConnection(1)]
         assert [event.type for event in events_of(effects)] == [
             "session_updated",  # the old server's answer
             "connection",
@@ -348,9 +349,9 @@ class TestTheSwitch:
         ]
         assert only(SessionUpdatedEvent, effects)[1].session == SECOND
         assert only(HandoffEvent, effects) == [HandoffEvent(from_agent=MARIN, to_agent=CEDAR)]
-        assert only(ConnectionEvent, effects) == [
-            ConnectionEvent(state="connected", reason="for the voice of Cedar")
-        ]
+        (moved,) = only(ConnectionEvent, effects)
+        assert (moved.state, moved.reason) == ("resumed", "for the voice of Cedar")
+        assert moved.report == ConnectionReport(cause="voice", items_told=3, open_calls=("c1",))
         assert machine.current_agent == CEDAR
 
     def test_tells_the_new_server_the_conversation_so_far(self) -> None:
@@ -395,9 +396,9 @@ class TestTheSwitch:
         machine = after(talking(), handed_over(cedar), done("r1"), OPENED, updated(), at=1.0)
         after(machine, created("r2"), speech("i2", response_id="r2"), speech_done("i2"), at=1.0)
         after(machine, called("c2", "back", response_id="r2"), done("r2"), at=2.0)
-        again = AnotherOpened(call_id="c2", answer=wire.SessionUpdated(session=wire.SessionInfo()))
+        again = StandbyOpened(attempt=2, answer=wire.SessionUpdated(session=wire.SessionInfo()))
 
-        (another,) = only(OpenAnother, play(machine, handed_over(MARIN, "c2"), at=2.0))
+        (another,) = only(OpenStandby, play(machine, handed_over(MARIN, "c2"), at=2.0))
         after(machine, again, updated(), at=2.0)
 
         assert another.update.session.voice == "marin"
@@ -625,7 +626,7 @@ class TestRetelling:
 
 class TestACallBesideTheHandoff:
     def machine(self) -> SessionMachine:
-        machine = after(live(MARIN), say(), created("r1"), speech("i1"), speech_done("i1"))
+        machine = after(live(MARIN), SPEAK, created("r1"), speech("i1"), speech_done("i1"))
         after(machine, output_done(spoken("i1", GREETING)), output_done(CALL))
         after(machine, called("c2", "weather"), handed_over(CEDAR), done("r1"))
         return after(machine, OPENED, at=1.0)
@@ -666,7 +667,7 @@ class TestAFailure:
         assert [(event.output, event.error) for event in only(ToolEndEvent, effects)] == [
             (text, text)
         ]
-        assert only(CloseAnother, effects) == [CloseAnother("c1")]
+        assert only(CloseStandby, effects) == [CloseStandby(1)]
         assert only(HandoffEvent, effects) + only(SwitchConnection, effects) == []
         assert sent_types(effects) == ["conversation.item.create", "response.create"]
         assert machine.current_agent == MARIN
@@ -702,34 +703,23 @@ class TestAFailure:
 
         effects = play(machine, handed_over(CEDAR, "c2"))
 
-        assert [each.call_id for each in only(OpenAnother, effects)] == ["c2"]
+        assert [each.attempt for each in only(OpenStandby, effects)] == [2]
 
     def test_that_comes_after_the_switch_is_no_news(self) -> None:
         assert play(switched(), FAILED, TimerFired(LIMIT_TIMER), TimerFired(QUIET_TIMER)) == []
 
     @pytest.mark.parametrize("machine", [opening, opened])
-    def test_of_the_old_connection_ends_it_all(self, machine) -> None:
-        machine = machine()
-
-        effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=1.0)
-
-        assert only(CloseAnother, effects) == [CloseAnother("c1")]
-        assert [event.call_id for event in only(ToolEndEvent, effects)] == ["c1"]
-        assert sent(effects) == []
-        assert play(machine, OPENED, TimerFired(LIMIT_TIMER)) == []
-
-    @pytest.mark.parametrize("machine", [opening, opened])
     def test_closing_the_session_closes_both(self, machine) -> None:
         effects = machine().handle(ask(messages.Close()), now=1.0)
 
-        assert only(CloseAnother, effects) == [CloseAnother("c1")]
+        assert only(CloseStandby, effects) == [CloseStandby(1)]
 
     def test_of_the_call_itself_is_the_end_of_it(self) -> None:
         machine = opening()
 
         effects = machine.handle(finished("c1", "Error: no", error="Error: no"), now=0.0)
 
-        assert only(CloseAnother, effects) == [CloseAnother("c1")]
+        assert only(CloseStandby, effects) == [CloseStandby(1)]
         assert len(only(ToolEndEvent, effects)) == 1
         assert creates(effects) == 1
         assert only(ErrorEvent, effects) == []

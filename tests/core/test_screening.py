@@ -196,10 +196,13 @@ def test_a_guardrail_that_fails_lets_the_words_pass_and_is_reported() -> None:
     assert sent(effects) == []
 
 
-def test_a_verdict_after_the_connection_was_lost_is_dropped() -> None:
+def test_a_verdict_counts_though_the_connection_was_lost_meanwhile() -> None:
     machine = after(turn(), created("r1"), user_words("My password"), ConnectionLost(code=1006))
 
-    assert machine.handle(tripped(), now=0.0) == []
+    effects = machine.handle(tripped(), now=0.0)
+
+    assert len(only(GuardrailTrippedEvent, effects)) == 1
+    assert sent(effects) == []  # the next connection is told
 
 
 def test_words_that_had_to_be_asked_for_are_judged_too() -> None:

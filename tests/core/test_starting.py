@@ -84,6 +84,7 @@ def test_the_agents_user_code_runs_in_a_task_and_the_microphone_is_closed() -> N
 
     assert effects == [
         SetGate(Gate(False, "the session is not connected yet")),
+        Publish(ConnectionEvent(state="connecting")),
         ResolveAgent(AGENT),
     ]
 

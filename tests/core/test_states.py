@@ -26,7 +26,7 @@ from realtime_actors.config import BargeIn, GuardrailsSettings, TranscriptionCon
 from realtime_actors.core.contract import Phase
 from realtime_actors.core.effects import Effects, End, Send
 from realtime_actors.core.machine import SessionMachine
-from realtime_actors.core.messages import AnotherOpened, ConnectionLost, TimerFired
+from realtime_actors.core.messages import ConnectionLost, StandbyOpened, TimerFired
 from realtime_actors.guardrails import InputGuardrail, OutputGuardrail
 from realtime_actors.items import McpApprovalRequestItem, user_message
 from tests.core.machine import (
@@ -73,7 +73,7 @@ DESK = Agent(
     input_guardrails=[InputGuardrail(name="no_names", check=lambda text: False)],
 )
 REQUEST = McpApprovalRequestItem(id="m1", server_label="bank", name="pay", arguments="{}")
-OPENED = AnotherOpened(call_id="c1", answer=updated(voice="cedar"))
+OPENED = StandbyOpened(attempt=1, answer=updated(voice="cedar"))
 SPEAKING = (created("r1"), output_added(spoken("i1", "right")), speech("i1"), transcript("Hi"))
 
 

@@ -364,7 +364,7 @@ class TestSoManyAtOnce:
     def test_a_call_that_waits_is_ended_with_the_others(self) -> None:
         machine = after(live(AGENT, max_concurrency=1), created("r1"), called("c1"), called("c2"))
 
-        effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=0.0)
+        effects = machine.handle(ask(messages.Close()), now=0.0)
 
         assert [call_id for call_id, _ in ended(effects)] == ["c1", "c2"]
 
@@ -417,8 +417,8 @@ class TestTheEnd:
         assert only(CancelTool, effects) == [CancelTool("c1"), CancelTool("c2")]
         assert sent(effects) == []
 
-    def test_a_lost_connection_ends_all_calls_too(self) -> None:
-        machine = after(live(AGENT), created("r1"), called("c1"))
+    def test_a_connection_that_is_lost_for_good_ends_all_calls_too(self) -> None:
+        machine = after(live(AGENT, reconnect=None), created("r1"), called("c1"))
 
         effects = machine.handle(ConnectionLost(code=1006, reason="gone"), now=0.0)
 

@@ -8,6 +8,7 @@ from realtime_actors import events
 from realtime_actors import protocol as wire
 from realtime_actors.core.effects import (
     Effects,
+    End,
     Publish,
     RunGuardrails,
     ScreenInput,
@@ -17,7 +18,7 @@ from realtime_actors.core.effects import (
 )
 from realtime_actors.core.guardrails.guarding import guardrail_timer
 from realtime_actors.core.guardrails.screening import screening_timer
-from realtime_actors.core.messages import ConnectionLost, GuardrailsFinished, TimerFired
+from realtime_actors.core.messages import GuardrailsFinished, TimerFired
 from realtime_actors.items import Item, MessageItem, OutputAudio
 from tests.core.machine import AnyMessage
 
@@ -49,8 +50,6 @@ class WordsWatch:
                 self._verdict(response_id)
             case wire.ConversationItemDeleted(item_id=item_id):
                 self.partial.pop(item_id, None)
-            case ConnectionLost():
-                self.judging.clear()
         limited = {each.key for each in effects if isinstance(each, SetTimer)}
         for effect in effects:
             match effect:
@@ -60,7 +59,7 @@ class WordsWatch:
                     self.judging[response_id] = attempt
                 case ScreenInput(item_id=item_id):
                     assert screening_timer(item_id) in limited, "may be judged for ever"
-                case SwitchConnection():
+                case SwitchConnection() | End():
                     self.judging.clear()
                 case Send(event=wire.ConversationItemDelete(item_id=item_id)):
                     self.partial.pop(item_id, None)

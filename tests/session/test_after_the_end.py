@@ -216,7 +216,7 @@ def test_a_session_that_is_started_again_begins_anew_and_the_last_one_can_be_rea
         while probe.wait_for(ConnectionEvent).state != "connected":
             pass
 
-        assert lost.state == "disconnected"
+        assert lost.state == "lost"
         assert session.history() == ()
     finally:
         calls.stop()

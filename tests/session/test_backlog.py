@@ -210,7 +210,7 @@ def test_a_server_that_goes_while_it_is_not_read_is_heard_to_its_last_word(
         came = [speech.get(timeout=PATIENCE).event for _ in range(PIECES + 1)]
         assert all(isinstance(event, AudioEvent) for event in came[:-1])
         assert isinstance(came[-1], ConnectionEvent)
-        assert came[-1].state == "disconnected"
+        assert came[-1].state == "lost"
 
 
 def test_one_message_that_is_larger_than_all_that_may_wait_is_no_backlog(

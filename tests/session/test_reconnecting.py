@@ -363,7 +363,7 @@ def test_a_session_that_loses_its_connection_meanwhile_closes_the_second():
         assert second.dialled.wait(5.0)
         first.drop()
 
-        assert probe.wait_for(ConnectionEvent).state == "disconnected"
+        assert probe.wait_for(ConnectionEvent).state == "lost"
         assert second.given_up.wait(5.0)
 
 

@@ -174,7 +174,7 @@ def test_a_session_that_starts_again_tells_such_a_subscriber_in_order(
     turnstile.opened.set()
 
     session.close()
-    wait_for(lambda: turnstile.taken == ["disconnected", "connected", "closed"])
+    wait_for(lambda: turnstile.taken == ["lost", "connected", "closed"])
     calls.stop()
 
 

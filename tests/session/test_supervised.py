@@ -93,7 +93,7 @@ def test_handle_and_subscriptions_outlive_a_restart(server, supervisor):
     otp.exit_signal(session, otp.KILL)
 
     assert [probe.wait_for(ConnectionEvent).state for _ in range(2)] == [
-        "disconnected",
+        "lost",
         "connected",
     ]
     session.send_message("Are you there?")
@@ -110,7 +110,7 @@ def test_nothing_is_closed_by_a_failure_after_which_it_starts_again(server, supe
     otp.stop(session, "a failure")
 
     states = [probe.wait_for(ConnectionEvent).state for _ in range(2)]
-    assert states == ["disconnected", "connected"]
+    assert states == ["lost", "connected"]
 
 
 @pytest.mark.parametrize("restart", ["temporary", otp.Restart.TEMPORARY])
@@ -139,7 +139,7 @@ def test_what_ends_it_after_it_was_closed_and_started_again_was_not_asked_for(se
     otp.exit_signal(session, otp.KILL)
 
     lost = probe.wait_for(ConnectionEvent)
-    assert (lost.state, str(lost.error)) == ("disconnected", "the session was killed")
+    assert (lost.state, str(lost.error)) == ("lost", "the session was killed")
 
 
 def test_a_session_that_is_too_busy_to_be_closed_is_not_started_again(server, supervisor):
@@ -169,7 +169,7 @@ def test_who_reads_events_learns_that_a_supervisor_has_given_up(server):
 
     with pytest.raises(ra.SessionClosedError, match="supervisor"):
         seen.extend(stream)
-    assert [event.state for event in seen if isinstance(event, ConnectionEvent)] == ["disconnected"]
+    assert [event.state for event in seen if isinstance(event, ConnectionEvent)] == ["lost"]
     with pytest.raises(StopIteration):
         next(stream)
 

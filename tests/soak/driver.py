@@ -47,6 +47,9 @@ MOVES = (
     "edit",
     "edit twice",
     "look",
+    "lose",
+    "renew",
+    *["dial"] * 3,
 )
 ENDINGS = (*["rest"] * 7, "closed", "lost", "fatal")
 DETECTION = (
@@ -153,10 +156,11 @@ def end(world: RoughWorld, ending: str) -> None:
         case "rest":
             world.settle()
         case "lost":
-            world.lose_connection()
+            world.lose()
             world.tell(ask(messages.Close(), "the end"))
         case "fatal":
-            error = wire.ErrorDetail(code="session_expired", message="over")
+            world.settle()  # a server that is there has to say so
+            error = wire.ErrorDetail(code="insufficient_quota", message="over")
             world.tell(wire.ServerError(error=error))
         case "closed":
             world.tell(ask(messages.Close(), "the end"))

@@ -188,7 +188,7 @@ class RoughWorld(World):
 
     def check_at_rest(self) -> None:
         self.refusals = [error for error in self.refusals if error.code not in LATE_EDITS]
-        assert [item.id for item in self.client.history] == list(self.order)
+        assert [item.id for item in self.history] == list(self.order)
         super().check_at_rest()
 
 

@@ -22,6 +22,8 @@ def test_there_is_a_hook_for_every_turn_of_events() -> None:
         "on_tool_start",
         "on_tool_end",
         "on_error",
+        "on_connection_lost",
+        "on_connection_resumed",
         "on_history",
     ]
 

@@ -3,7 +3,7 @@
     Settled --resolved--> Acknowledging --session.updated--> Settled, with the new agent
                             |-- refused, or not answered --> Settled, with the old one
 
-An agent with another voice may need another connection: see `reconnecting`. The model asks for
+An agent with another voice may need another connection: see `core.connection`. The model asks for
 a handoff by a call, the program by a verb: who asked is told what became of it.
 
 Between the two no response is asked for: the new agent's first words follow its own
@@ -175,7 +175,8 @@ class Handoffs:
         settings = self.configuration.of_agent(handoff.resolved, self.current)
         changes = self.configuration.changes_to(settings)
         changes_voice = self._changes_voice(handoff)
-        too_late = changes_voice and self.speech.started
+        # Where there is no connection, the next one has not spoken yet.
+        too_late = changes_voice and self.speech.started and not self.outbox.keeps_back
         if not changes_voice:
             changes = evolve(changes, voice=None)
         if too_late and not reconnects:

@@ -66,10 +66,14 @@ class Turns:
                 self._unheard.remove(response)
                 self._ended(response)
 
+    def broke_off(self, response_id: str | None) -> None:
+        """The connection was lost in the middle of a response."""
+        self._end(response_id, "disconnected", None, "")
+
     def lost(self, loss: Loss) -> None:
         """The connection is gone, perhaps in the middle of a response."""
         if loss.broke_off:
-            self._end(loss.response_id, "disconnected", None, "")
+            self.broke_off(loss.response_id)
 
     def lost_held(self, loss: Loss) -> None:
         """The connection is gone, and so is the speech that was held."""

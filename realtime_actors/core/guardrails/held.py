@@ -64,6 +64,11 @@ class Held:
     def __bool__(self) -> bool:
         return bool(self._kept)
 
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """Those of which speech is kept."""
+        return tuple(self._kept)
+
     def others(self, response_id: str) -> bool:
         """Whether speech of another response than this is kept."""
         return any(each != response_id for each in self._kept)

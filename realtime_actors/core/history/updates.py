@@ -6,7 +6,7 @@ items and says what to publish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
 from attrs import define, evolve, field
@@ -14,10 +14,13 @@ from attrs import define, evolve, field
 from realtime_actors import events
 from realtime_actors.core.history.conversation import Conversation, Stream, words_of
 from realtime_actors.core.history.readings import Readings
+from realtime_actors.core.history.retelling import told_in_words
 from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import BY_THE_PROGRAM, DELETED, RecentSet
 from realtime_actors.items import InputAudio, Item, MessageItem, OutputAudio, UnknownItem
 from realtime_actors.protocol import (
+    ConversationItemCreate,
+    ConversationItemDelete,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
 )
@@ -47,6 +50,7 @@ class History:
     _deleted: RecentSet[str] = field(factory=lambda: RecentSet(DELETED))
     _retold: set[str | None] = field(factory=set)
     _untold: set[str | None] = field(factory=set)
+    _replaced: set[str] = field(factory=set)  # deleted at the server, and created again
 
     @property
     def items(self) -> Snapshot[Item]:
@@ -112,6 +116,33 @@ class History:
         """Another server is told these items, and no others. What it says of them is no news."""
         self._retold = set(item_ids)
         self._untold = {item.id for item in self.items} - self._retold
+        self._replaced.clear()
+
+    def is_told_anew(self, item_id: str) -> bool:
+        """Whether the server has this item because we have told it, after a move."""
+        return item_id in self._retold and item_id not in self._untold
+
+    def tell_anew(self, item_id: str) -> None:
+        """Have the server replace an item that it was told in its words: some were not heard."""
+        item = self.conversation.get(item_id)
+        if item is None or not self.is_told_anew(item_id):
+            return
+        previous_id = next(
+            (each.id for each in self._before(item_id) if each.id not in self._untold), None
+        )
+        self._replaced.add(item_id)
+        self.outbox.send(ConversationItemDelete(item_id=item_id))
+        told = told_in_words(item)
+        if told is None:
+            self._untold.add(item_id)
+            return
+        self.outbox.send(ConversationItemCreate(item=told, previous_item_id=previous_id or "root"))
+
+    def _before(self, item_id: str) -> Iterator[Item]:
+        """Give the items before one, the nearest first."""
+        items = self.items
+        at = next(place for place, item in enumerate(items) if item.id == item_id)
+        return reversed(items[:at])
 
     def is_untold(self, item_id: str | None) -> bool:
         """Whether only we have this item: the server was not told of it."""
@@ -138,6 +169,13 @@ class History:
         if not isinstance(message, MessageItem):
             return ""
         return "".join(words_of(part) or "" for part in message.content)
+
+    def gone(self, item_id: str) -> None:
+        """The server says that it has deleted an item. One that it was told anew is still there."""
+        if item_id in self._replaced:
+            self._replaced.discard(item_id)
+        else:
+            self.deleted(item_id)
 
     def deleted(self, item_id: str) -> None:
         """An item is gone, and does not come back."""

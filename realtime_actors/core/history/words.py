@@ -95,6 +95,10 @@ class Words:
         """A response of the conversation began."""
         self._latest = response_id
 
+    def made_by(self, response_id: str | None) -> list[Item]:
+        """Return the items of the conversation that a response has made, in order."""
+        return [item for item in self.history.items if self._maker(item.id) == response_id]
+
     def ended(self, response: wire.Response) -> None:
         """A response ended, and with it the items of which the server tells no end."""
         self._unkept.pop(response.id, None)

@@ -13,10 +13,10 @@ from attrs import define, evolve
 from realtime_actors import protocol as wire
 from realtime_actors.core.accounting import Accounting
 from realtime_actors.core.agents.turns import Turns
+from realtime_actors.core.connection.moving import Moving
 from realtime_actors.core.guardrails.guarding import Guarding
 from realtime_actors.core.guardrails.screening import Screening
 from realtime_actors.core.history.words import Words
-from realtime_actors.core.life import Life
 from realtime_actors.core.limits import Limits
 from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.responses.ends import was_talked_over, with_status
@@ -24,7 +24,7 @@ from realtime_actors.core.responses.response import ResponseMachine
 from realtime_actors.core.responses.stalls import StallWatch
 from realtime_actors.core.responses.turn_taking import TurnTaking
 from realtime_actors.core.responses.unanswered import Unanswered
-from realtime_actors.core.server_errors import is_fatal, session_failure
+from realtime_actors.core.server_errors import is_fatal
 from realtime_actors.core.settings import Configuration
 from realtime_actors.core.speech.speech import Speech
 from realtime_actors.core.tools.announcements import Announcements
@@ -51,7 +51,7 @@ class Course:
     """What happens when a response begins, ends, or is lost."""
 
     outbox: Outbox
-    life: Life
+    moving: Moving
     configuration: Configuration
     responses: ResponseMachine
     stalls: StallWatch
@@ -128,7 +128,7 @@ class Course:
                 return
             self.turns.failed(response)
             self.outbox.publish_raw(event)
-            self._end_if_fatal(response)
+            self._end_if_fatal(response, now)
             return
         if not has_begun:  # the server has not said so
             self.words.began(response.id)
@@ -139,7 +139,7 @@ class Course:
         self.rounds.go_on()
         self.turns.failed(response)
         self.turns.ended(response)
-        self._end_if_fatal(response)
+        self._end_if_fatal(response, now)
 
     def item_done(self, item: Item, response_id: str | None, now: float) -> None:
         """Take the end of an item that a response has made."""
@@ -223,10 +223,10 @@ class Course:
         self.accounting.response(response.id, response.usage, model)
         self.limits.spent(self.accounting.known_cost)
 
-    def _end_if_fatal(self, response: wire.Response) -> None:
+    def _end_if_fatal(self, response: wire.Response, now: float) -> None:
         error = response.status_details.error if response.status_details else None
         if error is not None and is_fatal(error):
-            self.life.end(session_failure(error))
+            self.moving.server_ended(error, now)
 
     def _talked_over(self, response_id: str | None, now: float) -> None:
         """The server has stopped a response for the user's speech, whatever its settings say."""

@@ -19,6 +19,7 @@ from attrs import define, field
 
 from realtime_actors.core.outbox import Outbox
 from realtime_actors.core.recent import RecentSet
+from realtime_actors.core.responses.wishes import Wish
 from realtime_actors.protocol import Response
 
 __all__ = ["OutOfBand", "out_of_band_timer"]
@@ -36,6 +37,7 @@ def out_of_band_timer(event_id: str | None) -> Hashable:
 @define
 class _Wish:
     metadata: Mapping[str, Any]
+    event: Wish
     is_spoken: bool
     is_stopped: bool = False
 
@@ -66,9 +68,11 @@ class OutOfBand:
         """The names of the wishes that are not answered."""
         return frozenset(self._wishes)
 
-    def asked(self, event_id: str | None, metadata: Mapping[str, Any], *, is_spoken: bool) -> None:
+    def asked(
+        self, event_id: str | None, metadata: Mapping[str, Any], event: Wish, *, is_spoken: bool
+    ) -> None:
         """A response out of band was asked for. `is_spoken`: it is made to be heard."""
-        self._wishes[event_id] = _Wish(metadata, is_spoken)
+        self._wishes[event_id] = _Wish(metadata, event, is_spoken)
         self.outbox.set_timer(out_of_band_timer(event_id), ANSWER_WITHIN)
 
     def give_up(self, event_id: str | None) -> bool:
@@ -121,6 +125,27 @@ class OutOfBand:
         for known in (self._responses, self._wishes, self.stopped, self.spoken, self.open):
             known.clear()
         self.names_conversations = self.user_had_turn = False
+
+    def went_down(self) -> list[tuple[Wish, bool]]:
+        """The connection is lost. Gives the wishes that were not answered, for the next one.
+
+        Responses that had begun are told of: the program has asked for them, and nothing comes.
+        """
+        for response_id in self.open:
+            self.outbox.publish_error(
+                "response_lost",
+                "the connection was lost in the middle of a response out of band: ask for it again"
+                " if you still need it",
+                response_id=response_id,
+                source="response",
+            )
+        left = [
+            (wish.event, wish.is_spoken) for wish in self._wishes.values() if not wish.is_stopped
+        ]
+        self.lost()
+        self.open.clear()
+        self.spoken.clear()
+        return left
 
     def lost(self) -> None:
         """The connection is gone, and with it everything asked for."""

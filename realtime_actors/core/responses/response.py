@@ -122,6 +122,7 @@ class ResponseMachine:
     out_of_band: OutOfBand = field(init=False)
     claims: Claims = field(factory=Claims)
     """What calls are owed."""
+    _active_wish: Wanted | None = None  # what the active response was asked for by, if it was
 
     def __attrs_post_init__(self) -> None:
         self.out_of_band = OutOfBand(self.outbox)
@@ -298,11 +299,13 @@ class ResponseMachine:
 
     def flush_out_of_band(self, *, may_speak: bool) -> None:
         """Send the wishes for responses beside the conversation."""
+        if self.outbox.keeps_back:
+            return
         for wish, is_spoken in self._wishes.next_beside(may_speak=may_speak):
             event = with_event_id(wish, self.outbox.new_id)
             event_id, metadata = event_id_of(event), metadata_of(event)
             self.outbox.send(event)
-            self.out_of_band.asked(event_id, metadata, is_spoken=is_spoken)
+            self.out_of_band.asked(event_id, metadata, event, is_spoken=is_spoken)
 
     def stop_asked(self, *, for_good: bool) -> None:
         """Let the response that is asked for be stopped when it begins.
@@ -337,6 +340,7 @@ class ResponseMachine:
         phase = self.phase
         stopped = self._is_stopped(response)
         asked = self._asked[-1] if self.is_requested else None
+        self._active_wish = None if asked is None else asked.wanted
         if not stopped:
             self.claims.began(None if asked is None else asked.claims)
         elif asked is not None:
@@ -452,6 +456,33 @@ class ResponseMachine:
         self._asked.clear()
         self.out_of_band.moved()
         self.claims.moved()
+
+    def went_down(self) -> Wanted | None:
+        """The connection is lost. What was asked for and has not begun is wanted of the next one.
+
+        Gives what the response in progress was asked for by, if one was, and it was asked for.
+        """
+        phase, wanted = self.phase, self._active_wish
+        if isinstance(phase, Requested) and self._asked:
+            asked = self._asked.pop()
+            if asked.stopped:
+                self.claims.refused(asked.claims)
+            else:
+                self._want_again(asked)
+        self.phase, self._retries, self._active_wish = IDLE, 0, None
+        self.outbox.cancel_timer(ANSWER_TIMER)
+        self.outbox.cancel_timer(RETRY_TIMER)
+        self._wishes.beside = [*self.out_of_band.went_down(), *self._wishes.beside]
+        return wanted if isinstance(phase, InProgress) else None
+
+    def want_again(self, wanted: Wanted | None) -> None:
+        """Want a response once more that was cut; None: one that the server made by itself."""
+        if not self._wishes.is_closed:
+            self._wishes.add_again(wanted or Wanted(PLAIN))
+
+    def want_no_more(self, wanted: Wanted | None) -> None:
+        """Take back what `want_again` was told."""
+        self._wishes.drop(wanted or Wanted(PLAIN))
 
     def lost(self, loss: Loss) -> None:
         """The connection is gone, and with it everything wanted."""

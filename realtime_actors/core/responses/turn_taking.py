@@ -239,6 +239,13 @@ class TurnTaking:
             self._timed = waited_for
             self.outbox.set_timer(TURN_TIMER, waited_for.until - now)
 
+    def went_down(self) -> bool:
+        """The connection is lost. Return whether the server owed the user an answer."""
+        owed = isinstance(self._user, Owed) and not self._user.stopped
+        self.not_listening()
+        self._found.clear()
+        return owed and self.configuration.session_type == "realtime"
+
     def moved(self) -> None:
         """Another connection is in use: ids of responses may come again.
 

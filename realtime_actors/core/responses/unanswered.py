@@ -26,7 +26,7 @@ from realtime_actors.core.server_errors import is_active_response, is_no_respons
 from realtime_actors.items import FunctionCallOutputItem, Item, MessageItem
 from realtime_actors.protocol import ClientEvent, ErrorDetail
 
-__all__ = ["CANCEL", "DELETE", "UPDATE", "Sent", "Unanswered", "is_clear", "kinds_of"]
+__all__ = ["CANCEL", "CREATE", "DELETE", "UPDATE", "Sent", "Unanswered", "is_clear", "kinds_of"]
 
 FORGET_AFTER: Final = 15.0
 """Seconds until something that was sent counts as one that is never answered. Ours: as long as

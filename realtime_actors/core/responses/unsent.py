@@ -13,6 +13,7 @@ from attrs import define, field
 
 from realtime_actors import protocol as wire
 from realtime_actors.core.agents.handoffs import Handoffs
+from realtime_actors.core.connection.unacknowledged import Unacknowledged
 from realtime_actors.core.effects import Send
 from realtime_actors.core.history.editing import Editing
 from realtime_actors.core.messages import NotSent
@@ -41,6 +42,7 @@ class Unsent:
     editing: Editing
     handoffs: Handoffs
     unanswered: Unanswered
+    unacknowledged: Unacknowledged
     _sent: Sequence[ClientEvent] = field(default=())
 
     def sent(self, to_server: Iterable[ToServer]) -> None:
@@ -51,6 +53,7 @@ class Unsent:
         """The last events of the last message were not sent."""
         unsent = self._sent[len(self._sent) - failed.count :]
         self.unanswered.not_sent(unsent)
+        self.unacknowledged.not_sent(self._sent if failed.is_told else unsent)
         if failed.is_told:
             self.responses.take_back()
         for event in unsent:

@@ -66,6 +66,11 @@ class Wishes:
         if wanted != _PLAINLY_WANTED or wanted not in self.wanted:
             self.wanted.appendleft(wanted)
 
+    def drop(self, wanted: Wanted) -> None:
+        """Want this response no more."""
+        if wanted in self.wanted:
+            self.wanted.remove(wanted)
+
     def next(self) -> Wanted | None:
         """Take the oldest wish."""
         return self.wanted.popleft() if self.wanted else None

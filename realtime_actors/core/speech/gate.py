@@ -28,8 +28,10 @@ class Gate:
 
     open: bool
     reason: str = ""
-    """Why it is closed, for the error."""
+    """Why it is closed, or why there is no connection, for the error."""
     audio_format: str = "pcm16"
     """What the server takes: pcm16, g711_ulaw or g711_alaw."""
     echo: Echo | None = None
     """What is to be kept from the server; None: nothing."""
+    is_down: bool = False
+    """There is no connection: what is sent is kept for the next one."""

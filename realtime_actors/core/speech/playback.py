@@ -17,7 +17,7 @@ milliseconds, and never more than what was received.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 from attrs import define, field, frozen
@@ -197,6 +197,21 @@ class PlaybackLedger:
     def forget_parts(self) -> None:
         """Forget what was played, all of which was heard, but not until when it was."""
         self._parts.clear()
+
+    @property
+    def items(self) -> Sequence[str]:
+        """The items of which a part is being played, or waits to be."""
+        return tuple(dict.fromkeys(part.item_id for part in self._parts))
+
+    def complete_all(self) -> None:
+        """Note that no more audio comes of anything: the connection is lost."""
+        for part in self._parts:
+            part.complete = True
+
+    def forget_heard(self, now: float) -> None:
+        """Forget what was played and was heard wholly."""
+        head = self._played(now)
+        self._parts = [part for part in self._parts if not self._heard(part, head).wholly]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -64,6 +64,7 @@ class Speech:
     _stops: list[ClientEvent] = field(factory=list)  # what the last interruption sent
     _unsent: list[ClientEvent] = field(factory=list)  # what of that could not be sent
     _aired: RecentSet[str] = field(factory=RecentSet)  # items of which something was let be heard
+    _before: set[str] = field(factory=set)  # items by the connection before that are still played
 
     def use_format(self, name: str) -> None:
         """Count bytes in this output format from now on."""
@@ -315,6 +316,23 @@ class Speech:
         if not self.history.is_deleted(item_id):
             self._delete(item_id)
 
+    def was_aired(self, item_id: str) -> bool:
+        """Whether something of an item was let be heard."""
+        return item_id in self._aired
+
+    def went_down(self) -> None:
+        """The connection is lost. What has come of the model's speech is heard to its end."""
+        self.ledger.complete_all()
+        self.samples.halves.clear()
+        self._unsent.clear()
+        self._last = None
+
+    def drop_held(self, now: float) -> None:
+        """Give up what is still held back: there will be nothing that it could wait for."""
+        for response_id in self.held.responses:
+            self._drop(response_id, now)
+        self.ledger.forget_heard(now)
+
     def lost(self, loss: Loss) -> None:
         """The connection is gone: forget what was being played."""
         self.ledger.clear()
@@ -323,12 +341,13 @@ class Speech:
         self._silenced.clear()
         self._unsent.clear()
         self._aired.clear()
+        self._before.clear()
         self._last = None
         self.started = False
 
     def moved(self) -> None:
-        """Another connection is in use, once all was heard that came by the one before."""
-        self.ledger.forget_parts()
+        """Another connection is in use. What came by the one before may still be heard."""
+        self._before = set(self.ledger.items)
         self.samples.halves.clear()
         self._silenced.clear()
         self._unsent.clear()
@@ -366,10 +385,14 @@ class Speech:
                 self._truncate(evolve(whole, heard_ms=played.received_ms))
 
     def _delete(self, item_id: str) -> None:
-        self.outbox.send(ConversationItemDelete(item_id=item_id))
+        if item_id not in self._before or self.history.is_told_anew(item_id):
+            self.outbox.send(ConversationItemDelete(item_id=item_id))
         self.history.deleted(item_id)
 
     def _truncate(self, part: Heard) -> None:
+        if part.item_id in self._before:
+            self._truncate_words(part)
+            return
         truncate = ConversationItemTruncate(
             item_id=part.item_id, content_index=part.content_index, audio_end_ms=part.heard_ms
         )
@@ -380,6 +403,16 @@ class Speech:
             heard_ms=part.heard_ms,
             received_ms=part.received_ms,
         )
+
+    def _truncate_words(self, part: Heard) -> None:
+        """Cut a part that came by the connection before: this one has its words, and no sound."""
+        self.history.truncated(
+            part.item_id,
+            part.content_index,
+            heard_ms=part.heard_ms,
+            received_ms=part.received_ms,
+        )
+        self.history.tell_anew(part.item_id)
 
 
 def _joined(played: Heard, held: Heard) -> Heard:

@@ -145,6 +145,14 @@ class Approvals:
         self.calls.hosted.rejected(call_id)
         return True
 
+    def went_down(self) -> None:
+        """The connection is lost: what the server has asked about is void. Our own calls wait."""
+        for call_id in sorted(self.calls.hosted.unapproved):
+            self.outbox.cancel_timer(approval_timer(call_id))
+        self._hosted.clear()
+        self._answers.clear()
+        self.calls.hosted.went_down()
+
     def lost(self, loss: Loss) -> None:
         """The connection is gone. Our own calls are ended with all others."""
         waiting = sorted(self._waiting)

@@ -73,6 +73,11 @@ class HostedCalls:
         """Some call has not ended."""
         return bool(self._open)
 
+    @property
+    def count(self) -> int:
+        """How many calls have not ended."""
+        return len(self._open)
+
     def is_open(self, item_id: str | None) -> bool:
         """Whether an item is one of a call that has not ended."""
         return item_id is not None and self._key(item_id) is not None
@@ -167,6 +172,12 @@ class HostedCalls:
         """A call is beside the conversation: who asked for it sees to it."""
         if item_id is not None:
             self._closed.add(item_id)
+
+    def went_down(self) -> None:
+        """The connection is lost, and with it what the server was doing by itself."""
+        for key, call in tuple(self._open.items()):
+            self.rounds.answered(call.response_id, hosted_timer(key))
+            self._forget(key)
 
     def lost(self) -> None:
         """The connection is gone, and nothing comes of the calls any more."""
