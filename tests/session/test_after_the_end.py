@@ -56,7 +56,16 @@ VERBS: dict[str, Callable[[ra.Session], object]] = {
     "update_history": lambda session: session.update_history([user_message("too late")]),
     "update_session": lambda session: session.update_session({"voice": "ash"}),
 }
-READABLE = {"begin_close", "close", "current_agent", "dropped", "history", "transcript", "usage"}
+READABLE = {
+    "audio_was_dropped",
+    "begin_close",
+    "close",
+    "current_agent",
+    "dropped",
+    "history",
+    "transcript",
+    "usage",
+}
 """What still works, or does nothing."""
 
 
@@ -131,7 +140,7 @@ def killed(session: ra.Session, script: ScriptedTransport) -> None:
 
 
 def ended_by_the_server(session: ra.Session, script: ScriptedTransport) -> None:
-    script.emit(error("session_expired", "an hour is over"))
+    script.emit(error("insufficient_quota", "an hour is over"))
 
 
 def lost_and_closed(session: ra.Session, script: ScriptedTransport) -> None:

@@ -28,7 +28,6 @@ FATAL = (
     "billing_hard_limit_reached",
     "insufficient_quota",
     "invalid_api_key",
-    "session_expired",
 )
 AT_ONCE = 0.1
 """Seconds from the error to whoever waits."""
@@ -131,7 +130,7 @@ def test_who_reads_transcripts_learns_what_ended_the_session(script: ScriptedTra
     session = ra.transcribe(transport=script, model_config={"url": "ws://127.0.0.1:1/"})
     lines = session.transcripts(timeout=5)
 
-    script.emit(error("session_expired", "an hour is over"))
+    script.emit(error("insufficient_quota", "an hour is over"))
 
     with pytest.raises(ra.SessionFailedError, match="an hour is over"):
         next(lines)

@@ -115,7 +115,7 @@ def test_an_end_does_not_wait_for_who_takes_its_news(
         if how == "close":
             session.close()
         elif how == "limit":
-            script.emit(error("session_expired"))
+            script.emit(error("insufficient_quota"))
         else:
             otp.send(session, "what nobody says")
         down_of(session, client)
@@ -174,7 +174,7 @@ def test_a_session_that_starts_again_tells_such_a_subscriber_in_order(
     turnstile.opened.set()
 
     session.close()
-    wait_for(lambda: turnstile.taken == ["lost", "connected", "closed"])
+    wait_for(lambda: turnstile.taken == ["lost", "connecting", "connected", "closed"])
     calls.stop()
 
 

@@ -92,8 +92,9 @@ def test_handle_and_subscriptions_outlive_a_restart(server, supervisor):
     probe = Probe(session)
     otp.exit_signal(session, otp.KILL)
 
-    assert [probe.wait_for(ConnectionEvent).state for _ in range(2)] == [
+    assert [probe.wait_for(ConnectionEvent).state for _ in range(3)] == [
         "lost",
+        "connecting",
         "connected",
     ]
     session.send_message("Are you there?")
@@ -109,8 +110,8 @@ def test_nothing_is_closed_by_a_failure_after_which_it_starts_again(server, supe
     probe = Probe(session)
     otp.stop(session, "a failure")
 
-    states = [probe.wait_for(ConnectionEvent).state for _ in range(2)]
-    assert states == ["lost", "connected"]
+    states = [probe.wait_for(ConnectionEvent).state for _ in range(3)]
+    assert states == ["lost", "connecting", "connected"]
 
 
 @pytest.mark.parametrize("restart", ["temporary", otp.Restart.TEMPORARY])

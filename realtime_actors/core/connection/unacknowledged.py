@@ -15,7 +15,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from realtime_actors import protocol as wire
-from realtime_actors.core.recent import BY_THE_PROGRAM
+from realtime_actors.core.recent import Recent
 from realtime_actors.items import (
     FunctionCallOutputItem,
     InputAudio,
@@ -43,17 +43,17 @@ class Created:
 class Unacknowledged:
     """What is on its way, oldest first."""
 
-    _created: dict[int, Created] = field(factory=dict)
-    _deleted: dict[str, None] = field(factory=dict)
-    _cut: dict[tuple[str, int], int] = field(factory=dict)
+    _created: Recent[int, Created] = field(factory=Recent)
+    _deleted: Recent[str, None] = field(factory=Recent)
+    _cut: Recent[tuple[str, int], int] = field(factory=Recent)
     _count: int = 0
 
     def sent(self, event: wire.ClientEvent, last_id: Callable[[], str | None]) -> None:
         """Note what goes to the server; `last_id` gives the item that is the last by now."""
         match event:
             case wire.ConversationItemCreate(item=item, previous_item_id=previous_id):
-                if item.id in self._deleted:  # it is told anew
-                    del self._deleted[item.id]
+                if item.id is not None:
+                    self._deleted.pop(item.id, None)  # it is told anew
                 self._note(item, previous_id or last_id(), event.event_id)
             case wire.RawClientEvent(payload={"type": "conversation.item.create", **rest}):
                 self._raw(rest, last_id)
@@ -151,8 +151,6 @@ class Unacknowledged:
             return  # it is noted
         self._count += 1
         self._created[self._count] = Created(item=item, after=after, event_id=event_id)
-        if len(self._created) > BY_THE_PROGRAM:
-            del self._created[next(iter(self._created))]
 
     def _raw(self, payload: Mapping[str, object], last_id: Callable[[], str | None]) -> None:
         given = payload.get("item")
