@@ -29,7 +29,7 @@ from rich.table import Table
 from benchmarks.targets import TARGETS
 
 __all__ = [
-    *("AGENTS", "BARE", "DIRECT", "FLOOR", "NO_EXTRAS", "OURS", "PLAIN"),
+    *("AGENTS", "ASYNCIO", "BARE", "DIRECT", "FLOOR", "NO_EXTRAS", "OURS", "PLAIN"),
     *("Bench", "Contender", "Runs"),
 ]
 
@@ -57,6 +57,7 @@ class Contender:
 
 OURS = Contender("ours", "ours")
 DIRECT = Contender("ours, no queue", "ours", {"direct": True})
+ASYNCIO = Contender("ours, asyncio", "aio")
 PLAIN = Contender("ours, plain transport", "ours", {"transport": "plain"})
 NO_EXTRAS = Contender("ours, no extras", "ours", without=("orjson", "pybase64", "websockets"))
 FLOOR = Contender("floor", "floor")

@@ -19,6 +19,7 @@ from benchmarks.harness import Bench
 IMPORTS = {
     "realtime_actors": "import realtime_actors",
     "realtime_actors, to the first session": "import realtime_actors.session.start, websocket",
+    "realtime_actors.aio, to the first session": "import realtime_actors.aio, websocket",
     "websocket-client": "import websocket",
     "openai-agents": "import agents.realtime",
 }

@@ -5,12 +5,13 @@ fast as they are taken; a subscriber's queue is read by the main thread. The flo
 own frame parser with orjson and pybase64 in a loop, with no session and no actor.
 """
 
-from benchmarks.harness import AGENTS, BARE, DIRECT, FLOOR, NO_EXTRAS, OURS, PLAIN, Bench
+from benchmarks.harness import AGENTS, ASYNCIO, BARE, DIRECT, FLOOR, NO_EXTRAS, OURS, PLAIN, Bench
 
 # So many deltas that a turn takes about half a second.
 COUNTS = {
     OURS: 40_000,
     DIRECT: 40_000,
+    ASYNCIO: 40_000,
     NO_EXTRAS: 15_000,
     PLAIN: 10_000,
     FLOOR: 40_000,

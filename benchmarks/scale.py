@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.harness import AGENTS, DIRECT, OURS, Bench, Contender, Runs
+from benchmarks.harness import AGENTS, ASYNCIO, DIRECT, OURS, Bench, Contender, Runs
 
-CONTENDERS = (OURS, DIRECT, AGENTS)
+CONTENDERS = (OURS, DIRECT, ASYNCIO, AGENTS)
 
 USUAL = {
     (False, False): "1,25,50,100,150,200,400",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from realtime_actors.session import Session
     from realtime_actors.transport import TransportFactory
 
-__all__ = ["Runner", "run", "runner", "transcribe"]
+__all__ = ["Runner", "listener", "run", "runner", "transcribe"]
 
 
 @frozen(kw_only=True)
@@ -156,6 +156,32 @@ def transcribe(
     `send_audio(..., commit=True)` ends a turn. `config` has its limits, such as
     `RunConfig(max_duration=3600)`. Raises as `run` does.
     """
+    listening = listener(
+        model=model,
+        language=language,
+        prompt=prompt,
+        input_audio_format=input_audio_format,
+        turn_detection=turn_detection,
+        noise_reduction=noise_reduction,
+        config=config,
+        transport=transport,
+    )
+    return listening.run(context=context, model_config=model_config, timeout=timeout, name=name)
+
+
+@refusing_unknown
+def listener(
+    *,
+    model: str = DEFAULT_TRANSCRIPTION_MODEL,
+    language: str | None = None,
+    prompt: str | None = None,
+    input_audio_format: str = "pcm16",
+    turn_detection: TurnDetectionConfig | Mapping[str, Any] | Literal["off"] | None = None,
+    noise_reduction: NoiseReductionConfig | Mapping[str, Any] | None = None,
+    config: RunConfig | Mapping[str, Any] | None = None,
+    transport: TransportFactory | None = None,
+) -> Runner:
+    """Make a `Runner` of sessions that only listen. See `transcribe`."""
     chosen = _run_config(config)
     settings = SessionModelSettings.from_dict(
         {
@@ -167,13 +193,12 @@ def transcribe(
             "input_audio_noise_reduction": noise_reduction,
         }
     )
-    listener = Runner(
+    return Runner(
         agent=Agent(name="Listener", instructions=None, model=model),
         config=evolve(chosen, model_settings=merge_settings(chosen.model_settings, settings)),
         transport=transport,
         session_type="transcription",
     )
-    return listener.run(context=context, model_config=model_config, timeout=timeout, name=name)
 
 
 def _run_config(given: RunConfig | Mapping[str, Any] | None) -> RunConfig:

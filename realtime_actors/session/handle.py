@@ -30,7 +30,7 @@ from realtime_actors.seconds import seconds
 from realtime_actors.session.closing import begin_close, close
 from realtime_actors.session.dropped_audio import AudioWasDropped
 from realtime_actors.session.event_loops import warn_in_event_loop
-from realtime_actors.session.event_stream import EVENTS_LIMIT, EventStream
+from realtime_actors.session.event_stream import EVENTS_LIMIT, EventStream, Stream
 from realtime_actors.session.shared import SharedState
 from realtime_actors.session.subscribers import Only, Subscribers, event_classes
 from realtime_actors.transcript import render_transcript
@@ -309,7 +309,7 @@ class Session(otp.ServerRef):
         its `close()`, a `with` block around it, or when nobody holds it any more.
         """
         stream: EventStream[events.Event] = EventStream(
-            self._is_over, timeout=timeout, limit=limit, on_close=self._unsubscribe
+            self._is_over, timeout=timeout, limit=limit, on_close=self.detach
         )
         return self._read(stream, only)
 
@@ -333,7 +333,7 @@ class Session(otp.ServerRef):
             wanted=lambda event: (
                 isinstance(event, InputTranscriptEvent) and event.status != "partial"
             ),
-            on_close=self._unsubscribe,
+            on_close=self.detach,
         )
         return self._read(stream, InputTranscriptEvent)
 
@@ -403,6 +403,19 @@ class Session(otp.ServerRef):
             raise DeadSessionError(f"close: {self.shared.over}")
         return begin_close(self, self.shared, timeout)
 
+    def attach(self, stream: Stream, *, only: Only = None) -> None:
+        """Subscribe a stream at once, without waiting for the session. Raises `ConfigError`."""
+        self.shared.subscribers.add(stream, only=only)
+
+    def detach(self, stream: Stream) -> None:
+        """Unsubscribe a stream at once."""
+        self.shared.subscribers.remove(stream)
+
+    @property
+    def over(self) -> str:
+        """Why nothing will come any more; empty as long as something may."""
+        return self._is_over()
+
     @property
     def has_thread(self) -> bool:
         """Whether a thread of its own runs. That ends last, a moment after the session."""
@@ -459,9 +472,6 @@ class Session(otp.ServerRef):
         if self._is_the_parents:
             return self.shared.over
         return "the session and its supervisor have ended"
-
-    def _unsubscribe(self, stream: EventStream[Any]) -> None:
-        self.shared.subscribers.remove(stream)
 
     def _verb(self, verb: messages.Verb) -> Any:
         return self.ask(verb, timeout=time_limit(self, verb))

@@ -133,6 +133,7 @@ LIMITED: dict[str, Try] = {
     "ServerLimits open_timeout": lambda room, time: ServerLimits(open_timeout=time),
     "ServerLimits ping_timeout": lambda room, time: ServerLimits(ping_timeout=time),
     "ServerLimits write_timeout": lambda room, time: ServerLimits(write_timeout=time),
+    "Session.begin_close timeout": lambda room, time: room.session.begin_close(time),
     "Session.close timeout": lambda room, time: room.session.close(time),
     "Supervisor.init max_seconds": lambda room, time: started(otp.Supervisor, max_seconds=time),
     "WebSocketTransport.close timeout": lambda room, time: unconnected(WebSocketTransport).close(

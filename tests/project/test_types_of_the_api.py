@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import realtime_actors as ra
-from realtime_actors import events, messages, otp
+from realtime_actors import aio, events, messages, otp
 from realtime_actors.config import RunConfig
 from realtime_actors.items import Item
 from realtime_actors.usage import SessionUsage
@@ -39,6 +39,61 @@ def methods(session: ra.Session, agent: ra.Agent) -> None:
     assert_type(session.connected, bool)
     with session as same:
         assert_type(same, ra.Session)
+
+
+async def coroutines(session: aio.Session, agent: ra.Agent) -> None:
+    assert_type(await session.send_message("Hi"), None)
+    assert_type(await session.send_audio(b"", commit=True), None)
+    assert_type(await session.commit_audio(), None)
+    assert_type(await session.clear_audio(), None)
+    assert_type(await session.create_response(instructions="Shout."), None)
+    assert_type(await session.send_raw_event({"type": "response.create"}), None)
+    assert_type(await session.interrupt(), None)
+    assert_type(await session.approve("c1", always=True), None)
+    assert_type(await session.reject("c1", reason="no"), None)
+    assert_type(await session.update_session({"voice": "marin"}), None)
+    assert_type(await session.hand_off(agent), None)
+    assert_type(await session.add_item("Hi", after="u1"), str)
+    assert_type(await session.delete_item("u1"), None)
+    assert_type(await session.truncate_item("u1", 400), None)
+    assert_type(await session.retrieve_item("u1"), None)
+    assert_type(await session.update_history([]), None)
+    assert_type(await session.history(), Sequence[Item])
+    assert_type(await session.current_agent(), ra.Agent)
+    assert_type(await session.usage(), SessionUsage)
+    assert_type(await session.subscribe(otp.whereis("window"), only=events.AudioEvent), None)
+    assert_type(await session.unsubscribe(otp.whereis("window")), None)
+    assert_type(await session.close(), None)
+    assert_type(session.connected, bool)
+    async with session as same:
+        assert_type(same, aio.Session)
+
+
+async def in_asyncio(agent: ra.Agent, session: ra.Session) -> None:
+    assert_type(await aio.run(agent), aio.Session)
+    async with aio.run(agent, config={"max_cost": 1}, context=1) as started:
+        assert_type(started, aio.Session)
+        async for event in started.events():
+            assert_type(event, events.Event)
+        async for words in started.transcripts():
+            assert_type(words, events.InputTranscriptEvent)
+    assert_type(await aio.start(ra.runner(agent), timeout=3), aio.Session)
+    assert_type(await aio.transcribe(language="en"), aio.Session)
+    assert_type(aio.Session(session).ref, ra.Session)
+    assert_type(await aio.Queue().get(), ra.SessionEvent)
+    assert_type(await session.ask(messages.Usage(), block=False), Any)
+
+
+async def mistakes_in_asyncio(agent: ra.Agent, session: aio.Session) -> None:
+    aio.run(agent, contxt=1)  # type: ignore[call-arg]
+    aio.run("agent")  # type: ignore[arg-type]
+    await session.send_message(7)  # type: ignore[arg-type]
+    await session.approve()  # type: ignore[call-arg]
+    await session.create_response(instruction="Shout.")  # type: ignore[call-arg]
+    with session:  # type: ignore[attr-defined]
+        pass
+    for _ in session.events():  # type: ignore[attr-defined]
+        pass
 
 
 def functions(session: ra.Session, agent: ra.Agent) -> None:
@@ -134,6 +189,7 @@ def test_each_verb_has_its_type_as_a_method_and_as_a_function() -> None:
     said = Path(__file__).read_text("utf-8")
     forms: dict[str, Callable[..., object]] = {
         **{f"session.{name}(": getattr(ra.Session, name) for name in verbs()},
+        **{f"await session.{name}(": getattr(aio.Session, name) for name in verbs()},
         **{f"ra.{name}(": getattr(ra, name) for name in verbs() if name != "usage"},
     }
 

