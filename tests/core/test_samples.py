@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,12 @@ def test_each_part_has_halves_of_its_own() -> None:
 
 def test_half_a_sample_alone_is_nothing_to_be_heard() -> None:
     assert play(talking(), piece(b"a")) == []
+
+
+def test_nor_is_it_when_the_event_says_something_else_that_is_ignored() -> None:
+    half = evolve(piece(b"a"), ignored=("content_index",))
+
+    assert only(AudioEvent, play(talking(), half)) == []
 
 
 def test_what_is_left_at_the_end_is_no_sample() -> None:

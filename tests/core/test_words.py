@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from realtime_actors import messages
 from realtime_actors import protocol as wire
 from realtime_actors.agent import Agent
-from realtime_actors.config import GuardrailsSettings
+from realtime_actors.config import BargeIn, GuardrailsSettings
 from realtime_actors.core.effects import RunGuardrails, ScreenInput, Send
 from realtime_actors.core.history.heard_words import heard_words
 from realtime_actors.core.machine import SessionMachine
@@ -381,8 +381,9 @@ def test_what_was_left_by_a_cut_stays_though_more_words_become_known(way) -> Non
     assert texts(machine) == [("i1", "One two")]
 
 
-def test_what_comes_of_the_sound_later_makes_the_heard_share_of_unknown_words_smaller() -> None:
-    machine = after(live(), created("r1"), speech(ms=1000))
+@pytest.mark.parametrize("mode", ["full", "gated"])
+def test_what_comes_of_the_sound_later_makes_the_heard_share_of_unknown_words_smaller(mode) -> None:
+    machine = after(live(barge_in=BargeIn(mode=mode)), created("r1"), speech(ms=1000))
     after(machine, interrupt(), at=0.5)
 
     after(machine, speech(ms=1000), transcript_done(LONG))

@@ -359,6 +359,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         3,
+        "half a sample alone is published as a piece without any sound",
+        "core/machine.py",
+        "                if piece.delta:\n",
+        "                if True:\n",
+        SAMPLES,
+    ),
+    Mutant(
+        3,
         "half of a sample is put before another part",
         "core/speech/samples.py",
         "part = event.response_id, event.item_id, event.content_index",
@@ -430,6 +438,14 @@ MUTANTS: Final = (
         "self._silenced.add(active_id)",
         "pass",
         FENCE,
+    ),
+    Mutant(
+        5,
+        "speech that is not heard any more does not count as part of what was said",
+        "core/guardrails/guarding.py",
+        "                self.speech.unheard(event)\n",
+        "                pass\n",
+        ("core/test_words.py",),
     ),
     Mutant(
         5,
