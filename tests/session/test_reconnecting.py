@@ -354,7 +354,7 @@ def test_a_session_that_was_killed_leaves_nothing_open():
     assert not second.connected
 
 
-def test_a_session_that_loses_its_connection_meanwhile_closes_the_second():
+def test_a_session_that_loses_its_connection_meanwhile_waits_for_the_second():
     second = Hanging()
     first, make = scripts(second)
     with ra.run(MARIN, transport=make, model_config=ANYWHERE) as session:
@@ -363,7 +363,9 @@ def test_a_session_that_loses_its_connection_meanwhile_closes_the_second():
         assert second.dialled.wait(5.0)
         first.drop()
 
-        assert probe.wait_for(ConnectionEvent).state == "lost"
+        probe.wait_for(ConnectionEvent, lambda event: event.state == "reconnecting")
+        assert not second.given_up.is_set()
+        session.close()
         assert second.given_up.wait(5.0)
 
 

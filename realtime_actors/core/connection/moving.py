@@ -294,7 +294,8 @@ class Moving:
         for timer in (PAUSE_TIMER, OUTAGE_TIMER, RENEW_TIMER):
             self.outbox.cancel_timer(timer)
         for kept in outage.verbs if outage else ():
-            self.outbox.refuse(kept.caller, loss.error)
+            if not isinstance(kept.verb, messages.Interrupt):  # who has asked was answered then
+                self.outbox.refuse(kept.caller, loss.error)
 
     # -- what waits ------------------------------------------------------------------------
 
