@@ -478,7 +478,7 @@ class SessionServer(otp.GenServer):
     def _is_lost(self, state: _Running, failure: RealtimeError) -> bool:
         """Whether what was not sent says that the connection is lost, and there may be another."""
         return (
-            isinstance(failure, NotConnectedError | TransportError)
+            isinstance(failure, NotConnectedError)
             and self._shared.outage_seconds is not None
             and state.machine.phase is Phase.LIVE
             and state.ended is None
