@@ -62,6 +62,7 @@ WORDS = {
     "call": otp.InCall("GenServer.call", "a name", None, 5.0),
     "cause": errors.StartCause.NETWORK,
     "status": 404,
+    "until": 1_800_000_000.0,
     "code": "bad",
     "reason": "odd",
 }

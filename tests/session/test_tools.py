@@ -123,7 +123,8 @@ def test_a_tool_is_told_that_nobody_waits_for_it(script, how):
         told.set()
         return "too late"
 
-    with run(script, stubborn) as session:
+    # A loss that another connection may make good ends no tool.
+    with run(script, stubborn, reconnect=None) as session:
         probe = Probe(session)
         script.emit(response_created(), call_done("stubborn"))
         assert started.wait(5)
@@ -224,7 +225,7 @@ class TestInAProcess:
     @pytest.mark.parametrize("how", ["lost", "close"])
     def test_it_is_ended_with_its_call(self, script, how, tmp_path):
         started = tmp_path / "started"
-        with run(script, heavy.for_ever) as session:
+        with run(script, heavy.for_ever, reconnect=None) as session:
             probe = Probe(session)
             script.emit(
                 response_created(), call_done("for_ever", json.dumps({"started": str(started)}))
