@@ -185,8 +185,8 @@ class EventLoopError(RealtimeError, RuntimeError):
 class BlockingInEventLoopWarning(RuntimeWarning):
     """A call of the blocking API keeps the event loop of its thread waiting.
 
-    Each line that does it is named once. `warnings.simplefilter("error",
-    BlockingInEventLoopWarning)` makes an error of it, `"ignore"` nothing.
+    Each line that does it is named once. With `warnings.simplefilter` of the standard library it
+    becomes an error, or nothing.
     """
 
 

@@ -67,7 +67,7 @@ class Journal(Protocol):
     def take(self, key: str, *, holder: str, seconds: float, force: bool = False) -> Lease:
         """Take the right to write a conversation, whether there are records of it or not.
 
-        Raises `LeaseHeldError` while another lease of it has time, unless `force`d.
+        Raises `LeaseHeldError` while another lease of it has time, unless `force` is set.
         """
         ...
 
